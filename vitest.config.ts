@@ -1,0 +1,30 @@
+/**
+ * The suites. `unit` needs nothing but Node and runs in parallel; the others share the machine's kernel (interfaces,
+ * BPF programs, routers), so their files run one after another and only as root. `npm test` runs each suite by itself.
+ */
+import { defineConfig } from "vitest/config";
+
+/** A suite that uses the kernel: one file at a time, with time for a router to start and a session to come up. */
+function kernelSuite(name: string) {
+  return {
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      pool: "forks" as const,
+      fileParallelism: false,
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["src/**/*.test.ts", "test/*.test.ts"], testTimeout: 15_000 } },
+      kernelSuite("native"),
+      kernelSuite("netns"),
+      kernelSuite("interop"),
+    ],
+  },
+});
