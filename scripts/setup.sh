@@ -1,0 +1,91 @@
+#!/bin/sh
+# Installs what is missing and nothing else: Debian packages by group, then the npm packages of package-lock.json.
+#
+#   scripts/setup.sh [build] [run] [test]      no group: npm packages only
+#
+# One line per step; a run with nothing to do prints nothing and takes well under a second. The stamp in node_modules
+# is the hash of the lock file it was installed from. Needs nothing but a POSIX shell, so it can run before Node does.
+set -eu
+cd "$(dirname "$0")/.."
+
+BUILD_PACKAGES="clang-14 llvm-14 libbpf-dev libxdp-dev libelf-dev zlib1g-dev g++ make"
+RUN_PACKAGES="iproute2"
+TEST_PACKAGES="iproute2 frr tcpdump ethtool curl nftables"
+STAMP=node_modules/.installed-lock-sha256
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+packages=""
+for group in "$@"; do
+  case "$group" in
+    build) packages="$packages $BUILD_PACKAGES" ;;
+    run) packages="$packages $RUN_PACKAGES" ;;
+    test) packages="$packages $TEST_PACKAGES" ;;
+    *) fail "unknown group '$group'; groups are build, run and test" ;;
+  esac
+done
+
+# Names of the wanted packages that dpkg does not list as installed.
+missing_packages() {
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $packages 2>/dev/null | sed -n 's/ installed$//p')
+  for package in $packages; do
+    printf '%s\n' "$installed" | grep -qxF -- "$package" || printf ' %s' "$package"
+  done
+}
+
+# A package that brings a daemon (frr) would start it in the machine's own network: the policy forbids that while we
+# install, and the unit is disabled afterwards, because the suites start their own routers in their own namespaces.
+install_packages() {
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+  fi
+  log=$(mktemp)
+  say "apt-get update"
+  apt-get update -q >"$log" 2>&1 || say "apt-get update failed, trying with the lists at hand: $(tail -n 1 "$log")"
+  say "apt-get install$1"
+  if ! DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $1 >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    rm -f "$log"
+    fail "apt-get could not install:$1"
+  fi
+  rm -f "$log"
+  case "$1 " in
+    *" frr "*) if command -v systemctl >/dev/null; then systemctl disable --quiet frr 2>/dev/null || true; fi ;;
+  esac
+}
+
+if [ -n "$packages" ]; then
+  command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
+    fail "this is not Debian; install the equivalents of these packages by hand:$packages"
+  missing=$(missing_packages)
+  if [ -n "$missing" ]; then
+    [ "$(id -u)" = 0 ] || fail "not root, so these packages cannot be installed:$missing"
+    install_packages "$missing"
+  fi
+fi
+
+command -v npm >/dev/null || fail "npm is missing; install any Node.js with npm 10 or newer (Debian: apt-get install npm)"
+
+# Two runs at once must not both replace node_modules: the lock file doubles as the mutex.
+(
+  flock 9
+  wanted=$(sha256sum package-lock.json | cut -d ' ' -f 1)
+  if [ ! -x node_modules/.bin/node ] || [ "$(cat $STAMP 2>/dev/null)" != "$wanted" ]; then
+    # Not "npm ci": that refuses a lock file without the optional binaries of other platforms, which is what npm writes
+    # where the registry lacks them. This installs the same locked versions and leaves the lock file alone.
+    say "npm install of the locked versions"
+    log=$(mktemp)
+    if ! npm install --no-save --no-audit --no-fund >"$log" 2>&1; then
+      tail -n 15 "$log" >&2
+      rm -f "$log"
+      fail "npm could not install the packages of package-lock.json"
+    fi
+    rm -f "$log"
+    node_modules/.bin/node -e 0 || fail "the npm package 'node' did not bring a Node.js binary for $(uname -m)"
+    printf '%s\n' "$wanted" >$STAMP
+  fi
+) 9<package-lock.json
