@@ -1,0 +1,36 @@
+/**
+ * `npm run bench [-- NAME...]`: builds, then runs the benchmarks of bench/, all or those named. Each prints its table
+ * and writes bench/results/NAME.json; this file only starts them, one after another and each in a fresh process.
+ */
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "./build.ts";
+
+const BENCH = join(import.meta.dirname, "..", "bench");
+
+function available(): string[] {
+  return readdirSync(BENCH, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .filter((entry) => !entry.name.endsWith(".test.ts"))
+    .map((entry) => entry.name.slice(0, -".ts".length))
+    .sort();
+}
+
+function main(args: string[]): void {
+  const names = available();
+  const unknown = args.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${names.join(", ")}`);
+  build();
+  for (const name of args.length > 0 ? args : names) {
+    const { status } = spawnSync(process.execPath, ["--expose-gc", join(BENCH, `${name}.ts`)], { stdio: "inherit" });
+    if (status !== 0) throw new Error(`bench/${name}.ts failed`);
+  }
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`bench: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,57 @@
+/**
+ * `npm run build`: the native addon and the BPF programs into build/, the TypeScript sources into dist/.
+ *
+ * Each half is skipped when nothing it is made of is newer than its result. The compiler writes into a folder of its
+ * own that then replaces dist/ in one rename, so a failed build leaves the last good one in place.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "..");
+const DIST = join(ROOT, "dist");
+const STAMP = ".built";
+
+/** Builds what is out of date; throws with one sentence when a compiler refuses. */
+export function build(): void {
+  run("scripts/build-native.sh", []);
+  if (isUpToDate()) return;
+  process.stderr.write("build: src -> dist\n");
+  const fresh = join(ROOT, `dist.${process.pid}`);
+  const startedAt = new Date();
+  try {
+    run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", fresh]);
+    // A file saved while the compiler ran is newer than the stamp: the next run builds it.
+    writeFileSync(join(fresh, STAMP), "");
+    utimesSync(join(fresh, STAMP), startedAt, startedAt);
+    rmSync(DIST, { recursive: true, force: true });
+    renameSync(fresh, DIST);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+function isUpToDate(): boolean {
+  const stamp = join(DIST, STAMP);
+  if (!existsSync(stamp)) return false;
+  const builtAt = statSync(stamp).mtimeMs;
+  const inputs = readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .concat(["package-lock.json", "tsconfig.json", "tsconfig.build.json"].map((name) => join(ROOT, name)));
+  return inputs.every((path) => statSync(path).mtimeMs < builtAt);
+}
+
+function run(command: string, args: string[]): void {
+  const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" });
+  if (error !== undefined) throw new Error(`${command} could not be started: ${error.message}`);
+  if (status !== 0) throw new Error(`${command} ${args.slice(0, 1).join(" ")} failed`);
+}
+
+if (import.meta.main) {
+  try {
+    build();
+  } catch (error) {
+    process.stderr.write(`build: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}
