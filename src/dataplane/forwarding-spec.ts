@@ -4,7 +4,7 @@
  */
 import type { Ipv4 } from "../net/ipv4.ts";
 
-export type TransportProtocol = "TCP" | "UDP";
+export type TransportProtocol = "TCP" | "UDP" | "SCTP";
 
 /** One backend of a VIP. Identified by address and port, never by its place in a list. */
 export interface BackendSpec {
@@ -38,6 +38,11 @@ export interface ForwardingSpec {
   readonly owned: readonly OwnedAddress[];
   /** Slots of each Maglev lookup table: a prime, one of Cilium's sizes. */
   readonly maglevTableSize: number;
+  /**
+   * What becomes of a TCP segment that is not a SYN and belongs to no known flow. `false`: the backend that Maglev says
+   * takes it, so a flow survives when routers move it to another node. `true`: dropped.
+   */
+  readonly strictSyn: boolean;
 }
 
-export const EMPTY_FORWARDING_SPEC: ForwardingSpec = { vips: [], owned: [], maglevTableSize: 16381 };
+export const EMPTY_FORWARDING_SPEC: ForwardingSpec = { vips: [], owned: [], maglevTableSize: 16381, strictSyn: false };

@@ -1,0 +1,70 @@
+/**
+ * What a worker counts: doubles (exact to 2^53) in shared memory, one writer each, so plain stores are enough and the
+ * main thread reads them whenever it likes.
+ */
+import { DROP_REASONS } from "./drop-reason.ts";
+
+/** Totals, in the order of their places. */
+export const TOTALS = [
+  "received",
+  "receivedBytes",
+  "transmitted",
+  "transmittedBytes",
+  "replied",
+  "passed",
+  "dropped",
+  "flowsOpened",
+] as const;
+export type TotalName = (typeof TOTALS)[number];
+
+export const RECEIVED = 0;
+export const RECEIVED_BYTES = 1;
+export const TRANSMITTED = 2;
+export const TRANSMITTED_BYTES = 3;
+export const REPLIED = 4;
+export const PASSED = 5;
+export const DROPPED = 6;
+export const FLOWS_OPENED = 7;
+
+/** Per VIP: one cache line. Bytes are those of whole frames, as an interface counts them. */
+export const VIP_COUNTERS = ["requestPackets", "requestBytes", "replyPackets", "replyBytes", "flowsOpened"] as const;
+export type VipCounterName = (typeof VIP_COUNTERS)[number];
+
+export const VIP_REQUEST_PACKETS = 0;
+export const VIP_REPLY_PACKETS = 2;
+export const VIP_FLOWS_OPENED = 4;
+export const VIP_STRIDE = 8;
+
+export interface Counters {
+  readonly totals: Float64Array;
+  /** By DropReason, of frames dropped or passed for it. */
+  readonly reasons: Float64Array;
+  /** By VIP id times VIP_STRIDE. */
+  readonly vips: Float64Array;
+}
+
+export function countersMemory(maxVips: number): Counters {
+  return {
+    totals: doubles(TOTALS.length),
+    reasons: doubles(DROP_REASONS.length),
+    vips: doubles(maxVips * VIP_STRIDE),
+  };
+}
+
+/** Adds up what several workers counted. */
+export function sumCounters(all: readonly Counters[]): Counters {
+  const sum = (pick: (counters: Counters) => Float64Array): Float64Array => {
+    const result = new Float64Array(Math.max(0, ...all.map((counters) => pick(counters).length)));
+    for (const counters of all) {
+      pick(counters).forEach((value, index) => {
+        result[index]! += value;
+      });
+    }
+    return result;
+  };
+  return { totals: sum((c) => c.totals), reasons: sum((c) => c.reasons), vips: sum((c) => c.vips) };
+}
+
+function doubles(count: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(count * 8));
+}

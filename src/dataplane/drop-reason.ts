@@ -1,0 +1,49 @@
+/**
+ * Why a frame was not forwarded. A reason is a number on the hot path, a name everywhere else; the names are stable:
+ * they appear in metrics, `sluice status`, `sluice replay` and tests.
+ */
+
+const NAMES = [
+  "None",
+  "FrameTooShort",
+  "NotOurMac",
+  "BroadcastUnicast",
+  "NotIpv4",
+  "Ipv4HeaderInvalid",
+  "Ipv4LengthInvalid",
+  "Ipv4ChecksumInvalid",
+  "MartianSource",
+  "Fragment",
+  "TransportTruncated",
+  "TcpFlagsInvalid",
+  "TcpHeaderInvalid",
+  "UdpLengthInvalid",
+  "PortZero",
+  "TtlExpired",
+  "NotOurAddress",
+  "NoSuchVip",
+  "ProtocolNotServed",
+  "IcmpNotHandled",
+  "IcmpInvalid",
+  "NoBackend",
+  "NoStateForSegment",
+  "TupleCollision",
+  "NoRoute",
+  "NeighborUnresolved",
+  "NeighborTableFull",
+  "FlowTableFull",
+  "MtuExceeded",
+  "ArpInvalid",
+  "ArpNotOurs",
+  "ArpConflict",
+  "TransmitRingFull",
+] as const;
+
+export type DropReasonName = (typeof NAMES)[number];
+
+/** Name to number. */
+export const DropReason = Object.fromEntries(NAMES.map((name, number) => [name, number])) as Readonly<
+  Record<DropReasonName, number>
+>;
+
+export const DROP_REASONS: readonly DropReasonName[] = NAMES;

@@ -1,0 +1,84 @@
+/**
+ * Ids of VIPs and backends: 16 bits each, given once and kept as long as the thing is configured, whatever else changes.
+ * Flow rows and counters refer to them; the names behind them stay here, for people.
+ */
+import { formatIpv4 } from "../net/ipv4.ts";
+import type { BackendSpec, ForwardingSpec, VipSpec } from "./forwarding-spec.ts";
+
+const MAX_IDS = 1 << 16;
+
+export class IdRegistry {
+  readonly #vips = new Ids<VipSpec>();
+  readonly #backends = new Ids<{ vip: VipSpec; backend: BackendSpec }>();
+
+  vip(vip: VipSpec): number {
+    return this.#vips.of(vipKey(vip), vip);
+  }
+
+  backend(vip: VipSpec, backend: BackendSpec): number {
+    const key = `${vipKey(vip)} ${formatIpv4(backend.address)}:${backend.port}`;
+    return this.#backends.of(key, { vip, backend });
+  }
+
+  vipById(id: number): VipSpec | null {
+    return this.#vips.byId(id);
+  }
+
+  backendById(id: number): BackendSpec | null {
+    return this.#backends.byId(id)?.backend ?? null;
+  }
+
+  /**
+   * Forgets what a spec no longer has, so that its ids can be given again.
+   * Call it when no flow row refers to them any more.
+   */
+  retain(spec: ForwardingSpec): void {
+    this.#vips.keep(new Set(spec.vips.map(vipKey)));
+    this.#backends.keep(
+      new Set(spec.vips.flatMap((vip) => vip.backends.map((b) => `${vipKey(vip)} ${formatIpv4(b.address)}:${b.port}`))),
+    );
+  }
+
+  vips(): ReadonlyMap<number, VipSpec> {
+    return this.#vips.entries();
+  }
+}
+
+class Ids<T> {
+  readonly #idByKey = new Map<string, number>();
+  readonly #valueById = new Map<number, T>();
+  readonly #free: number[] = [];
+  #next = 0;
+
+  of(key: string, value: T): number {
+    let id = this.#idByKey.get(key);
+    if (id === undefined) {
+      id = this.#free.pop() ?? this.#next++;
+      if (id >= MAX_IDS) throw new RangeError(`more than ${MAX_IDS} VIPs or backends on one node`);
+      this.#idByKey.set(key, id);
+    }
+    this.#valueById.set(id, value);
+    return id;
+  }
+
+  byId(id: number): T | null {
+    return this.#valueById.get(id) ?? null;
+  }
+
+  keep(keys: ReadonlySet<string>): void {
+    for (const [key, id] of this.#idByKey) {
+      if (keys.has(key)) continue;
+      this.#idByKey.delete(key);
+      this.#valueById.delete(id);
+      this.#free.push(id);
+    }
+  }
+
+  entries(): ReadonlyMap<number, T> {
+    return this.#valueById;
+  }
+}
+
+function vipKey(vip: VipSpec): string {
+  return `${formatIpv4(vip.address)}:${vip.port}/${vip.protocol}`;
+}

@@ -1,0 +1,68 @@
+/**
+ * Maglev hashing: D. E. Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer" (NSDI 2016) §3.4,
+ * with weights as turns: a backend of weight w takes w turns for each turn of one of weight 1.
+ *
+ * Each backend's preference list comes from a keyed hash of its address and port, never from its place in the list, so
+ * that every node of a cluster builds the same table whatever order it learned the backends in.
+ */
+
+import type { Ipv4 } from "../net/ipv4.ts";
+import { rawAddress } from "../wire/raw.ts";
+import { flowHash, type HashKey } from "./flow-hash.ts";
+
+/** Cilium's choice of table sizes; each is a prime, so every skip visits every slot. */
+export const MAGLEV_SIZES: readonly number[] = [251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071];
+
+export interface MaglevBackend {
+  readonly address: Ipv4;
+  readonly port: number;
+  readonly weight: number;
+}
+
+/** Domain separation: the two hashes of a backend must differ from each other and from every flow's. */
+const OFFSET_DOMAIN = 254;
+const SKIP_DOMAIN = 255;
+
+/**
+ * Fills `table` (its length is a prime) with indices into `backends`. Backends of weight 0 get no slot.
+ * With no weighted backend, the table is left alone and `false` is given back.
+ */
+export function fillMaglev(table: Uint16Array, backends: readonly MaglevBackend[], key: HashKey): boolean {
+  const size = table.length;
+  const members = backends
+    .map((backend, index) => ({ backend, index }))
+    .filter(({ backend }) => backend.weight > 0)
+    .sort((a, b) => a.backend.address - b.backend.address || a.backend.port - b.backend.port);
+  if (members.length === 0) return false;
+
+  const position = new Float64Array(members.length);
+  const skip = new Float64Array(members.length);
+  const turns = new Float64Array(members.length);
+  let heaviest = 0;
+  members.forEach(({ backend }, member) => {
+    position[member] = backendHash(backend, OFFSET_DOMAIN, key) % size;
+    skip[member] = (backendHash(backend, SKIP_DOMAIN, key) % (size - 1)) + 1;
+    heaviest = Math.max(heaviest, backend.weight);
+  });
+
+  const taken = new Uint8Array(size);
+  let filled = 0;
+  // Each pass gives every backend weight/heaviest of a turn; a whole turn buys its next preferred free slot.
+  for (;;) {
+    for (let member = 0; member < members.length; member++) {
+      turns[member]! += members[member]!.backend.weight / heaviest;
+      if (turns[member]! < 1 - 1e-9) continue;
+      turns[member]! -= 1;
+      let slot = position[member]!;
+      while (taken[slot] === 1) slot = (slot + skip[member]!) % size;
+      position[member] = (slot + skip[member]!) % size;
+      taken[slot] = 1;
+      table[slot] = members[member]!.index;
+      if (++filled === size) return true;
+    }
+  }
+}
+
+function backendHash(backend: MaglevBackend, domain: number, key: HashKey): number {
+  return flowHash(key.k0, key.k1, rawAddress(backend.address), backend.port, 0, domain) >>> 0;
+}

@@ -1,0 +1,135 @@
+/**
+ * Neighbours: the MAC behind each next hop, in shared memory. The main thread mirrors them from the kernel; a flow row
+ * keeps the index of its neighbour, so the hot path rewrites both MACs with three loads and three stores.
+ *
+ *   word 0 address (raw)   1 state   2..4 Ethernet words, copy A   5..7 copy B
+ *   state: | port 8 | 0 | WANTED | COPY_B | VALID |
+ *   Ethernet words: destination[0..3] | destination[4..5] source[0..1] | source[2..5]
+ *
+ * A changed MAC is written to the copy that nobody reads, then the selector flips: no frame gets half of one. An index
+ * is never given to another address while the process lives, so a flow can't be sent to a stranger.
+ */
+import type { Ipv4 } from "../net/ipv4.ts";
+import type { Mac } from "../net/mac.ts";
+import { rawAddress } from "../wire/raw.ts";
+import { rawMac } from "./port-table.ts";
+
+const WORDS = 8;
+const PROBE_LIMIT = 32;
+
+const STATE = 1;
+const STATE_VALID = 1 << 0;
+const STATE_COPY_B = 1 << 1;
+const STATE_WANTED = 1 << 2;
+/** Distinguishes a used row from a free one even for port 0. */
+const STATE_USED = 1 << 3;
+const STATE_PORT_SHIFT = 8;
+
+export const NO_NEIGHBOR = -1;
+/** Indices fit the 16 bits that a flow row has for them. */
+export const MAX_NEIGHBORS = 1 << 16;
+
+export class NeighborTable {
+  readonly words: Int32Array;
+  readonly #mask: number;
+
+  constructor(words: Int32Array) {
+    this.words = words;
+    const capacity = words.length / WORDS;
+    if ((capacity & (capacity - 1)) !== 0 || capacity > MAX_NEIGHBORS) {
+      throw new RangeError(`a neighbour table has a power of two of rows, at most ${MAX_NEIGHBORS}; got ${capacity}`);
+    }
+    this.#mask = capacity - 1;
+  }
+
+  /** Index of the row for a next hop (raw address) on a port, resolved or not, or `NO_NEIGHBOR`. */
+  find(address: number, port: number): number {
+    const words = this.words;
+    let index = this.#home(address, port);
+    for (let probe = 0; probe < PROBE_LIMIT; probe++) {
+      const at = index * WORDS;
+      const state = words[at + STATE]!;
+      if ((state & STATE_USED) === 0) return NO_NEIGHBOR;
+      if (words[at] === address && state >>> STATE_PORT_SHIFT === port) return index;
+      index = (index + 1) & this.#mask;
+    }
+    return NO_NEIGHBOR;
+  }
+
+  isValid(index: number): boolean {
+    return (this.words[index * WORDS + STATE]! & STATE_VALID) !== 0;
+  }
+
+  /** Address (raw) of a row. */
+  address(index: number): number {
+    return this.words[index * WORDS]!;
+  }
+
+  port(index: number): number {
+    return this.words[index * WORDS + STATE]! >>> STATE_PORT_SHIFT;
+  }
+
+  /** Index of the first Ethernet word of the copy that is in force. */
+  ethernetWords(index: number): number {
+    const at = index * WORDS;
+    return (this.words[at + STATE]! & STATE_COPY_B) !== 0 ? at + 5 : at + 2;
+  }
+
+  /** Sets the MAC of a next hop, or marks it unresolved with `null`. @returns its index, `NO_NEIGHBOR` when full. */
+  set(address: Ipv4, port: number, destination: Mac | null, source: Mac): number {
+    const index = this.want(address, port);
+    if (index === NO_NEIGHBOR) return index;
+    const at = index * WORDS;
+    const state = this.words[at + STATE]!;
+    if (destination === null) {
+      Atomics.store(this.words, at + STATE, state & ~STATE_VALID);
+      return index;
+    }
+    const spare = (state & STATE_COPY_B) !== 0 ? at + 2 : at + 5;
+    const [destinationFirst, destinationLast] = rawMac(destination);
+    const [sourceFirst, sourceLast] = rawMac(source);
+    this.words[spare] = destinationFirst;
+    this.words[spare + 1] = destinationLast | (sourceFirst << 16);
+    this.words[spare + 2] = (sourceFirst >>> 16) | (sourceLast << 16);
+    Atomics.store(this.words, at + STATE, (state ^ STATE_COPY_B) | STATE_VALID);
+    return index;
+  }
+
+  /** Makes sure that a next hop has a row, resolved or not yet. Main thread only. */
+  want(address: Ipv4, port: number): number {
+    const raw = rawAddress(address);
+    const words = this.words;
+    let index = this.#home(raw, port);
+    for (let probe = 0; probe < PROBE_LIMIT; probe++) {
+      const at = index * WORDS;
+      const state = words[at + STATE]!;
+      if ((state & STATE_USED) === 0) {
+        words[at] = raw;
+        Atomics.store(words, at + STATE, STATE_USED | (port << STATE_PORT_SHIFT));
+        return index;
+      }
+      if (words[at] === raw && state >>> STATE_PORT_SHIFT === port) return index;
+      index = (index + 1) & this.#mask;
+    }
+    return NO_NEIGHBOR;
+  }
+
+  /** Marks a next hop as needed by a frame. @returns whether this is news: the asker then tells the main thread. */
+  markWanted(index: number): boolean {
+    return (Atomics.or(this.words, index * WORDS + STATE, STATE_WANTED) & STATE_WANTED) === 0;
+  }
+
+  /** Takes the mark back once the kernel has been asked. */
+  clearWanted(index: number): void {
+    Atomics.and(this.words, index * WORDS + STATE, ~STATE_WANTED);
+  }
+
+  #home(address: number, port: number): number {
+    // Next hops are few and on our own links; a multiplicative hash (Knuth, 6.4) spreads them well enough.
+    return (Math.imul(address ^ port, 0x9e3779b1) >>> 12) & this.#mask;
+  }
+}
+
+export function neighborTableMemory(rows: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(rows * WORDS * 4));
+}

@@ -1,0 +1,89 @@
+/**
+ * The ports of a node: interfaces with AF_XDP sockets on their queues. A few words each in shared memory; the main
+ * thread writes them (a MAC or MTU may change while traffic runs), the pipeline reads.
+ *
+ * A *wire* port is a NIC. A *stack* port is our veth into the node's own IP stack, the inside of a gateway whose pods are
+ * local; it is paired with the wire port whose traffic it takes over: what came in by one leaves by the other.
+ */
+import type { Ipv4 } from "../net/ipv4.ts";
+import type { Mac } from "../net/mac.ts";
+import { rawAddress } from "../wire/raw.ts";
+
+export const MAX_PORTS = 16;
+const WORDS = 8;
+
+const PORT_KIND = 0;
+const PORT_MAC_FIRST = 1;
+const PORT_MAC_LAST = 2;
+const PORT_MTU = 3;
+const PORT_ADDRESS = 4;
+const PORT_PAIR = 5;
+
+export const PORT_WIRE = 1;
+export const PORT_STACK = 2;
+
+export interface PortSettings {
+  readonly kind: typeof PORT_WIRE | typeof PORT_STACK;
+  readonly mac: Mac;
+  readonly mtu: number;
+  /** First IPv4 address of the interface, or `null`. */
+  readonly address: Ipv4 | null;
+  /** The other half of a wire/stack pair, or `null`. */
+  readonly pair: number | null;
+}
+
+export class PortTable {
+  readonly words: Int32Array;
+
+  constructor(words: Int32Array = portTableMemory()) {
+    this.words = words;
+  }
+
+  set(port: number, settings: PortSettings): void {
+    const at = port * WORDS;
+    const [first, last] = rawMac(settings.mac);
+    this.words[at + PORT_MAC_FIRST] = first;
+    this.words[at + PORT_MAC_LAST] = last;
+    this.words[at + PORT_MTU] = settings.mtu;
+    this.words[at + PORT_ADDRESS] = settings.address === null ? 0 : rawAddress(settings.address);
+    this.words[at + PORT_PAIR] = settings.pair ?? -1;
+    Atomics.store(this.words, at + PORT_KIND, settings.kind);
+  }
+
+  kind(port: number): number {
+    return this.words[port * WORDS + PORT_KIND]!;
+  }
+
+  /** First four bytes of the MAC, raw. */
+  macFirst(port: number): number {
+    return this.words[port * WORDS + PORT_MAC_FIRST]!;
+  }
+
+  /** Last two bytes of the MAC, raw, 0..65535. */
+  macLast(port: number): number {
+    return this.words[port * WORDS + PORT_MAC_LAST]!;
+  }
+
+  mtu(port: number): number {
+    return this.words[port * WORDS + PORT_MTU]!;
+  }
+
+  /** The port that takes what came in by this one; -1 when it has no pair. */
+  pair(port: number): number {
+    return this.words[port * WORDS + PORT_PAIR]!;
+  }
+}
+
+export function portTableMemory(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(MAX_PORTS * WORDS * 4));
+}
+
+/** A MAC as it lies on the wire: first four bytes and last two, little-endian. */
+export function rawMac(mac: Mac): [number, number] {
+  const high = Math.floor(mac / 0x10000);
+  const low = mac % 0x10000;
+  return [
+    ((high >>> 24) & 0xff) | ((high >>> 8) & 0xff00) | ((high & 0xff00) << 8) | (high << 24),
+    ((low >>> 8) & 0xff) | ((low & 0xff) << 8),
+  ];
+}

@@ -1,0 +1,121 @@
+/**
+ * Replay: the frames of a scenario through the real pipeline, without a NIC. The tables are the workers' tables, over
+ * ordinary memory; only sockets, clock and kernel are missing. Every scenario starts from nothing.
+ */
+import { type Counters, countersMemory, TOTALS } from "../dataplane/counters.ts";
+import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
+import { FlowExpiry } from "../dataplane/expiry.ts";
+import { Fib } from "../dataplane/fib.ts";
+import type { HashKey } from "../dataplane/flow-hash.ts";
+import { FlowTable, flowTableMemory } from "../dataplane/flow-table.ts";
+import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
+import { buildForwardingTable } from "../dataplane/forwarding-table.ts";
+import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
+import { IdRegistry } from "../dataplane/id-registry.ts";
+import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
+import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
+import { Pipeline } from "../dataplane/pipeline.ts";
+import { PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
+import type { Scenario, ScenarioNode } from "./scenario.ts";
+
+export interface FrameResult {
+  readonly verdict: "tx" | "reply" | "pass" | "drop";
+  /** The interface that the frame leaves by. */
+  readonly iface?: string;
+  /** The frame as it leaves, hex. */
+  readonly frame?: string;
+  readonly reason?: DropReasonName;
+}
+
+export interface ScenarioResult {
+  readonly id: string;
+  readonly results: readonly FrameResult[];
+  /** Totals that are not 0; `reasons` counts dropped and passed frames by why. */
+  readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
+}
+
+/** A replay is reproducible: this key is no secret. */
+const REPLAY_KEY: HashKey = { k0: 0x736c7569, k1: 0x63652d30 };
+const FLOW_ROWS = 1 << 12;
+const MAX_FRAME_BYTES = 1 << 14;
+/** The clock starts well after 0, as a machine's does. */
+const START_SECONDS = 1000;
+
+export function replay(scenario: Scenario): ScenarioResult {
+  const { node } = scenario;
+  const ids = new IdRegistry();
+  let epoch = 0;
+  const tableOf = (spec: ForwardingSpec) =>
+    buildForwardingTable(spec, {
+      epoch: ++epoch,
+      key: REPLAY_KEY,
+      ids,
+      portNames: node.interfaces.map(({ name }) => name),
+    });
+  const memory = new Uint8Array(MAX_FRAME_BYTES);
+  const flows = new FlowTable(flowTableMemory(FLOW_ROWS), REPLAY_KEY);
+  const expiry = new FlowExpiry(flows);
+  const pipeline = pipelineFor(node, new DataView(memory.buffer), flows, tableOf(scenario.spec));
+  const batch = new FrameBatch(1);
+  const results: FrameResult[] = [];
+  let now = START_SECONDS;
+
+  for (const step of scenario.steps) {
+    if (step.kind === "services") {
+      pipeline.table = tableOf(step.spec);
+    } else if (step.kind === "advance") {
+      now += step.seconds;
+      expiry.tick(flows.capacity, now);
+    } else {
+      memory.set(step.bytes);
+      batch.count = 1;
+      batch.offset[0] = 0;
+      batch.length[0] = step.bytes.length;
+      batch.port[0] = step.port;
+      pipeline.run(batch, now);
+      results.push(resultOf(batch, memory, node));
+    }
+  }
+  return { id: scenario.id, results, counters: readable(pipeline.counters) };
+}
+
+function pipelineFor(node: ScenarioNode, view: DataView, flows: FlowTable, table: Pipeline["table"]): Pipeline {
+  const ports = new PortTable();
+  node.interfaces.forEach(({ mac, mtu, address }, port) => {
+    ports.set(port, { kind: PORT_WIRE, mac, mtu, address, pair: null });
+  });
+  const fib = Fib.build(node.routes);
+  const neighbors = new NeighborTable(neighborTableMemory(1024));
+  for (const { address, mac } of node.neighbors) {
+    const route = fib.lookup(address);
+    if (route < 0) continue;
+    const port = fib.port(route);
+    neighbors.set(address, port, mac, node.interfaces[port]!.mac);
+  }
+  const tables = { flows, ports, neighbors, neighborRequests: new NeighborRequests(), counters: countersMemory(256) };
+  return new Pipeline(view, tables, table, fib);
+}
+
+function resultOf(batch: FrameBatch, memory: Uint8Array, node: ScenarioNode): FrameResult {
+  const verdict = batch.verdict[0]!;
+  if (verdict === Verdict.Drop || verdict === Verdict.Pass) {
+    return { verdict: verdict === Verdict.Drop ? "drop" : "pass", reason: DROP_REASONS[batch.reason[0]!]! };
+  }
+  return {
+    verdict: verdict === Verdict.Transmit ? "tx" : "reply",
+    iface: node.interfaces[batch.egress[0]!]!.name,
+    frame: hex(memory.subarray(0, batch.length[0]!)),
+  };
+}
+
+function readable(counters: Counters): ScenarioResult["counters"] {
+  const totals = TOTALS.map((name, index) => [name, counters.totals[index]!] as const);
+  const reasons = DROP_REASONS.map((name, index) => [name, counters.reasons[index]!] as const);
+  const nonZero = (entries: readonly (readonly [string, number])[]) =>
+    Object.fromEntries(entries.filter(([, n]) => n !== 0));
+  return { ...nonZero(totals), reasons: nonZero(reasons) };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

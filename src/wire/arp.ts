@@ -1,0 +1,31 @@
+/**
+ * ARP for IPv4 over Ethernet (RFC 826), offsets from the first byte of the packet:
+ *
+ *   0 hardware type=1   2 protocol type=0x0800   4 lengths 6,4   6 operation
+ *   8 sender MAC   14 sender address   18 target MAC   24 target address   28
+ */
+
+import type { Ipv4 } from "../net/ipv4.ts";
+import { addressFromRaw } from "./raw.ts";
+
+export const ARP_BYTES = 28;
+export const ARP_REQUEST = 1;
+export const ARP_REPLY = 2;
+
+export const ARP_SENDER_MAC = 8;
+export const ARP_SENDER_ADDRESS = 14;
+export const ARP_TARGET_MAC = 18;
+export const ARP_TARGET_ADDRESS = 24;
+
+/** Whether the fixed part names IPv4 over Ethernet. */
+export function isIpv4OverEthernet(view: DataView, arp: number): boolean {
+  return view.getInt32(arp) === 0x00010800 && view.getUint16(arp + 4) === 0x0604;
+}
+
+export function arpOperation(view: DataView, arp: number): number {
+  return view.getUint16(arp + 6);
+}
+
+export function arpTarget(view: DataView, arp: number): Ipv4 {
+  return addressFromRaw(view.getInt32(arp + ARP_TARGET_ADDRESS, true));
+}
