@@ -1,70 +1,54 @@
 /**
  * `npm test [-- SUITE... [FILE]]`: builds, runs each suite by itself, and adds up.
  *
- * Each suite is one vitest run with a JSON report beside the progress on the console. What was skipped is named with
- * its reason; a suite that ran no test counts as a failure, as does a run that ended badly without a failed test (an
- * unhandled error, a file that could not be loaded). The last line is the sum, alone.
+ * Each suite is one vitest run. What was skipped is named with its reason; a suite that ran no test counts as a
+ * failure, and so does one that broke outside a test. The last line is the sum, alone.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "./build.ts";
+import type { SuiteOutcome } from "./suite-reporter.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const SUITES = ["unit", "native", "netns", "interop"];
 /** Suites that need the kernel: namespaces, BPF programs, raw sockets. */
 const NEEDS_ROOT = ["native", "netns", "interop"];
 
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly assertionResults: readonly {
-      readonly fullName: string;
-      readonly status: string;
-      readonly meta?: { readonly skipReason?: string };
-    }[];
-  }[];
-}
-
-interface Sum {
+interface SuiteSum extends SuiteOutcome {
   readonly suite: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: readonly string[];
   readonly seconds: number;
 }
 
-async function runSuite(suite: string, filters: readonly string[], reportFile: string): Promise<Sum> {
+async function runSuite(suite: string, filters: readonly string[], outcomeFile: string): Promise<SuiteSum> {
   const startedAt = performance.now();
-  const args = ["run", "--project", suite, "--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
-  const exitCode = await vitest([...args, ...filters]);
+  const args = ["run", "--project", suite, "--reporter=default", "--reporter=./scripts/suite-reporter.ts", ...filters];
+  const exitCode = await vitest(args, outcomeFile);
   const seconds = (performance.now() - startedAt) / 1000;
-  const files = readReport(reportFile).testResults;
-  const tests = files.flatMap((file) => file.assertionResults);
-  const passed = tests.filter((test) => test.status === "passed").length;
-  const skipped = tests
-    .filter((test) => test.status !== "passed" && test.status !== "failed")
-    .map((test) => `${test.fullName}: ${test.meta?.skipReason ?? "no reason given"}`);
-  const brokenFiles = files.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
-  let failed = tests.filter((test) => test.status === "failed").length + brokenFiles;
-  if (failed === 0 && (exitCode !== 0 || passed === 0)) failed = 1;
-  return { suite, passed, failed, skipped, seconds };
+  const outcome = readOutcome(outcomeFile);
+  const broken = [...outcome.broken];
+  if (outcome.passed + outcome.failed === 0) broken.push("no test ran");
+  else if (exitCode !== 0 && outcome.failed + broken.length === 0) broken.push(`vitest ended with code ${exitCode}`);
+  return { ...outcome, broken, failed: outcome.failed + broken.length, suite, seconds };
 }
 
-/** The report of a run that died before writing one is empty, which counts as a failure. */
-function readReport(file: string): Report {
+/** A run that died before it could report has no file: nothing ran, which counts as a failure. */
+function readOutcome(file: string): SuiteOutcome {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as Report;
+    return JSON.parse(readFileSync(file, "utf8")) as SuiteOutcome;
   } catch {
-    return { testResults: [] };
+    return { passed: 0, failed: 0, skipped: [], broken: [] };
   }
 }
 
-function vitest(args: readonly string[]): Promise<number> {
+function vitest(args: readonly string[], outcomeFile: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["node_modules/vitest/vitest.mjs", ...args], { cwd: ROOT, stdio: "inherit" });
+    const child = spawn(process.execPath, ["node_modules/vitest/vitest.mjs", ...args], {
+      cwd: ROOT,
+      stdio: "inherit",
+      env: { ...process.env, SLUICE_SUITE_OUTCOME: outcomeFile },
+    });
     const forward = (signal: NodeJS.Signals) => child.kill(signal);
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, forward);
     child.on("error", reject);
@@ -75,16 +59,18 @@ function vitest(args: readonly string[]): Promise<number> {
   });
 }
 
-function print(sums: readonly Sum[]): void {
+function print(sums: readonly SuiteSum[]): void {
   process.stdout.write("\n");
-  for (const { suite, passed, failed, skipped, seconds } of sums) {
+  for (const { suite, passed, failed, skipped, broken, seconds } of sums) {
     const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
     process.stdout.write(`${suite.padEnd(8)} ${counts}  (${seconds.toFixed(1)} s)\n`);
-    for (const skip of skipped) process.stdout.write(`         skipped: ${skip}\n`);
+    for (const line of broken) process.stdout.write(`         broken: ${line}\n`);
+    for (const line of skipped) process.stdout.write(`         skipped: ${line}\n`);
   }
-  const total = (count: (sum: Sum) => number) => sums.reduce((all, sum) => all + count(sum), 0);
-  const [passed, failed] = [total((sum) => sum.passed), total((sum) => sum.failed)];
-  process.stdout.write(`\n${passed} passed, ${failed} failed, ${total((sum) => sum.skipped.length)} skipped\n`);
+  const total = (count: (sum: SuiteSum) => number) => sums.reduce((all, sum) => all + count(sum), 0);
+  const failed = total((sum) => sum.failed);
+  const skipped = total((sum) => sum.skipped.length);
+  process.stdout.write(`\n${total((sum) => sum.passed)} passed, ${failed} failed, ${skipped} skipped\n`);
   if (failed > 0) process.exitCode = 1;
 }
 
@@ -102,7 +88,7 @@ async function main(args: readonly string[]): Promise<void> {
   build();
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
   try {
-    const sums: Sum[] = [];
+    const sums: SuiteSum[] = [];
     for (const suite of suites) {
       process.stdout.write(`\n== ${suite}\n`);
       sums.push(await runSuite(suite, filters, join(folder, `${suite}.json`)));

@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   agent: "all",
   api: "all",
   cli: "all",
+  replay: ["dataplane", "wire", "net"],
 };
 
 /** Rooms without effects: time, entropy and bytes come in as arguments. */

@@ -1,0 +1,40 @@
+/**
+ * The vitest reporter that `npm test` adds up from: writes the outcome of one suite as JSON to the file named by
+ * `SLUICE_SUITE_OUTCOME`. Vitest's own JSON report leaves out why a test was skipped, and the reasons are wanted.
+ */
+import { writeFileSync } from "node:fs";
+import type { Reporter, SerializedError, TestModule } from "vitest/node";
+
+export interface SuiteOutcome {
+  readonly passed: number;
+  readonly failed: number;
+  /** One line per skipped test: its title, and the reason where it gave one. */
+  readonly skipped: readonly string[];
+  /** What went wrong outside any test: a file that could not be loaded, an error nobody caught. */
+  readonly broken: readonly string[];
+}
+
+export class SuiteReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
+    const file = process.env["SLUICE_SUITE_OUTCOME"];
+    if (file === undefined) return;
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const outcome: SuiteOutcome = {
+      passed: tests.filter((test) => test.result().state === "passed").length,
+      failed: tests.filter((test) => test.result().state === "failed").length,
+      skipped: tests.flatMap((test) => {
+        const result = test.result();
+        if (result.state !== "skipped" && result.state !== "pending") return [];
+        return [result.state === "skipped" && result.note ? `${test.fullName}: ${result.note}` : test.fullName];
+      }),
+      broken: [
+        ...modules.flatMap((module) => module.errors().map((error) => `${module.relativeModuleId}: ${error.message}`)),
+        ...unhandled.map((error) => error.message),
+      ],
+    };
+    writeFileSync(file, JSON.stringify(outcome));
+  }
+}
+
+// biome-ignore lint/style/noDefaultExport: vitest loads a reporter by its default export
+export { SuiteReporter as default };
