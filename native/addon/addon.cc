@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The addon's table of contents. Loaded once per JavaScript environment (main thread and each worker); src/xdp/native.ts
+// declares the same names with their types.
+#include <napi.h>
+
+#include "bpf_map.h"
+#include "bpf_object.h"
+#include "ethtool.h"
+#include "link.h"
+#include "namespace.h"
+#include "resource.h"
+#include "umem.h"
+#include "wait.h"
+#include "xsk.h"
+
+namespace {
+
+Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+  sluice::Registry::Install(env);
+  sluice::QuietLibraries();
+  exports.Set("Umem", sluice::Umem::Define(env));
+  exports.Set("Xsk", sluice::Xsk::Define(env));
+  exports.Set("EventFd", sluice::EventFd::Define(env));
+  exports.Set("BpfObject", sluice::BpfObject::Define(env));
+  exports.Set("BpfMap", sluice::BpfMap::Define(env));
+  exports.Set("Link", sluice::Link::Define(env));
+  sluice::DefineKick(env, exports);
+  sluice::DefineWaits(env, exports);
+  sluice::DefineTestRun(env, exports);
+  sluice::DefineLinkQueries(env, exports);
+  sluice::DefineEthtool(env, exports);
+  sluice::DefineNamespace(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(sluice, Initialize)
