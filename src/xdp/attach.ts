@@ -1,0 +1,136 @@
+/**
+ * Attaching a program to the XDP or tc egress hook of an interface.
+ *
+ * A `Link` holds the attachment: it ends with `detach()`, and with the process however that dies (but for a kernel older
+ * than 6.6, where a killed process leaves its egress filter behind).
+ *
+ * A hook that somebody else uses is never overwritten. XDP programs that were attached through libxdp's dispatcher
+ * make room for ours in it where the kernel allows; otherwise the error names the owner.
+ */
+import type { BpfProgram } from "./bpf.ts";
+import { driverName } from "./ethtool.ts";
+import { isNativeError, type NativeLink, native } from "./native.ts";
+
+export type XdpMode = "native" | "generic";
+
+export interface AttachedXdp {
+  readonly programId: number;
+  /** As the kernel keeps it: at most 15 characters; empty when we may not look. */
+  readonly name: string;
+  readonly mode: XdpMode | "offload";
+}
+
+/** XDP_FLAGS_* of linux/if_link.h. */
+const XDP_FLAGS: Readonly<Record<XdpMode, number>> = { generic: 1 << 1, native: 1 << 2 };
+
+/** enum xdp_attach_mode of xdp/libxdp.h. */
+const LIBXDP_MODES: Readonly<Record<XdpMode, number>> = { native: 1, generic: 2 };
+
+const DISPATCHER = "xdp_dispatcher";
+
+export class Link {
+  readonly interface: string;
+  readonly hook: "xdp" | "egress";
+  /** How it was attached, for people. */
+  readonly mode: XdpMode | "tcx" | "clsact";
+  readonly #native: NativeLink;
+
+  constructor(interfaceName: string, hook: Link["hook"], mode: Link["mode"], link: NativeLink) {
+    this.interface = interfaceName;
+    this.hook = hook;
+    this.mode = mode;
+    this.#native = link;
+  }
+
+  /** Idempotent. */
+  detach(): void {
+    this.#native.close();
+  }
+}
+
+/** The hook is in use by a program that is not ours. */
+export class HookTakenError extends Error {
+  readonly code = "EBUSY";
+  readonly hint: string;
+  readonly owner: AttachedXdp;
+
+  constructor(interfaceName: string, owner: AttachedXdp, cause?: unknown) {
+    const name = owner.name === "" ? "an unnamed program" : owner.name;
+    super(`the XDP hook of ${interfaceName} is taken by ${name} (program id ${owner.programId}, ${owner.mode} mode)`, {
+      cause,
+    });
+    this.name = "HookTakenError";
+    this.owner = owner;
+    this.hint =
+      owner.name === DISPATCHER
+        ? `its dispatcher took no further program: stop its owner, or \`xdp-loader unload ${interfaceName} --all\``
+        : `stop its owner (\`bpftool prog show id ${owner.programId}\` and \`bpftool link\` tell which process), or \`ip link set dev ${interfaceName} xdp off\``;
+  }
+}
+
+/** What is on the XDP hook now. */
+export function attachedXdp(interfaceName: string): AttachedXdp | null {
+  return native.queryXdp(interfaceName);
+}
+
+export interface AttachXdpOptions {
+  readonly program: BpfProgram;
+  readonly interface: string;
+  /** `auto`: native where it pays and works, else generic. */
+  readonly mode: XdpMode | "auto";
+}
+
+export function attachXdp(options: AttachXdpOptions): Link {
+  const { program, interface: name } = options;
+  const owner = attachedXdp(name);
+  if (owner !== null) return joinDispatcher(program, name, owner);
+  if (options.mode !== "auto") return attachXdpIn(options.mode, program, name);
+  // On veth native mode makes AF_XDP transmit 3.5 to 6 times slower than generic (each frame is converted back by the
+  // peer) and receive no faster.
+  if (driverName(name) === "veth") return attachXdpIn("generic", program, name);
+  try {
+    return attachXdpIn("native", program, name);
+  } catch (error) {
+    if (!isNativeError(error) || error.code === "EPERM" || error.code === "EBUSY") throw error;
+    return attachXdpIn("generic", program, name);
+  }
+}
+
+function attachXdpIn(mode: XdpMode, program: BpfProgram, name: string): Link {
+  try {
+    return new Link(name, "xdp", mode, new native.Link("xdp", program.fd, name, XDP_FLAGS[mode]));
+  } catch (error) {
+    // Somebody came between the question and the attachment.
+    const owner =
+      isNativeError(error) && (error.code === "EBUSY" || error.code === "EEXIST") ? attachedXdp(name) : null;
+    throw owner === null ? error : new HookTakenError(name, owner, error);
+  }
+}
+
+function joinDispatcher(program: BpfProgram, name: string, owner: AttachedXdp): Link {
+  if (owner.name !== DISPATCHER || owner.mode === "offload") throw new HookTakenError(name, owner);
+  try {
+    const link = new native.Link(
+      "dispatcher",
+      program.object.path,
+      name,
+      LIBXDP_MODES[owner.mode],
+      program.object.mapDescriptors(),
+      program.name,
+    );
+    return new Link(name, "xdp", owner.mode, link);
+  } catch (error) {
+    throw new HookTakenError(name, owner, error);
+  }
+}
+
+/** Attaches to tc egress: by TCX, which runs beside other programs, or by a cls_bpf filter before kernel 6.6. */
+export function attachEgress(options: { readonly program: BpfProgram; readonly interface: string }): Link {
+  const { program, interface: name } = options;
+  try {
+    return new Link(name, "egress", "tcx", new native.Link("tcx", program.fd, name));
+  } catch (error) {
+    if (!isNativeError(error) || error.code !== "EINVAL") throw error;
+    return new Link(name, "egress", "clsact", new native.Link("clsact", program.fd, name));
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * A BPF map: keys and values as bytes, in the byte order of the machine or the wire as the program that reads them says.
+ *
+ * Small maps go through `lookup` / `update` / `delete`, many entries through the batch calls (one system call for
+ * thousands), and the hot tables through `mmap`, without system calls.
+ */
+import { type BpfMapDescription, type NativeBpfMap, native } from "./native.ts";
+
+/** Entries per system call when a whole map is read. */
+const BATCH_ENTRIES = 4096;
+
+export class BpfMap {
+  readonly fd: number;
+  readonly name: string;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly #native: NativeBpfMap;
+  #words: Int32Array | null = null;
+
+  private constructor(map: NativeBpfMap) {
+    const description: BpfMapDescription = map.describe();
+    this.#native = map;
+    this.fd = description.fd;
+    this.name = description.name;
+    this.keySize = description.keySize;
+    this.valueSize = description.valueSize;
+    this.maxEntries = description.maxEntries;
+  }
+
+  /** Opens the map behind a descriptor, also one of another thread of this process. Duplicates it: close both. */
+  static fromFd(fd: number): BpfMap {
+    return new BpfMap(new native.BpfMap(fd));
+  }
+
+  /** Reads one value into `into`; `false` when there is no such key. */
+  lookup(key: Uint8Array, into: Uint8Array): boolean {
+    return this.#native.lookup(key, into);
+  }
+
+  update(key: Uint8Array, value: Uint8Array): void {
+    this.#native.update(key, value);
+  }
+
+  /** `false` when there was no such key. */
+  delete(key: Uint8Array): boolean {
+    return this.#native.delete(key);
+  }
+
+  /** Writes `count` entries from arrays of keys and values laid end to end. */
+  updateBatch(keys: Uint8Array, values: Uint8Array, count: number): void {
+    this.#native.updateBatch(keys, values, count);
+  }
+
+  /** Deletes `count` keys; those that are not there do not matter. */
+  deleteBatch(keys: Uint8Array, count: number): void {
+    this.#native.deleteBatch(keys, count);
+  }
+
+  /** All entries, in no order: a hash that changes meanwhile may show an entry twice or not at all. */
+  entries(): { key: Uint8Array; value: Uint8Array }[] {
+    const batch = Math.min(BATCH_ENTRIES, this.maxEntries);
+    const cursor = new Uint8Array(Math.max(this.keySize, 4));
+    const found: { key: Uint8Array; value: Uint8Array }[] = [];
+    for (let first = true; ; first = false) {
+      const keys = new Uint8Array(batch * this.keySize);
+      const values = new Uint8Array(batch * this.valueSize);
+      const [count, more] = this.#native.lookupBatch(cursor, first, keys, values, batch);
+      for (let i = 0; i < count; i++) {
+        found.push({
+          key: keys.subarray(i * this.keySize, (i + 1) * this.keySize),
+          value: values.subarray(i * this.valueSize, (i + 1) * this.valueSize),
+        });
+      }
+      if (!more) return found;
+    }
+  }
+
+  /** The memory of a BPF_F_MMAPABLE array, shared with the kernel; the same array each time. Zeros after `close`. */
+  mmap(): Int32Array {
+    this.#words ??= new Int32Array(this.#native.map());
+    return this.#words;
+  }
+
+  close(): void {
+    this.#native.close();
+  }
+}

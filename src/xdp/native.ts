@@ -1,0 +1,151 @@
+/**
+ * The native addon: its only door. Loads `build/sluice.node` (or the file that SLUICE_NATIVE names) once per thread and
+ * declares what it exports. The classes of this room wrap it; nobody else imports this file.
+ *
+ * Whatever holds kernel state belongs to the thread that made it and is closed when that thread ends, however it ends.
+ * `native/addon/resource.h` keeps that promise.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+/** What the addon throws when the operating system refuses: `code` is the errno's name, `hint` what to do about it. */
+export interface NativeError extends Error {
+  readonly syscall: string;
+  readonly errno: number;
+  readonly code: string;
+  readonly hint: string;
+}
+
+export function isNativeError(error: unknown): error is NativeError {
+  return error instanceof Error && "syscall" in error && "errno" in error && "hint" in error;
+}
+
+export interface NativeUmem {
+  buffer(): ArrayBuffer;
+  close(): void;
+}
+
+export interface NativeRing {
+  readonly buffer: ArrayBuffer;
+  readonly producerOffset: number;
+  readonly consumerOffset: number;
+  readonly flagsOffset: number;
+  readonly descriptorsOffset: number;
+}
+
+export interface NativeXsk {
+  fd(): number;
+  zeroCopy(): boolean;
+  /** Receive, transmit, fill, completion. */
+  rings(): readonly [NativeRing, NativeRing, NativeRing, NativeRing];
+  statistics(into: Float64Array): void;
+  close(): void;
+}
+
+export interface NativeEventFd {
+  fd(): number;
+  close(): void;
+}
+
+export interface NativeBpfObject {
+  programFd(name: string): number;
+  mapFd(name: string): number;
+  mapDescriptors(): Record<string, number>;
+  close(): void;
+}
+
+export interface BpfMapDescription {
+  readonly fd: number;
+  readonly name: string;
+  /** BPF_MAP_TYPE_*. */
+  readonly type: number;
+  readonly keySize: number;
+  /** Bytes of one lookup: for a per-CPU map all CPUs' values, each rounded up to 8 bytes. */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+}
+
+export interface NativeBpfMap {
+  describe(): BpfMapDescription;
+  lookup(key: Uint8Array, into: Uint8Array): boolean;
+  update(key: Uint8Array, value: Uint8Array): void;
+  delete(key: Uint8Array): boolean;
+  nextKey(previous: Uint8Array | null, into: Uint8Array): boolean;
+  updateBatch(keys: Uint8Array, values: Uint8Array, count: number): void;
+  lookupBatch(
+    cursor: Uint8Array,
+    first: boolean,
+    keys: Uint8Array,
+    values: Uint8Array,
+    count: number,
+  ): [count: number, more: boolean];
+  deleteBatch(keys: Uint8Array, count: number): void;
+  map(): ArrayBuffer;
+  close(): void;
+}
+
+export interface NativeLink {
+  close(): void;
+}
+
+interface Native {
+  readonly Umem: new (lengthBytes: number) => NativeUmem;
+  readonly Xsk: new (
+    umem: NativeUmem,
+    interfaceName: string,
+    queue: number,
+    bindFlags: number,
+    frameSize: number,
+    headroom: number,
+    rxSize: number,
+    txSize: number,
+    fillSize: number,
+    completionSize: number,
+  ) => NativeXsk;
+  readonly EventFd: new () => NativeEventFd;
+  readonly BpfObject: new (path: string, maxEntries: Readonly<Record<string, number>>) => NativeBpfObject;
+  readonly BpfMap: new (fd: number) => NativeBpfMap;
+  readonly Link: new (
+    kind: "xdp" | "tcx" | "clsact" | "dispatcher",
+    program: number | string,
+    interfaceName: string,
+    flags?: number,
+    maps?: Readonly<Record<string, number>>,
+    programName?: string,
+  ) => NativeLink;
+  kick(fd: number): number;
+  poll(entries: Int32Array, count: number, timeoutMilliseconds: number): number;
+  signalEvent(fd: number): number;
+  clearEvent(fd: number): number;
+  monotonic(into: Float64Array): void;
+  testRun(
+    programFd: number,
+    frame: Uint8Array,
+    repeat: number,
+    context: Uint8Array | null,
+  ): { returnValue: number; durationNanoseconds: number; data: Uint8Array };
+  queryXdp(interfaceName: string): { programId: number; name: string; mode: "native" | "generic" | "offload" } | null;
+  ethtoolDriver(interfaceName: string): string;
+  ethtoolRxQueues(interfaceName: string): number;
+  ethtoolGet(interfaceName: string, command: number): number;
+  ethtoolSet(interfaceName: string, command: number, value: number): void;
+  enterNetworkNamespace(path: string): void;
+}
+
+/** The package root is two levels up from here, in `src/` and in `dist/` alike. */
+const BUILD = new URL("../../build/", import.meta.url);
+
+/** The BPF object that `npm run build` makes. */
+export const BPF_OBJECT_PATH: string = fileURLToPath(new URL("sluice.bpf.o", BUILD));
+
+function load(): Native {
+  const path = process.env["SLUICE_NATIVE"] ?? fileURLToPath(new URL("sluice.node", BUILD));
+  try {
+    return createRequire(import.meta.url)(path) as Native;
+  } catch (cause) {
+    throw new Error(`cannot load the native addon ${path}: build it with \`npm run build\``, { cause });
+  }
+}
+
+export const native: Native = load();
