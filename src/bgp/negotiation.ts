@@ -1,0 +1,143 @@
+/**
+ * What two OPENs agree on (RFC 4271 §4.2 and §6.2, 5492), and the OPEN that we propose.
+ */
+import type { Ipv4 } from "../net/ipv4.ts";
+import { type Capability, decodeCapabilities, encodeCapability, type Family } from "./capability.ts";
+import { ErrorCode, Fault, OpenError, reset } from "./fault.ts";
+import { AS_TRANS, type Open, type WireSession } from "./message.ts";
+import { AFI_IPV4, AFI_IPV6, SAFI_UNICAST } from "./mp-nlri.ts";
+import { OctetWriter } from "./octets.ts";
+import { BGP_VERSION } from "./open.ts";
+import type { AddressFamily } from "./speaker-spec.ts";
+
+/** What one side brings to a session. */
+export interface SessionConfig {
+  readonly localAsn: number;
+  readonly routerId: Ipv4;
+  /** 0 accepts any. */
+  readonly peerAsn: number;
+  readonly connectRetrySeconds: number;
+  readonly holdTimeSeconds: number;
+  readonly keepaliveTimeSeconds: number;
+  readonly families: readonly AddressFamily[];
+  readonly gracefulRestartSeconds: number | null;
+  /** We are coming back from a restart and the peer may have kept our routes (the R bit of RFC 4724). */
+  readonly restarting: boolean;
+  /** Wait for the peer's connection instead of making one. */
+  readonly passive: boolean;
+}
+
+/** What holds for an established session. */
+export interface Negotiated {
+  readonly peerAsn: number;
+  readonly peerRouterId: Ipv4;
+  /** 0: no hold timer and no keepalives. */
+  readonly holdTimeSeconds: number;
+  readonly keepaliveSeconds: number;
+  readonly families: readonly AddressFamily[];
+  readonly peerCapabilities: readonly Capability[];
+  readonly wire: WireSession;
+}
+
+const IPV4_UNICAST: Family = { afi: AFI_IPV4, safi: SAFI_UNICAST };
+
+export function familyNumbers(family: AddressFamily): Family {
+  return { afi: family.afi === "ipv4" ? AFI_IPV4 : AFI_IPV6, safi: SAFI_UNICAST };
+}
+
+export function openFor(config: SessionConfig): Open {
+  const families = config.families.map(familyNumbers);
+  const capabilities: Capability[] = [
+    ...families.map((family): Capability => ({ name: "multiprotocol", ...family })),
+    { name: "route-refresh" },
+    { name: "four-octet-as", asn: config.localAsn },
+    { name: "extended-message" },
+  ];
+  if (config.gracefulRestartSeconds !== null) {
+    capabilities.push({
+      name: "graceful-restart",
+      restarting: config.restarting,
+      notification: false,
+      timeSeconds: Math.min(config.gracefulRestartSeconds, 4095),
+      // F bit: while we were away the kernel went on forwarding.
+      families: families.map((family) => ({ ...family, forwarding: config.restarting })),
+    });
+  }
+  return {
+    type: "OPEN",
+    version: BGP_VERSION,
+    asn: config.localAsn > 0xffff ? AS_TRANS : config.localAsn,
+    holdTimeSeconds: config.holdTimeSeconds,
+    routerId: config.routerId,
+    capabilities,
+  };
+}
+
+/** Accepts the peer's OPEN or says why not. The codec has already refused what is wrong in itself. */
+export function negotiate(config: SessionConfig, open: Open): Negotiated | Fault {
+  const fourOctetAs = open.capabilities.find((capability) => capability.name === "four-octet-as");
+  const peerAsn = fourOctetAs?.asn ?? open.asn;
+  if (config.peerAsn !== 0 && peerAsn !== config.peerAsn) {
+    const message = `the peer says it is AS ${peerAsn}, AS ${config.peerAsn} is configured`;
+    return reset(ErrorCode.Open, OpenError.PeerAs, message);
+  }
+  const external = peerAsn !== config.localAsn;
+  if (!external && open.routerId === config.routerId) {
+    return reset(ErrorCode.Open, OpenError.RouterId, "the peer has our own BGP identifier");
+  }
+  const families = commonFamilies(config, open);
+  if (families.length === 0) {
+    const message = "the peer has none of the configured address families";
+    return reset(ErrorCode.Open, OpenError.Capability, message, encodedFamilies(config));
+  }
+  const holdTimeSeconds = Math.min(config.holdTimeSeconds, open.holdTimeSeconds);
+  const extendedMessages = open.capabilities.some((capability) => capability.name === "extended-message");
+  return {
+    peerAsn,
+    peerRouterId: open.routerId,
+    holdTimeSeconds,
+    keepaliveSeconds: Math.min(config.keepaliveTimeSeconds || holdTimeSeconds / 3, holdTimeSeconds / 3),
+    families,
+    peerCapabilities: open.capabilities,
+    wire: {
+      fourOctetAs: fourOctetAs !== undefined,
+      addPathIpv4: false,
+      addPathIpv6: false,
+      extendedMessages,
+      external,
+      severalFamilies: families.length > 1,
+    },
+  };
+}
+
+/** RFC 4760 §8: a peer that names no family at all speaks IPv4 unicast. */
+function commonFamilies(config: SessionConfig, open: Open): AddressFamily[] {
+  const named: Family[] = open.capabilities.filter((capability) => capability.name === "multiprotocol");
+  const theirs = named.length === 0 ? [IPV4_UNICAST] : named;
+  return config.families.filter((family) => {
+    const ours = familyNumbers(family);
+    return theirs.some((other) => other.afi === ours.afi && other.safi === ours.safi);
+  });
+}
+
+/** RFC 5492 §5: the NOTIFICATION lists the capabilities that were missed. */
+function encodedFamilies(config: SessionConfig): Uint8Array {
+  const writer = new OctetWriter(16);
+  for (const family of config.families) encodeCapability(writer, { name: "multiprotocol", ...familyNumbers(family) });
+  return writer.finish();
+}
+
+/** Capabilities that a NOTIFICATION OPEN/Unsupported Capability of the peer complains about. */
+export function missedCapabilities(data: Uint8Array): readonly Capability[] {
+  const found = decodeCapabilities(data, 0, data.length);
+  return found instanceof Fault ? [] : found;
+}
+
+/**
+ * RFC 4271 §6.8: of two connections between the same two speakers, the one that the speaker with the higher BGP
+ * identifier made survives; with equal identifiers the higher AS number decides (RFC 6286 §2.3).
+ */
+export function collisionLoser(config: SessionConfig, peerRouterId: Ipv4, peerAsn: number): "incoming" | "outgoing" {
+  if (config.routerId !== peerRouterId) return config.routerId < peerRouterId ? "outgoing" : "incoming";
+  return config.localAsn < peerAsn ? "outgoing" : "incoming";
+}

@@ -1,0 +1,104 @@
+/**
+ * Declared routes made ready to announce: each `RouteSpec` read once, at the door, into a key and attributes.
+ *
+ * Routes with the same attributes share one `RouteAttributes` (found by its text form), so that a comparison of two routes
+ * is a comparison of two strings that are usually the same object, and packing is grouping.
+ */
+
+import { parseIpv4, parseIpv4Prefix } from "../net/ipv4.ts";
+import { formatIpv6Prefix, type Ipv6Prefix, parseIpv6, parseIpv6Prefix } from "./ipv6-prefix.ts";
+import type { LargeCommunity } from "./message.ts";
+import { type PrefixKey, prefixKey } from "./nlri.ts";
+import type { RouteSpec } from "./speaker-spec.ts";
+
+/** Everything of a route but its prefix. */
+export interface RouteAttributes {
+  readonly identity: string;
+  readonly nextHop: string;
+  readonly asPath: readonly number[];
+  readonly localPreference: number | null;
+  readonly communities: readonly number[];
+  readonly largeCommunities: readonly LargeCommunity[];
+  /** A route that shows them, for people. */
+  readonly example: RouteSpec;
+}
+
+/** Routes by prefix: IPv4 by number, IPv6 by canonical text. */
+export interface RouteTable {
+  readonly ipv4: ReadonlyMap<PrefixKey, RouteAttributes>;
+  readonly ipv6: ReadonlyMap<string, Ipv6Route>;
+  /** Declared routes that cannot be announced, each with the reason. */
+  readonly refused: readonly string[];
+}
+
+export interface Ipv6Route {
+  readonly prefix: Ipv6Prefix;
+  readonly attributes: RouteAttributes;
+}
+
+export const NO_ROUTES: RouteTable = { ipv4: new Map(), ipv6: new Map(), refused: [] };
+
+/** Of a prefix declared twice the last one counts. */
+export function compileRoutes(routes: readonly RouteSpec[]): RouteTable {
+  const ipv4 = new Map<PrefixKey, RouteAttributes>();
+  const ipv6 = new Map<string, Ipv6Route>();
+  const refused: string[] = [];
+  const shared = new Map<string, RouteAttributes>();
+  for (const route of routes) {
+    const attributes = attributesOf(route, shared);
+    const four = parseIpv4Prefix(route.prefix);
+    const six = four === null ? parseIpv6Prefix(route.prefix) : null;
+    if (typeof attributes === "string") refused.push(`${route.prefix}: ${attributes}`);
+    else if (four !== null) {
+      if (parseIpv4(route.nextHop) === null) refused.push(`${route.prefix}: next hop ${route.nextHop} is not IPv4`);
+      else ipv4.set(prefixKey(four), attributes);
+    } else if (six === null) refused.push(`${route.prefix}: not a prefix`);
+    else if (parseIpv6(route.nextHop) === null) refused.push(`${route.prefix}: next hop ${route.nextHop} is not IPv6`);
+    else ipv6.set(formatIpv6Prefix(six), { prefix: six, attributes });
+  }
+  return { ipv4, ipv6, refused };
+}
+
+function attributesOf(route: RouteSpec, shared: Map<string, RouteAttributes>): RouteAttributes | string {
+  const identity = `${route.nextHop}|${route.asPath.join()}|${route.localPreference}|${route.communities.join()}|${route.largeCommunities.join()}`;
+  const known = shared.get(identity);
+  if (known !== undefined) return known;
+  const communities: number[] = [];
+  for (const text of route.communities) {
+    const community = parseCommunity(text);
+    if (community === null) return `community ${text} is not ASN:VALUE`;
+    communities.push(community);
+  }
+  const largeCommunities: LargeCommunity[] = [];
+  for (const text of route.largeCommunities) {
+    const community = parseLargeCommunity(text);
+    if (community === null) return `large community ${text} is not GLOBAL:LOCAL1:LOCAL2`;
+    largeCommunities.push(community);
+  }
+  const { nextHop, asPath, localPreference } = route;
+  const attributes = { identity, nextHop, asPath, localPreference, communities, largeCommunities, example: route };
+  shared.set(identity, attributes);
+  return attributes;
+}
+
+/** `65000:100` as one 32-bit number; `null` when it is anything else. */
+export function parseCommunity(text: string): number | null {
+  const parts = numbers(text, 2, 0xffff);
+  return parts === null ? null : parts[0]! * 0x10000 + parts[1]!;
+}
+
+export function formatCommunity(community: number): string {
+  return `${community >>> 16}:${community & 0xffff}`;
+}
+
+export function parseLargeCommunity(text: string): LargeCommunity | null {
+  const parts = numbers(text, 3, 0xffffffff);
+  return parts === null ? null : [parts[0]!, parts[1]!, parts[2]!];
+}
+
+function numbers(text: string, count: number, max: number): number[] | null {
+  const parts = text.split(":");
+  if (parts.length !== count || !parts.every((part) => /^\d{1,10}$/.test(part))) return null;
+  const values = parts.map(Number);
+  return values.every((value) => value <= max) ? values : null;
+}
