@@ -1,0 +1,44 @@
+/** Entry of the speaker's thread: calls from the main thread in, answers and events out. */
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { SpeakerCore } from "./speaker-core.ts";
+import type { SpeakerReply, SpeakerRequest, SpeakerThreadData } from "./speaker-message.ts";
+
+const port = mainThread();
+
+const core = new SpeakerCore(workerData as SpeakerThreadData);
+const reply = (message: SpeakerReply) => port.postMessage(message);
+core.onEvent((event) => reply({ type: "event", event }));
+
+port.on("message", (request: SpeakerRequest) => {
+  answer(request).then(
+    (value) => reply({ type: "answer", id: request.id, value }),
+    (error: unknown) => reply({ type: "failed", id: request.id, message: messageOf(error) }),
+  );
+});
+
+function mainThread(): MessagePort {
+  if (parentPort === null) throw new Error("speaker-thread runs as a worker thread only");
+  return parentPort;
+}
+
+async function answer(request: SpeakerRequest): Promise<unknown> {
+  switch (request.call) {
+    case "apply":
+      return core.apply(request.spec);
+    case "status":
+      return core.status();
+    case "advertised":
+      return core.advertised(request.peerName);
+    case "received":
+      return core.received(request.peerName, request.most);
+    case "stop":
+      await core.stop(request.options);
+      // The thread ends by itself once the goodbyes have left and their sockets are closed.
+      setImmediate(() => port.close());
+      return;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
