@@ -1,0 +1,168 @@
+/**
+ * A network of namespaces for one test or demo, and its complete removal.
+ *
+ *      new Lab("sle")                          all names begin with the prefix
+ *        |
+ *        |  namespace("client")                namespace("router")
+ *        v                                     v
+ *     +------------ sle-client --+  veth   +--- sle-router -----------+
+ *     |  process   [ eth0 ]------|---------|----[ to-client ]  FRR    |
+ *     +--------------------------+ connect +--------------------------+
+ *        |
+ *        v  close(): processes end, namespaces go (and with them interfaces, BPF links), files go
+ *
+ * Nothing survives: `close` runs at the end, when this process exits for any reason it can notice, and on SIGINT,
+ * SIGTERM and SIGHUP. What a killed run left behind is swept by the next lab with the same prefix. Removal does not
+ * await anything, so that it also works from an exit handler.
+ */
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Namespace } from "./namespace.ts";
+import { isAlive, sendSignal, startTime } from "./process.ts";
+
+/** One end of a veth pair. */
+export interface LinkEnd {
+  readonly namespace: Namespace;
+  readonly device: string;
+  /** With prefix length: `10.1.1.2/24`. */
+  readonly addresses?: readonly string[];
+  readonly mac?: string;
+  /** `{ tx: false }` as `ethtool -K` takes it. */
+  readonly offload?: Record<string, boolean>;
+  /** Receive and transmit queues. */
+  readonly queues?: number;
+}
+
+const NAMESPACES = "/run/netns";
+const OWNERS = "/run/sluice-lab";
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+export class Lab {
+  readonly prefix: string;
+  /** A folder of this lab's own, removed with it. Readable by daemons that drop their privileges. */
+  readonly folder: string;
+  readonly #owner: string;
+  readonly #namespaces: Namespace[] = [];
+  readonly #closing: (() => void)[] = [];
+  readonly #onExit = () => this.close();
+  readonly #onSignal = (signal: NodeJS.Signals) => {
+    this.close();
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  };
+  #closed = false;
+
+  constructor(prefix: string) {
+    if (process.getuid?.() !== 0) throw new Error("network namespaces can only be made by root");
+    this.prefix = prefix;
+    this.#owner = join(OWNERS, prefix);
+    this.#takeOwnership();
+    this.folder = mkdtempSync(join(tmpdir(), `sluice-lab-${prefix}-`));
+    writeFileSync(this.#owner, `${process.pid} ${startTime(process.pid)}\n${this.folder}\n`);
+    chmodSync(this.folder, 0o755);
+    sweep(prefix, []);
+    process.once("exit", this.#onExit);
+    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+  }
+
+  namespace(name: string): Namespace {
+    const full = `${this.prefix}-${name}`;
+    command("ip", ["netns", "add", full]);
+    const namespace = new Namespace(full, this.folder);
+    this.#namespaces.push(namespace);
+    namespace.ip("link set lo up");
+    return namespace;
+  }
+
+  /** Joins two namespaces by a veth pair, both ends up. */
+  connect(a: LinkEnd, b: LinkEnd): void {
+    const end = (link: LinkEnd) => {
+      const queues = link.queues ?? 1;
+      const mac = link.mac === undefined ? [] : ["address", link.mac];
+      const counts = ["numrxqueues", `${queues}`, "numtxqueues", `${queues}`];
+      return ["name", link.device, ...mac, ...counts, "netns", link.namespace.name];
+    };
+    command("ip", ["link", "add", ...end(a), "type", "veth", "peer", ...end(b)]);
+    for (const { namespace, device, addresses = [], offload } of [a, b]) {
+      if (offload !== undefined) namespace.offload(device, offload);
+      namespace.ip(...addresses.map((address) => `addr add ${address} dev ${device}`), `link set ${device} up`);
+    }
+  }
+
+  /** Something of the owner's own to undo when the lab closes, last added first. */
+  onClose(undo: () => void): void {
+    this.#closing.push(undo);
+  }
+
+  /** Removes everything. Safe to call twice, and from a signal or exit handler. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    process.removeListener("exit", this.#onExit);
+    for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
+    for (const undo of this.#closing.reverse()) undo();
+    // Ours are named as well as found: one that was started just now may not have entered its namespace yet.
+    const processes = this.#namespaces.flatMap((namespace) => namespace.processes());
+    const running = processes.filter((process) => process.exit() === null).map((process) => process.pid);
+    sweep(this.prefix, running);
+    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.#owner, { force: true });
+  }
+
+  /** Two labs of one prefix would tear each other down, so the second is refused while the first one's process lives. */
+  #takeOwnership(): void {
+    mkdirSync(OWNERS, { recursive: true });
+    let record: string;
+    try {
+      record = readFileSync(this.#owner, "utf8");
+    } catch {
+      return;
+    }
+    const [process, folder] = record.split("\n");
+    const [pid, startedAt] = process!.split(" ");
+    if (startTime(Number(pid)) === startedAt) {
+      throw new Error(`a lab named "${this.prefix}" is already up (process ${pid}); end it first`);
+    }
+    if (folder?.startsWith(join(tmpdir(), "sluice-lab-"))) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Ends the processes named and every process inside the namespaces of a prefix, then removes the namespaces. */
+function sweep(prefix: string, pids: readonly number[]): void {
+  const names = namespacesOf(prefix);
+  const inside = () => [...new Set([...pids, ...names.flatMap(pidsInside)])].filter(isAlive);
+  for (const [signal, patienceMilliseconds] of [
+    ["SIGTERM", 3000],
+    ["SIGKILL", 2000],
+  ] as const) {
+    for (const pid of inside()) sendSignal(pid, signal);
+    const deadline = performance.now() + patienceMilliseconds;
+    while (inside().length > 0 && performance.now() < deadline) pause(10);
+  }
+  for (const name of names) command("ip", ["netns", "del", name]);
+}
+
+function namespacesOf(prefix: string): string[] {
+  try {
+    return readdirSync(NAMESPACES).filter((name) => name.startsWith(`${prefix}-`));
+  } catch {
+    return [];
+  }
+}
+
+function pidsInside(namespace: string): number[] {
+  const { stdout } = spawnSync("ip", ["netns", "pids", namespace], { encoding: "utf8" });
+  return stdout.split("\n").filter(Boolean).map(Number);
+}
+
+function command(program: string, args: string[]): void {
+  const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+  if (error !== undefined) throw new Error(`${program} could not be started: ${error.message}`);
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr.trim()}`);
+}
+
+/** Blocks this thread: an exit handler has no event loop to wait on. */
+function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
