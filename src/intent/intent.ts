@@ -1,0 +1,25 @@
+/**
+ * What the operator wants, in Sluice's own words: the one value in the middle. Files, an API server and tests all produce
+ * it; nothing after it knows where it came from. Plain data, in a stable order, so that the same input gives the same plan.
+ */
+import type { AddressPool } from "./address-pool.ts";
+import type { BgpPolicy } from "./bgp-policy.ts";
+import type { ClusterNode } from "./node.ts";
+import type { Service } from "./service.ts";
+import { DEFAULT_SETTINGS, type Settings } from "./settings.ts";
+
+export interface Intent {
+  readonly settings: Settings;
+  readonly nodes: readonly ClusterNode[];
+  readonly pools: readonly AddressPool[];
+  readonly services: readonly Service[];
+  readonly bgpPolicies: readonly BgpPolicy[];
+}
+
+export const EMPTY_INTENT: Intent = {
+  settings: DEFAULT_SETTINGS,
+  nodes: [],
+  pools: [],
+  services: [],
+  bgpPolicies: [],
+};

@@ -1,0 +1,75 @@
+/** A Service with its backends joined: what is to be reachable, and where it runs. */
+import type { IpAddress } from "../net/ip-address.ts";
+import type { Labels } from "./selector.ts";
+
+/**
+ * - `ready`: takes new flows.
+ * - `serving`: on its way out but still answering; takes new flows only when nothing is ready (KEP-1669).
+ * - `draining`: keeps its flows, takes no new ones.
+ */
+export type BackendState = "ready" | "serving" | "draining";
+
+export interface ServiceBackend {
+  readonly address: IpAddress;
+  readonly port: number;
+  /** `null`: no node of its own, so it counts as local everywhere (a gateway inside the cluster, for one). */
+  readonly node: string | null;
+  readonly state: BackendState;
+}
+
+export type ServiceProtocol = "TCP" | "UDP" | "SCTP";
+
+export interface ServicePort {
+  /** Empty for the only port of a Service. */
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: ServiceProtocol;
+  readonly backends: readonly ServiceBackend[];
+}
+
+/** Several Services on one address: those of the same key whose ports do not clash. */
+export interface AddressSharing {
+  readonly key: string;
+  /** Namespaces with which to share besides its own; `"*"` is any. */
+  readonly namespaces: readonly string[];
+  /** Lets Services of the Local traffic policy share although their pods differ. */
+  readonly permitDifferentPods: boolean;
+}
+
+export type FamilyPolicy = "SingleStack" | "PreferDualStack" | "RequireDualStack";
+
+export interface Service {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+  /** Milliseconds since the epoch; `null` for one that no API server has stored. */
+  readonly createdAtMilliseconds: number | null;
+  readonly wantsLoadBalancer: boolean;
+  /** Which implementation it asks for; `null` leaves it to the default one. */
+  readonly loadBalancerClass: string | null;
+  /** `local`: only from and to nodes that run a backend, with the client's address kept. */
+  readonly externalTrafficPolicy: "cluster" | "local";
+  readonly families: readonly (4 | 6)[];
+  readonly familyPolicy: FamilyPolicy | null;
+  /** Asked for by address; empty leaves the choice to the pools. */
+  readonly requestedAddresses: readonly IpAddress[];
+  /** Held already, by this or an earlier allocator. */
+  readonly heldAddresses: readonly IpAddress[];
+  readonly sharing: AddressSharing | null;
+  /** The labels of its pods; empty when its backends are listed by hand. */
+  readonly podSelector: Labels;
+  readonly ports: readonly ServicePort[];
+}
+
+/** `namespace/name`: how people and counters call it. */
+export function serviceKey(service: { readonly namespace: string; readonly name: string }): string {
+  return `${service.namespace}/${service.name}`;
+}
+
+const NAMESPACE_LABEL = "io.kubernetes.service.namespace";
+const NAME_LABEL = "io.kubernetes.service.name";
+
+/** Its labels as selectors see them: two reserved keys stand for its namespace and name, whatever labels it carries. */
+export function selectableLabels(service: Service): Labels {
+  return { ...service.labels, [NAMESPACE_LABEL]: service.namespace, [NAME_LABEL]: service.name };
+}

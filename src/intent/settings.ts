@@ -1,0 +1,31 @@
+/** The switches of the whole gateway. */
+
+/** Sizes of a Maglev lookup table that are offered: primes, so that every permutation visits each slot. */
+export const MAGLEV_TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071] as const;
+
+/** Who gives addresses to Services that name no class. */
+export const DEFAULT_SERVICE_IPAMS = ["lbipam", "nodeipam", "none"] as const;
+export type DefaultServiceIpam = (typeof DEFAULT_SERVICE_IPAMS)[number];
+
+export interface Settings {
+  readonly bgpEnabled: boolean;
+  readonly ipv4Enabled: boolean;
+  readonly ipv6Enabled: boolean;
+  /** Announce a Service of the Cluster traffic policy although it has no backend at all. */
+  readonly announceWithoutBackends: boolean;
+  readonly maglevTableSize: number;
+  readonly defaultServiceIpam: DefaultServiceIpam;
+}
+
+/**
+ * What holds where nobody configured anything. BGP is on here: without Cilium's ConfigMap the policies themselves say that
+ * BGP is wanted; a ConfigMap that exists decides by its own default, which is off.
+ */
+export const DEFAULT_SETTINGS: Settings = {
+  bgpEnabled: true,
+  ipv4Enabled: true,
+  ipv6Enabled: true,
+  announceWithoutBackends: true,
+  maglevTableSize: 16381,
+  defaultServiceIpam: "lbipam",
+};
