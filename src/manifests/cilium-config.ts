@@ -1,0 +1,46 @@
+/** ConfigMap `kube-system/cilium-config`: the switches, under the names that Cilium's users know. Others are ignored. */
+import { DEFAULT_SERVICE_IPAMS, DEFAULT_SETTINGS, MAGLEV_TABLE_SIZES, type Settings } from "../intent/settings.ts";
+import type { Report } from "./finding.ts";
+import type { KindAdapter } from "./kind.ts";
+import { type KubernetesObject, objectSchema, STRING_MAP_SCHEMA } from "./object-metadata.ts";
+
+interface ConfigMapObject extends KubernetesObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export const CONFIG_MAP: KindAdapter = {
+  kind: "ConfigMap",
+  apiVersions: ["v1"],
+  namespaced: true,
+  closed: false,
+  schema: objectSchema({ data: STRING_MAP_SCHEMA }, []),
+  read: (object, report) => {
+    const { metadata, data } = object as ConfigMapObject;
+    const isOurs = metadata.namespace === "kube-system" && metadata.name === "cilium-config";
+    return isOurs ? { type: "settings", settings: readSettings(data ?? {}, report) } : { type: "nothing" };
+  },
+};
+
+function readSettings(data: Readonly<Record<string, string>>, report: Report): Settings {
+  const oneOf = <Value extends string>(key: string, values: readonly Value[], fallback: Value): Value => {
+    const text = data[key];
+    if (text === undefined || text === "") return fallback;
+    const value = values.find((candidate) => candidate === text);
+    if (value === undefined) {
+      report("error", ["data", key], `must be one of ${values.join(", ")}; is ${JSON.stringify(text)}`);
+    }
+    return value ?? fallback;
+  };
+  const isOn = (key: string, fallback: boolean) =>
+    oneOf(key, ["true", "false"], fallback ? "true" : "false") === "true";
+  return {
+    bgpEnabled: isOn("enable-bgp-control-plane", false),
+    ipv4Enabled: isOn("enable-ipv4", DEFAULT_SETTINGS.ipv4Enabled),
+    ipv6Enabled: isOn("enable-ipv6", DEFAULT_SETTINGS.ipv6Enabled),
+    announceWithoutBackends: isOn("enable-no-service-endpoints-routable", DEFAULT_SETTINGS.announceWithoutBackends),
+    maglevTableSize: Number(
+      oneOf("bpf-lb-maglev-table-size", MAGLEV_TABLE_SIZES.map(String), String(DEFAULT_SETTINGS.maglevTableSize)),
+    ),
+    defaultServiceIpam: oneOf("default-lb-service-ipam", DEFAULT_SERVICE_IPAMS, DEFAULT_SETTINGS.defaultServiceIpam),
+  };
+}

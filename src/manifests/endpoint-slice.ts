@@ -1,0 +1,124 @@
+/** `EndpointSlice` (discovery.k8s.io/v1): where a Service runs. */
+import type { BackendState, ServiceProtocol } from "../intent/service.ts";
+import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import type { Report } from "./finding.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import type { KindAdapter } from "./kind.ts";
+import { type KubernetesObject, objectSchema } from "./object-metadata.ts";
+
+/** One slice in our words; slices are joined to their Service by name when all objects are known. */
+export interface BackendSlice {
+  /** `namespace/name`. */
+  readonly service: string;
+  readonly ports: readonly SlicePort[];
+  readonly backends: readonly SliceBackend[];
+}
+
+export interface SlicePort {
+  readonly name: string;
+  readonly protocol: ServiceProtocol;
+  /** `null` stands for the port of the Service itself. */
+  readonly port: number | null;
+}
+
+export interface SliceBackend {
+  readonly address: IpAddress;
+  readonly node: string | null;
+  readonly state: BackendState;
+}
+
+interface EndpointSliceObject extends KubernetesObject {
+  readonly addressType: "IPv4" | "IPv6" | "FQDN";
+  readonly endpoints?: readonly EndpointFields[] | null;
+  readonly ports?: readonly { name?: string | null; port?: number | null; protocol: ServiceProtocol }[] | null;
+}
+
+interface EndpointFields {
+  readonly addresses: readonly string[];
+  readonly nodeName?: string | null;
+  readonly conditions?: {
+    readonly ready?: boolean | null;
+    readonly serving?: boolean | null;
+    readonly terminating?: boolean | null;
+  };
+}
+
+const CONDITION: JsonSchema = { type: "boolean", nullable: true };
+
+const ENDPOINT_SCHEMA: JsonSchema = {
+  type: "object",
+  required: ["addresses"],
+  properties: {
+    addresses: { type: "array", minItems: 1, items: { type: "string" } },
+    nodeName: { type: "string", nullable: true },
+    conditions: {
+      type: "object",
+      properties: { ready: CONDITION, serving: CONDITION, terminating: CONDITION },
+    },
+  },
+};
+
+const SLICE_PORT_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: {
+    name: { type: "string", nullable: true },
+    port: { type: "integer", nullable: true, minimum: 1, maximum: 65535 },
+    protocol: { type: "string", enum: ["TCP", "UDP", "SCTP"], default: "TCP" },
+  },
+};
+
+const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
+
+export const ENDPOINT_SLICE: KindAdapter = {
+  kind: "EndpointSlice",
+  apiVersions: ["discovery.k8s.io/v1"],
+  namespaced: true,
+  closed: false,
+  schema: objectSchema(
+    {
+      addressType: { type: "string", enum: ["IPv4", "IPv6", "FQDN"] },
+      endpoints: { type: "array", nullable: true, items: ENDPOINT_SCHEMA },
+      ports: { type: "array", nullable: true, items: SLICE_PORT_SCHEMA },
+    },
+    ["addressType"],
+  ),
+  read: (object, report) => {
+    const { metadata, addressType, endpoints, ports } = object as EndpointSliceObject;
+    const service = metadata.labels?.[SERVICE_NAME_LABEL];
+    if (service === undefined) {
+      report("warning", ["metadata", "labels"], `has no ${SERVICE_NAME_LABEL}, so it belongs to no Service`);
+      return { type: "nothing" };
+    }
+    if (addressType === "FQDN") return { type: "nothing" };
+    return {
+      type: "backend-slice",
+      slice: {
+        service: `${metadata.namespace}/${service}`,
+        ports: (ports ?? []).map(({ name, port, protocol }) => ({ name: name ?? "", port: port ?? null, protocol })),
+        backends: (endpoints ?? []).flatMap((endpoint, index) =>
+          readEndpoint(endpoint, addressType === "IPv4" ? 4 : 6, index, report),
+        ),
+      },
+    };
+  },
+};
+
+function readEndpoint(endpoint: EndpointFields, family: 4 | 6, index: number, report: Report): SliceBackend[] {
+  // All addresses of an endpoint are the same backend; as in kube-proxy only the first one counts.
+  const text = endpoint.addresses[0]!;
+  const address = parseIpAddress(text);
+  if (address === null || address.family !== family) {
+    const path = ["endpoints", index, "addresses", 0];
+    report("error", path, `must be an IPv${family} address; is ${JSON.stringify(text)}`);
+    return [];
+  }
+  return [{ address, node: endpoint.nodeName || null, state: backendState(endpoint.conditions ?? {}) }];
+}
+
+/** What is not said counts as ready, as serving as it is ready, and as not terminating. */
+function backendState(conditions: NonNullable<EndpointFields["conditions"]>): BackendState {
+  const ready = conditions.ready ?? true;
+  const serving = conditions.serving ?? ready;
+  if (ready) return "ready";
+  return serving && conditions.terminating === true ? "serving" : "draining";
+}

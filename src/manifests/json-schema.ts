@@ -1,0 +1,103 @@
+/**
+ * Schemas as data: the subset of OpenAPI v3 that a CustomResourceDefinition may hold, so that the definitions that are
+ * installed in a cluster and the check of files come from one place. Rules across fields are code beside each schema.
+ */
+import { Ajv, type ErrorObject } from "ajv";
+import { parseIpAddress } from "../net/ip-address.ts";
+import { parseIpInterface } from "../net/ip-range.ts";
+import type { FieldPath, Finding } from "./finding.ts";
+
+export interface JsonSchema {
+  readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean";
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema;
+  readonly items?: JsonSchema;
+  readonly enum?: readonly (string | number)[];
+  readonly default?: unknown;
+  readonly nullable?: boolean;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly minLength?: number;
+  readonly pattern?: string;
+  readonly format?: "cidr" | "ip" | "date-time";
+}
+
+/** Checks a value and fills in the defaults of its schema; the value given is not changed. */
+export type SchemaCheck = (value: unknown) => { readonly value: unknown; readonly findings: readonly Finding[] };
+
+export function compileSchema(schema: JsonSchema): SchemaCheck {
+  const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true });
+  ajv.addFormat("cidr", (text: string) => parseIpInterface(text) !== null);
+  ajv.addFormat("ip", (text: string) => parseIpAddress(text) !== null);
+  ajv.addFormat("date-time", (text: string) => !Number.isNaN(Date.parse(text)));
+  const validate = ajv.compile(schema);
+  return (value) => {
+    const filled = structuredClone(value);
+    validate(filled);
+    const findings = (validate.errors ?? []).map(
+      (error): Finding => ({ severity: "error", path: errorPath(error, filled), message: errorMessage(error) }),
+    );
+    return { value: filled, findings };
+  };
+}
+
+function errorPath(error: ErrorObject, root: unknown): FieldPath {
+  const path: (string | number)[] = [];
+  let value = root;
+  for (const escaped of error.instancePath.split("/").slice(1)) {
+    const step = escaped.replaceAll("~1", "/").replaceAll("~0", "~");
+    path.push(Array.isArray(value) ? Number(step) : step);
+    value = (value as Record<string, unknown>)[step];
+  }
+  if (error.keyword === "required") path.push(error.params["missingProperty"] as string);
+  return path;
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  integer: "a whole number",
+  number: "a number",
+  string: "text",
+  boolean: "true or false (without quotes)",
+  array: "a list",
+  object: "an object",
+};
+
+const FORMAT_WORDS: Readonly<Record<string, string>> = {
+  cidr: "an address with a prefix length, such as 192.0.2.1/32 or 2001:db8::/64",
+  ip: "an IPv4 or IPv6 address",
+  "date-time": "a time such as 2026-01-31T12:00:00Z",
+};
+
+function errorMessage(error: ErrorObject): string {
+  const is = `is ${JSON.stringify(error.data)}`;
+  switch (error.keyword) {
+    case "required":
+      return "is missing; it is required";
+    case "type": {
+      const wanted = String(error.params["type"]).split(",")[0]!;
+      if (wanted === "string" && (typeof error.data === "number" || typeof error.data === "boolean")) {
+        return `must be text: write it in quotes, "${error.data}"`;
+      }
+      return `must be ${TYPE_WORDS[wanted] ?? wanted}, ${is}`;
+    }
+    case "enum":
+      return `must be one of ${(error.params["allowedValues"] as unknown[]).join(", ")}; ${is}`;
+    case "minimum":
+      return `must be at least ${error.params["limit"]}, ${is}`;
+    case "maximum":
+      return `must be at most ${error.params["limit"]}, ${is}`;
+    case "minItems":
+      return `must have at least ${error.params["limit"]} ${error.params["limit"] === 1 ? "entry" : "entries"}`;
+    case "minLength":
+      return "must not be empty";
+    case "format":
+      return `must be ${FORMAT_WORDS[error.params["format"] as string] ?? error.params["format"]}; ${is}`;
+    case "pattern":
+      return `must match ${error.params["pattern"]}; ${is}`;
+    default:
+      return error.message ?? "is not valid";
+  }
+}

@@ -1,0 +1,56 @@
+/** The envelope that all Kubernetes objects share, and what is read from it. */
+import type { Labels } from "../intent/selector.ts";
+import type { JsonSchema } from "./json-schema.ts";
+
+export interface ObjectMetadata {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly labels?: Labels;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly creationTimestamp?: string | null;
+}
+
+export interface KubernetesObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMetadata;
+}
+
+export const STRING_MAP_SCHEMA: JsonSchema = { type: "object", additionalProperties: { type: "string" } };
+
+const METADATA_SCHEMA: JsonSchema = {
+  type: "object",
+  required: ["name"],
+  properties: {
+    name: { type: "string", minLength: 1 },
+    namespace: { type: "string", minLength: 1 },
+    labels: STRING_MAP_SCHEMA,
+    annotations: STRING_MAP_SCHEMA,
+    creationTimestamp: { type: "string", format: "date-time", nullable: true },
+  },
+};
+
+/** The schema of a whole object; `spec`, `status` and the like are given. */
+export function objectSchema(parts: Readonly<Record<string, JsonSchema>>, required: readonly string[]): JsonSchema {
+  return {
+    type: "object",
+    required: ["apiVersion", "kind", "metadata", ...required],
+    properties: { apiVersion: { type: "string" }, kind: { type: "string" }, metadata: METADATA_SCHEMA, ...parts },
+  };
+}
+
+export function createdAtMilliseconds(metadata: ObjectMetadata): number | null {
+  return metadata.creationTimestamp == null ? null : Date.parse(metadata.creationTimestamp);
+}
+
+/** The value under the first of several spellings of an annotation, and which one it was. */
+export function annotation(
+  metadata: ObjectMetadata,
+  spellings: readonly string[],
+): { readonly key: string; readonly value: string } | null {
+  for (const key of spellings) {
+    const value = metadata.annotations?.[key];
+    if (value !== undefined && value !== "") return { key, value };
+  }
+  return null;
+}

@@ -1,0 +1,188 @@
+/** `Service` (v1), with the annotations by which Cilium's users ask for addresses and for sharing them. */
+import type { AddressSharing, FamilyPolicy, ServicePort, ServiceProtocol } from "../intent/service.ts";
+import { compareIpAddress, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import type { FieldPath, Report } from "./finding.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import type { KindAdapter } from "./kind.ts";
+import {
+  annotation,
+  createdAtMilliseconds,
+  type KubernetesObject,
+  type ObjectMetadata,
+  objectSchema,
+  STRING_MAP_SCHEMA,
+} from "./object-metadata.ts";
+
+interface ServiceObject extends KubernetesObject {
+  readonly spec: {
+    readonly type: string;
+    readonly ports?: readonly { name?: string; port: number; protocol: ServiceProtocol }[];
+    readonly selector?: Readonly<Record<string, string>> | null;
+    readonly externalTrafficPolicy: "Cluster" | "Local";
+    readonly loadBalancerClass?: string | null;
+    readonly loadBalancerIP?: string;
+    readonly loadBalancerSourceRanges?: readonly string[];
+    readonly sessionAffinity?: string;
+    readonly ipFamilies?: readonly ("IPv4" | "IPv6")[];
+    readonly ipFamilyPolicy?: FamilyPolicy | null;
+  };
+  readonly status?: {
+    readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] };
+  };
+}
+
+const PORT_SCHEMA: JsonSchema = {
+  type: "object",
+  required: ["port"],
+  properties: {
+    name: { type: "string" },
+    port: { type: "integer", minimum: 1, maximum: 65535 },
+    protocol: { type: "string", enum: ["TCP", "UDP", "SCTP"], default: "TCP" },
+  },
+};
+
+const SERVICE_SPEC_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: {
+    type: { type: "string", enum: ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"], default: "ClusterIP" },
+    ports: { type: "array", items: PORT_SCHEMA },
+    selector: { ...STRING_MAP_SCHEMA, nullable: true },
+    externalTrafficPolicy: { type: "string", enum: ["Cluster", "Local"], default: "Cluster" },
+    loadBalancerClass: { type: "string", nullable: true },
+    loadBalancerIP: { type: "string" },
+    loadBalancerSourceRanges: { type: "array", items: { type: "string" } },
+    sessionAffinity: { type: "string", enum: ["None", "ClientIP"] },
+    ipFamilies: { type: "array", items: { type: "string", enum: ["IPv4", "IPv6"] } },
+    ipFamilyPolicy: {
+      type: "string",
+      nullable: true,
+      enum: ["SingleStack", "PreferDualStack", "RequireDualStack"],
+    },
+  },
+};
+
+const SERVICE_STATUS_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: {
+    loadBalancer: {
+      type: "object",
+      properties: {
+        ingress: {
+          type: "array",
+          items: { type: "object", properties: { ip: { type: "string" }, hostname: { type: "string" } } },
+        },
+      },
+    },
+  },
+};
+
+export const SERVICE: KindAdapter = {
+  kind: "Service",
+  apiVersions: ["v1"],
+  namespaced: true,
+  closed: false,
+  schema: objectSchema({ spec: SERVICE_SPEC_SCHEMA, status: SERVICE_STATUS_SCHEMA }, ["spec"]),
+  read: (object, report) => {
+    const { metadata, spec, status } = object as ServiceObject;
+    const wantsLoadBalancer = spec.type === "LoadBalancer";
+    const ports = (spec.ports ?? []).map(
+      (port): ServicePort => ({ name: port.name ?? "", port: port.port, protocol: port.protocol, backends: [] }),
+    );
+    if (wantsLoadBalancer) {
+      checkPorts(ports, report);
+      reportUnsupported(object as ServiceObject, report);
+    }
+    return {
+      type: "service",
+      service: {
+        namespace: metadata.namespace!,
+        name: metadata.name,
+        labels: metadata.labels ?? {},
+        createdAtMilliseconds: createdAtMilliseconds(metadata),
+        wantsLoadBalancer,
+        loadBalancerClass: spec.loadBalancerClass ?? null,
+        externalTrafficPolicy: spec.externalTrafficPolicy === "Local" ? "local" : "cluster",
+        families: (spec.ipFamilies ?? []).map((family) => (family === "IPv4" ? 4 : 6)),
+        familyPolicy: spec.ipFamilyPolicy ?? null,
+        requestedAddresses: readRequests(object as ServiceObject, report),
+        heldAddresses: (status?.loadBalancer?.ingress ?? []).flatMap((ingress, index) =>
+          readAddress(ingress.ip, ["status", "loadBalancer", "ingress", index, "ip"], report),
+        ),
+        sharing: readSharing(metadata),
+        podSelector: spec.selector ?? {},
+        ports,
+      },
+    };
+  },
+};
+
+function checkPorts(ports: readonly ServicePort[], report: Report): void {
+  if (ports.length === 0) report("error", ["spec", "ports"], "must have at least one entry");
+  const names = new Set<string>();
+  for (const [index, port] of ports.entries()) {
+    const path = ["spec", "ports", index];
+    if (ports.length > 1 && port.name === "") report("error", [...path, "name"], "is required with several ports");
+    else if (names.has(port.name)) report("error", [...path, "name"], `"${port.name}" is used twice`);
+    names.add(port.name);
+    if (port.protocol === "SCTP")
+      report("warning", [...path, "protocol"], "SCTP is not forwarded, only TCP and UDP are");
+  }
+}
+
+/** What this version accepts without doing it is said aloud, most of all what would restrict access. */
+function reportUnsupported({ spec }: ServiceObject, report: Report): void {
+  if ((spec.loadBalancerSourceRanges ?? []).length > 0) {
+    const message = "is not enforced by this version: every client that reaches the address is let in";
+    report("warning", ["spec", "loadBalancerSourceRanges"], message);
+  }
+  if (spec.sessionAffinity === "ClientIP") {
+    report(
+      "warning",
+      ["spec", "sessionAffinity"],
+      "is not supported by this version; each flow is balanced on its own",
+    );
+  }
+}
+
+const REQUEST_ANNOTATIONS = ["lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips"];
+const SHARING_KEY_ANNOTATIONS = ["lbipam.cilium.io/sharing-key", "io.cilium/lb-ipam-sharing-key"];
+const SHARING_NAMESPACES_ANNOTATIONS = [
+  "lbipam.cilium.io/sharing-cross-namespace",
+  "io.cilium/lb-ipam-sharing-cross-namespace",
+];
+const SHARING_PODS_ANNOTATIONS = [
+  "lbipam.cilium.io/sharing-permit-different-pods",
+  "io.cilium/lb-ipam-sharing-permit-different-pods",
+];
+
+/** `spec.loadBalancerIP` and the annotation add up; each address counts once. */
+function readRequests({ metadata, spec }: ServiceObject, report: Report): IpAddress[] {
+  const requests = readAddress(spec.loadBalancerIP, ["spec", "loadBalancerIP"], report);
+  const asked = annotation(metadata, REQUEST_ANNOTATIONS);
+  for (const text of asked?.value.split(",") ?? []) {
+    requests.push(...readAddress(text.trim(), ["metadata", "annotations", asked!.key], report));
+  }
+  return requests.filter(
+    (address, index) => requests.findIndex((other) => compareIpAddress(address, other) === 0) === index,
+  );
+}
+
+/** Kubernetes lets any text in here, so a bad one is left out rather than the whole Service. */
+function readAddress(text: string | undefined, path: FieldPath, report: Report): IpAddress[] {
+  if (text === undefined || text === "") return [];
+  const address = parseIpAddress(text);
+  if (address !== null) return [address];
+  report("warning", path, `must be an IP address; ${JSON.stringify(text)} is left out`);
+  return [];
+}
+
+function readSharing(metadata: ObjectMetadata): AddressSharing | null {
+  const key = annotation(metadata, SHARING_KEY_ANNOTATIONS);
+  if (key === null) return null;
+  const namespaces = annotation(metadata, SHARING_NAMESPACES_ANNOTATIONS);
+  return {
+    key: key.value,
+    namespaces: namespaces === null ? [] : namespaces.value.split(",").map((namespace) => namespace.trim()),
+    permitDifferentPods: annotation(metadata, SHARING_PODS_ANNOTATIONS)?.value === "true",
+  };
+}
