@@ -1,0 +1,203 @@
+/**
+ * Gives addresses to Services, as a function of what is wanted and what is held.
+ *
+ * Addresses never move: first every held address that still fits is adopted, whoever gave it and however the pools changed
+ * around it; only then the rest is allocated, the eldest Service first. Doing it again with the result changes nothing.
+ *
+ * Cilium's dialect; MetalLB's has other rules for requests and sharing and stands beside this file, not in it.
+ */
+import type { AddressPool } from "../intent/address-pool.ts";
+import type { Intent } from "../intent/intent.ts";
+import { type Service, serviceKey } from "../intent/service.ts";
+import { compareIpAddress, formatIpAddress, type IpAddress } from "../net/ip-address.ts";
+import { sharingObstacle } from "./address-sharing.ts";
+import { byAge } from "./age.ts";
+import { type Condition, SATISFIED, type ServiceEvent, unsatisfied } from "./condition.ts";
+import { requestedFamilies } from "./family-request.ts";
+import { type PoolCounts, PoolStore, poolContains } from "./pool-store.ts";
+import { type ReservedRange, reservation, reservedRanges } from "./reserved-range.ts";
+import { addressSource } from "./responsibility.ts";
+
+export interface ServiceAllocation {
+  readonly addresses: readonly IpAddress[];
+  /** The pool of the first address; `null` when none of ours gave it. */
+  readonly pool: string | null;
+  readonly conditions: readonly Condition[];
+  readonly events: readonly ServiceEvent[];
+}
+
+export interface PoolUse extends PoolCounts {
+  readonly conflict: string | null;
+}
+
+export interface Allocation {
+  /** By `namespace/name`: every Service. */
+  readonly services: ReadonlyMap<string, ServiceAllocation>;
+  /** By name. */
+  readonly pools: ReadonlyMap<string, PoolUse>;
+}
+
+export function allocate(intent: Pick<Intent, "settings" | "nodes" | "pools" | "services">): Allocation {
+  const reserved = reservedRanges(intent.nodes);
+  const store = new PoolStore(intent.pools);
+  const drafts = [...intent.services].sort(byAge).map((service) => new Draft(service, intent));
+  for (const draft of drafts) draft.adopt(store, reserved);
+  store.reserve(reserved);
+  for (const draft of drafts) draft.fill(store, reserved);
+  return {
+    services: new Map(drafts.map((draft) => [serviceKey(draft.service), draft.result(store)])),
+    pools: new Map(intent.pools.map((pool) => [pool.name, { ...store.counts(pool), conflict: store.conflict(pool) }])),
+  };
+}
+
+/** One Service on its way to its addresses. */
+class Draft {
+  readonly service: Service;
+  readonly #intent: Pick<Intent, "settings" | "pools">;
+  readonly #source: ReturnType<typeof addressSource>;
+  readonly #addresses: IpAddress[] = [];
+  readonly #events: ServiceEvent[] = [];
+  #failure: Condition | null = null;
+
+  constructor(service: Service, intent: Pick<Intent, "settings" | "pools">) {
+    this.service = service;
+    this.#intent = intent;
+    this.#source = addressSource(service, intent);
+  }
+
+  adopt(store: PoolStore, reserved: readonly ReservedRange[]): void {
+    if (this.#source === "none") return;
+    for (const address of this.service.heldAddresses) {
+      if (this.#has(address)) continue;
+      const obstacle = this.#adoptionObstacle(address, store, reserved);
+      if (obstacle === null) {
+        this.#addresses.push(address);
+        continue;
+      }
+      const message = `${formatIpAddress(address)} is taken away: ${obstacle}`;
+      this.#events.push({ type: "Warning", reason: "AddressReleased", message });
+    }
+  }
+
+  /** `null` when the address was adopted. */
+  #adoptionObstacle(address: IpAddress, store: PoolStore, reserved: readonly ReservedRange[]): string | null {
+    if (this.#source === "other-controller") return null;
+    const reservedAs = reservation(reserved, address);
+    if (reservedAs !== null) return `it is ${reservedAs}`;
+    if (this.#source === "other-allocator") return null;
+    const { requestedAddresses } = this.service;
+    if (requestedAddresses.length > 0) {
+      if (!requestedAddresses.some((asked) => compareIpAddress(asked, address) === 0)) {
+        return "the Service asks for other addresses";
+      }
+    } else if (!requestedFamilies(this.service, this.#intent.settings).includes(address.family)) {
+      return `the Service does not ask for an IPv${address.family} address`;
+    }
+    const pools = store.poolsFor(this.service).filter((pool) => poolContains(pool, address));
+    const pool = pools.find((candidate) => store.isOpen(candidate)) ?? pools[0];
+    if (pool === undefined) return "no pool that serves this Service contains it";
+    for (const holder of store.holders(address)) {
+      const obstacle = sharingObstacle(holder, this.service);
+      if (obstacle !== null) return `${serviceKey(holder)} has it (${obstacle})`;
+    }
+    store.hold(pool, address, this.service);
+    return null;
+  }
+
+  fill(store: PoolStore, reserved: readonly ReservedRange[]): void {
+    if (this.#source !== "pools") return;
+    if (this.service.requestedAddresses.length > 0) {
+      for (const address of this.service.requestedAddresses) {
+        if (!this.#has(address)) this.#request(address, store, reserved);
+      }
+      return;
+    }
+    for (const family of requestedFamilies(this.service, this.#intent.settings)) {
+      if (!this.#addresses.some((address) => address.family === family)) this.#allocateAny(family, store);
+    }
+  }
+
+  #request(address: IpAddress, store: PoolStore, reserved: readonly ReservedRange[]): void {
+    const text = formatIpAddress(address);
+    const open = store.openPoolsWith(address);
+    if (open.length === 0) {
+      this.#failure = unsatisfied("no_pool", `No pool exists with a CIDR containing '${text}'`);
+      return;
+    }
+    const pool = store.poolsFor(this.service).find((candidate) => open.includes(candidate));
+    if (pool === undefined) {
+      const message = `The pool with the CIDR containing '${text}', doesn't select this service`;
+      this.#failure = unsatisfied("pool_selector_mismatch", message);
+      return;
+    }
+    const holders = store.holders(address);
+    if (holders.length === 0 && !store.isFree(pool, address)) {
+      const what = reservation(reserved, address) ?? "the first or last address of its block (allowFirstLastIPs: No)";
+      this.#failure = unsatisfied("already_allocated", `The IP '${text}' is not given to services: it is ${what}`);
+      return;
+    }
+    if (holders.length > 0 && this.service.sharing === null) {
+      const message = `The IP '${text}' is already allocated to another service`;
+      this.#failure = unsatisfied("already_allocated", message);
+      return;
+    }
+    const obstacle = firstObstacle(holders, this.service);
+    if (obstacle !== null) {
+      const message = `The IP '${text}' is already allocated to an incompatible service. Reason: ${obstacle}`;
+      this.#failure = unsatisfied("already_allocated_incompatible_service", message);
+      return;
+    }
+    this.#hold(store, pool, address);
+  }
+
+  #allocateAny(family: 4 | 6, store: PoolStore): void {
+    const serving = store.poolsFor(this.service);
+    for (const shared of this.service.sharing === null ? [] : store.sharedUnder(this.service.sharing.key, family)) {
+      // A pool that does not serve the Service would lose it again at the next look.
+      if (!serving.includes(shared.pool) || firstObstacle(shared.services, this.service) !== null) continue;
+      this.#hold(store, shared.pool, shared.address);
+      return;
+    }
+    const open = serving.filter((pool) => store.isOpen(pool) && pool.blocks.some((block) => block.family === family));
+    for (const pool of open) {
+      const address = store.nextFree(pool, family);
+      if (address === null) continue;
+      this.#hold(store, pool, address);
+      return;
+    }
+    this.#failure =
+      open.length === 0
+        ? unsatisfied("no_pool", "There are no enabled CiliumLoadBalancerIPPools that match this service")
+        : unsatisfied(
+            "out_of_ips",
+            "All enabled CiliumLoadBalancerIPPools that match this service ran out of allocatable IPs",
+          );
+  }
+
+  #hold(store: PoolStore, pool: AddressPool, address: IpAddress): void {
+    store.hold(pool, address, this.service);
+    this.#addresses.push(address);
+  }
+
+  #has(address: IpAddress): boolean {
+    return this.#addresses.some((own) => compareIpAddress(own, address) === 0);
+  }
+
+  result(store: PoolStore): ServiceAllocation {
+    const first = this.#source === "pools" ? this.#addresses[0] : undefined;
+    return {
+      addresses: this.#addresses,
+      pool: first === undefined ? null : (store.poolOf(first)?.name ?? null),
+      conditions: this.#source === "pools" ? [this.#failure ?? SATISFIED] : [],
+      events: this.#events,
+    };
+  }
+}
+
+function firstObstacle(holders: readonly Service[], service: Service): string | null {
+  for (const holder of holders) {
+    const obstacle = sharingObstacle(holder, service);
+    if (obstacle !== null) return obstacle;
+  }
+  return null;
+}

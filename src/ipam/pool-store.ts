@@ -1,0 +1,135 @@
+/** The pools during one allocation: which of them serve a Service, what is free in them, who holds what. */
+import type { AddressPool } from "../intent/address-pool.ts";
+import { matches } from "../intent/selector.ts";
+import { type Service, selectableLabels } from "../intent/service.ts";
+import { formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
+import { rangeContains, rangeSize } from "../net/ip-range.ts";
+import { byAge } from "./age.ts";
+import { endsOf, FreeGaps } from "./free-gaps.ts";
+import { poolConflicts } from "./pool-conflicts.ts";
+import type { ReservedRange } from "./reserved-range.ts";
+
+export interface PoolCounts {
+  readonly total: bigint;
+  readonly available: bigint;
+  readonly used: bigint;
+}
+
+interface Holding {
+  readonly pool: AddressPool;
+  readonly address: IpAddress;
+  readonly services: Service[];
+}
+
+export class PoolStore {
+  readonly #pools: readonly AddressPool[];
+  readonly #conflicts: ReadonlyMap<string, string>;
+  /** By pool name, beside its blocks. */
+  readonly #gaps = new Map<string, FreeGaps[]>();
+  readonly #holdings = new Map<string, Holding>();
+
+  constructor(pools: readonly AddressPool[]) {
+    this.#pools = [...pools].sort(byAge);
+    this.#conflicts = poolConflicts(pools);
+    for (const pool of pools) {
+      this.#gaps.set(
+        pool.name,
+        pool.blocks.map((block) => new FreeGaps(block)),
+      );
+    }
+  }
+
+  /** Keeps these addresses, and first and last ones where the pool says so, from being given from now on. */
+  reserve(reserved: readonly ReservedRange[]): void {
+    for (const pool of this.#pools) {
+      for (const [index, block] of pool.blocks.entries()) {
+        const gaps = this.#gaps.get(pool.name)![index]!;
+        for (const { range } of reserved) if (range.family === block.family) gaps.take(range);
+        if (pool.allowFirstLastAddresses || !block.fromCidr) continue;
+        for (const end of endsOf(block)) gaps.take({ first: end, last: end });
+      }
+    }
+  }
+
+  conflict(pool: AddressPool): string | null {
+    return this.#conflicts.get(pool.name) ?? null;
+  }
+
+  /** Pools that serve a Service, the preferred one first: one that selected it, then the elder, then by name. */
+  poolsFor(service: Service): readonly AddressPool[] {
+    const labels = selectableLabels(service);
+    const fitting = this.#pools.filter(
+      (pool) => pool.serviceSelector === null || matches(pool.serviceSelector, labels),
+    );
+    const selecting = fitting.filter((pool) => pool.serviceSelector !== null);
+    return [...selecting, ...fitting.filter((pool) => pool.serviceSelector === null)];
+  }
+
+  /** A pool that gives new addresses. */
+  isOpen(pool: AddressPool): boolean {
+    return !pool.disabled && !this.#conflicts.has(pool.name);
+  }
+
+  openPoolsWith(address: IpAddress): readonly AddressPool[] {
+    return this.#pools.filter((pool) => this.isOpen(pool) && poolContains(pool, address));
+  }
+
+  holders(address: IpAddress): readonly Service[] {
+    return this.#holdings.get(formatIpAddress(address))?.services ?? [];
+  }
+
+  poolOf(address: IpAddress): AddressPool | null {
+    return this.#holdings.get(formatIpAddress(address))?.pool ?? null;
+  }
+
+  /** Free to be given: in the pool, not held, not reserved. */
+  isFree(pool: AddressPool, address: IpAddress): boolean {
+    const blocks = this.#gaps.get(pool.name)!;
+    return pool.blocks.some((block, index) => rangeContains(block, address) && blocks[index]!.has(address.value));
+  }
+
+  /** Gives an address of a pool to a Service, alone or beside those who hold it. */
+  hold(pool: AddressPool, address: IpAddress, service: Service): void {
+    const key = formatIpAddress(address);
+    const holding = this.#holdings.get(key);
+    if (holding !== undefined) {
+      holding.services.push(service);
+      return;
+    }
+    this.#holdings.set(key, { pool, address, services: [service] });
+    // Pools in conflict overlap, so the address is taken out of every block that has it.
+    for (const { name, blocks } of this.#pools) {
+      for (const [index, block] of blocks.entries()) {
+        if (!rangeContains(block, address)) continue;
+        this.#gaps.get(name)![index]!.take({ first: address.value, last: address.value });
+      }
+    }
+  }
+
+  /** The next free address of a family in a pool; `null` when it has none. */
+  nextFree(pool: AddressPool, family: IpFamily): IpAddress | null {
+    for (const [index, block] of pool.blocks.entries()) {
+      if (block.family !== family) continue;
+      const value = this.#gaps.get(pool.name)![index]!.takeNext();
+      if (value !== null) return { family, value };
+    }
+    return null;
+  }
+
+  /** Addresses that Services of a sharing key hold, in the order in which they got them. */
+  sharedUnder(key: string, family: IpFamily): readonly Pick<Holding, "address" | "pool" | "services">[] {
+    return [...this.#holdings.values()].filter(
+      ({ address, services }) => address.family === family && services.some(({ sharing }) => sharing?.key === key),
+    );
+  }
+
+  counts(pool: AddressPool): PoolCounts {
+    const total = pool.blocks.reduce((sum, block) => sum + rangeSize(block), 0n);
+    const available = this.#gaps.get(pool.name)!.reduce((sum, gaps) => sum + gaps.count(), 0n);
+    return { total, available, used: total - available };
+  }
+}
+
+export function poolContains(pool: AddressPool, address: IpAddress): boolean {
+  return pool.blocks.some((block) => rangeContains(block, address));
+}
