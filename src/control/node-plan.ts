@@ -1,8 +1,21 @@
 /** What one node is to do, computed from the Intent: the only thing that the running process carries out. */
 import type { SpeakerSpec } from "../bgp/speaker-spec.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
+import type { Intent } from "../intent/intent.ts";
+import { bgpOnNode } from "./bgp-on-node.ts";
+import { forwardingOnNode } from "./forwarding-on-node.ts";
+import type { Plan } from "./plan.ts";
 
 export interface NodePlan {
   readonly forwarding: ForwardingSpec;
   readonly bgp: SpeakerSpec;
+}
+
+/** A node that no Node object describes forwards but announces nothing. */
+export function nodePlan(intent: Intent, plan: Plan, nodeName: string): NodePlan {
+  const node = intent.nodes.find(({ name }) => name === nodeName);
+  return {
+    forwarding: forwardingOnNode(intent, plan, nodeName),
+    bgp: node === undefined ? { instances: [] } : bgpOnNode(intent, plan.services, node).spec,
+  };
 }

@@ -1,0 +1,76 @@
+/** What an operator should know about a plan although every object in it is valid: why something they expect is missing. */
+import type { Intent } from "../intent/intent.ts";
+import type { Problem } from "../intent/problem.ts";
+import { type Service, serviceKey } from "../intent/service.ts";
+import { addressSource } from "../ipam/responsibility.ts";
+import { formatIpAddress } from "../net/ip-address.ts";
+import { selectsNode } from "./bgp-on-node.ts";
+import type { NodeSummary, ServicePlan } from "./plan.ts";
+
+export function planProblems(
+  intent: Intent,
+  services: Readonly<Record<string, ServicePlan>>,
+  nodes: Readonly<Record<string, NodeSummary>>,
+): readonly Problem[] {
+  return [
+    ...bgpProblems(intent),
+    ...Object.entries(nodes).flatMap(([name, { conditions }]) =>
+      conditions.map(({ message }) => warning(`Node/${name}`, "", message)),
+    ),
+    ...intent.services.flatMap((service) => unknownNodes(service, intent)),
+    ...contestedPorts(intent, services),
+  ];
+}
+
+function bgpProblems(intent: Intent): Problem[] {
+  if (intent.bgpPolicies.length === 0) return [];
+  if (!intent.settings.bgpEnabled) {
+    const message = 'is not "true", so no BGP session is opened although there are policies';
+    return [warning("ConfigMap/kube-system/cilium-config", "data.enable-bgp-control-plane", message)];
+  }
+  return intent.bgpPolicies.flatMap((policy) =>
+    intent.nodes.some((node) => selectsNode(policy, node))
+      ? []
+      : [warning(policy.object, "spec.nodeSelector", "selects no node; check the labels of the Node objects")],
+  );
+}
+
+/** The slip of a copied manifest: its backends then count as local nowhere. */
+function unknownNodes(service: Service, intent: Intent): Problem[] {
+  if (!service.wantsLoadBalancer || intent.nodes.length === 0) return [];
+  const known = new Set(intent.nodes.map(({ name }) => name));
+  const strays = new Map<string, string>();
+  for (const { address, node } of service.ports.flatMap(({ backends }) => backends)) {
+    if (node !== null && !known.has(node)) strays.set(node, formatIpAddress(address));
+  }
+  return [...strays].map(([node, address]) =>
+    warning(
+      `Service/${serviceKey(service)}`,
+      "",
+      `its backend ${address} is on node ${node}, of which there is no Node object; it counts as local on no node`,
+    ),
+  );
+}
+
+/** One address and port of two Services, which only a foreign allocator gives out: one of them is served. */
+function contestedPorts(intent: Intent, services: Readonly<Record<string, ServicePlan>>): Problem[] {
+  const owners = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const service of intent.services) {
+    if (addressSource(service, intent) === "other-controller") continue;
+    const key = serviceKey(service);
+    for (const address of services[key]!.ingress) {
+      for (const { port, protocol } of service.ports) {
+        const vip = `${address} port ${port}/${protocol}`;
+        const owner = owners.get(vip);
+        if (owner === undefined) owners.set(vip, key);
+        else problems.push(warning(`Service/${key}`, "spec.ports", `${vip} is served for ${owner} already`));
+      }
+    }
+  }
+  return problems;
+}
+
+function warning(object: string, field: string, message: string): Problem {
+  return { severity: "warning", object, field, message, where: null };
+}

@@ -1,0 +1,127 @@
+/**
+ * What follows from an Intent, for all nodes: which Service has which address, who may announce it, and what every router
+ * is told. Pure: the same Intent gives the same Plan, and the Intent that holds the Plan's addresses gives it again.
+ *
+ * The value is printed by `sluice plan` as it is, so its names are those of Kubernetes' users.
+ */
+import type { InstanceSpec, PeerSpec } from "../bgp/speaker-spec.ts";
+import type { Intent } from "../intent/intent.ts";
+import type { Problem } from "../intent/problem.ts";
+import { serviceKey } from "../intent/service.ts";
+import { type Allocation, allocate } from "../ipam/allocate.ts";
+import { type Condition, conflictCondition, countCondition, type ServiceEvent } from "../ipam/condition.ts";
+import { formatIpAddress } from "../net/ip-address.ts";
+import { bgpOnNode } from "./bgp-on-node.ts";
+import { eligibility } from "./eligibility.ts";
+import { planProblems } from "./plan-problems.ts";
+
+export interface ServicePlan {
+  readonly ingress: readonly string[];
+  readonly pool: string | null;
+  readonly conditions: readonly Condition[];
+  readonly events: readonly ServiceEvent[];
+  readonly eligibleNodes: readonly string[];
+  readonly notEligible: Readonly<Record<string, string>>;
+}
+
+/** Counts are text: a v6 pool has more addresses than JSON has exact numbers. */
+export interface PoolPlan {
+  readonly total: string;
+  readonly available: string;
+  readonly used: string;
+  readonly conflict: boolean;
+  readonly conditions: readonly Condition[];
+}
+
+/** A session as it is shown: everything but its password. */
+export type PeerPlan = Omit<PeerSpec, "password">;
+
+export interface BgpInstancePlan {
+  readonly localASN: number;
+  readonly routerID: string;
+  readonly listen: number | null;
+  readonly peers: readonly PeerPlan[];
+}
+
+export interface L2AddressPlan {
+  readonly address: string;
+  readonly interfaces: readonly string[];
+  readonly owner: boolean;
+  readonly service: string;
+}
+
+export interface NodeSummary {
+  readonly bgp: readonly BgpInstancePlan[];
+  readonly l2: readonly L2AddressPlan[];
+  readonly conditions: readonly Condition[];
+}
+
+export interface Plan {
+  readonly services: Readonly<Record<string, ServicePlan>>;
+  readonly pools: Readonly<Record<string, PoolPlan>>;
+  readonly nodes: Readonly<Record<string, NodeSummary>>;
+  /** The owner's name by address. */
+  readonly l2Owners: Readonly<Record<string, string>>;
+  readonly problems: readonly Problem[];
+}
+
+export function plan(intent: Intent): Plan {
+  const allocation = allocate(intent);
+  const services = planServices(intent, allocation);
+  const nodes: Record<string, NodeSummary> = {};
+  for (const node of intent.nodes) {
+    const { spec, conditions } = bgpOnNode(intent, services, node);
+    nodes[node.name] = { bgp: spec.instances.map(showInstance), l2: [], conditions };
+  }
+  return {
+    services,
+    pools: planPools(intent, allocation),
+    nodes,
+    l2Owners: {},
+    problems: planProblems(intent, services, nodes),
+  };
+}
+
+function planServices(intent: Intent, allocation: Allocation): Record<string, ServicePlan> {
+  const services: Record<string, ServicePlan> = {};
+  for (const service of intent.services) {
+    const { addresses, pool, conditions, events } = allocation.services.get(serviceKey(service))!;
+    services[serviceKey(service)] = {
+      ingress: addresses.map(formatIpAddress),
+      pool,
+      conditions,
+      events,
+      ...eligibility(service, addresses.length > 0, intent),
+    };
+  }
+  return services;
+}
+
+function planPools(intent: Intent, allocation: Allocation): Record<string, PoolPlan> {
+  const pools: Record<string, PoolPlan> = {};
+  for (const { name } of intent.pools) {
+    const { total, available, used, conflict } = allocation.pools.get(name)!;
+    pools[name] = {
+      total: String(total),
+      available: String(available),
+      used: String(used),
+      conflict: conflict !== null,
+      conditions: [
+        conflictCondition(conflict),
+        countCondition("IPsTotal", total),
+        countCondition("IPsAvailable", available),
+        countCondition("IPsUsed", used),
+      ],
+    };
+  }
+  return pools;
+}
+
+function showInstance(instance: InstanceSpec): BgpInstancePlan {
+  return {
+    localASN: instance.localAsn,
+    routerID: instance.routerId,
+    listen: instance.listenPort,
+    peers: instance.peers.map(({ password: _secret, ...peer }) => peer),
+  };
+}
