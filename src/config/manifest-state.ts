@@ -1,0 +1,87 @@
+/**
+ * The configuration that files hold, over time. A file that is wrong keeps its last good state, so that one slip takes
+ * nothing down; the other files go on. A file that was never good contributes those of its objects that are.
+ */
+import type { Intent } from "../intent/intent.ts";
+import type { Problem } from "../intent/problem.ts";
+import { composeIntent, type SourcedManifest } from "../manifests/compose-intent.ts";
+import type { SourceFile, SourceScan } from "./manifest-source.ts";
+import { readManifestText } from "./manifest-text.ts";
+
+export interface LoadedManifests {
+  readonly intent: Intent;
+  readonly problems: readonly Problem[];
+  /** The files that were found, in order. */
+  readonly files: readonly string[];
+}
+
+interface FileState {
+  readonly path: string;
+  readonly text: string | null;
+  readonly fault: string | null;
+  readonly manifests: readonly SourcedManifest[];
+  /** What is used has no errors. */
+  readonly isGood: boolean;
+  readonly problems: readonly Problem[];
+}
+
+export class ManifestState {
+  #files: readonly FileState[] = [];
+  #missing: SourceScan["missing"] = [];
+
+  /** Takes in what was found; false when it is what was known. */
+  update(scan: SourceScan): boolean {
+    const known = new Map(this.#files.map((file) => [file.path, file]));
+    const files = scan.files.map((source) => nextState(source, known.get(source.path)));
+    // A path that was given and is gone is a fault, not a wish to have nothing: its files stay.
+    const kept = this.#files.filter(({ path }) => scan.missing.some((missing) => isAtOrBelow(path, missing.path)));
+    const next = [...files, ...kept].sort((a, b) => this.#rank(a, files) - this.#rank(b, files));
+    const changed =
+      next.length !== this.#files.length ||
+      next.some((file, index) => file !== this.#files[index]) ||
+      JSON.stringify(scan.missing) !== JSON.stringify(this.#missing);
+    this.#files = next;
+    this.#missing = scan.missing;
+    return changed;
+  }
+
+  current(): LoadedManifests {
+    const { intent, problems } = composeIntent(this.#files.flatMap(({ manifests }) => manifests));
+    const missing = this.#missing.map(({ path, fault }) => fileProblem(path, fault));
+    return {
+      intent,
+      problems: [...missing, ...this.#files.flatMap((file) => file.problems), ...problems],
+      files: this.#files.map(({ path }) => path),
+    };
+  }
+
+  /** Files that are there keep the order of the scan; those kept without it come first, as the elder ones. */
+  #rank(file: FileState, scanned: readonly FileState[]): number {
+    return scanned.indexOf(file);
+  }
+}
+
+function nextState(source: SourceFile, previous: FileState | undefined): FileState {
+  if (previous !== undefined && previous.text === source.text && previous.fault === source.fault) return previous;
+  const { manifests, problems } =
+    source.text === null
+      ? { manifests: [], problems: [fileProblem(source.path, source.fault!)] }
+      : readManifestText(source.text, source.path === "-" ? "standard input" : source.path);
+  const isGood = problems.every(({ severity }) => severity !== "error");
+  if (isGood || !previous?.isGood) return { ...source, manifests, isGood, problems };
+  const kept = fileProblem(source.path, "has errors, so its last good state stays in use");
+  return {
+    ...source,
+    manifests: previous.manifests,
+    isGood: true,
+    problems: [...problems, { ...kept, severity: "warning" }],
+  };
+}
+
+function fileProblem(path: string, message: string): Problem {
+  return { severity: "error", object: "", field: "", message, where: path };
+}
+
+function isAtOrBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);
+}
