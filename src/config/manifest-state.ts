@@ -2,6 +2,7 @@
  * The configuration that files hold, over time. A file that is wrong keeps its last good state, so that one slip takes
  * nothing down; the other files go on. A file that was never good contributes those of its objects that are.
  */
+import { resolve, sep } from "node:path";
 import type { Intent } from "../intent/intent.ts";
 import type { Problem } from "../intent/problem.ts";
 import { composeIntent, type SourcedManifest } from "../manifests/compose-intent.ts";
@@ -27,37 +28,34 @@ interface FileState {
 
 export class ManifestState {
   #files: readonly FileState[] = [];
-  #missing: SourceScan["missing"] = [];
+  #missing: readonly Problem[] = [];
 
   /** Takes in what was found; false when it is what was known. */
   update(scan: SourceScan): boolean {
     const known = new Map(this.#files.map((file) => [file.path, file]));
-    const files = scan.files.map((source) => nextState(source, known.get(source.path)));
-    // A path that was given and is gone is a fault, not a wish to have nothing: its files stay.
+    // A path that was given and is gone is a fault, not a wish to have nothing: its files stay, before all others.
     const kept = this.#files.filter(({ path }) => scan.missing.some((missing) => isAtOrBelow(path, missing.path)));
-    const next = [...files, ...kept].sort((a, b) => this.#rank(a, files) - this.#rank(b, files));
+    const files = [...kept, ...scan.files.map((source) => nextState(source, known.get(source.path)))];
+    const missing = scan.missing.map(({ path, fault }) => {
+      const isKept = kept.some((file) => isAtOrBelow(file.path, path));
+      return fileProblem(path, isKept ? `${fault}; its last good state stays in use` : fault);
+    });
     const changed =
-      next.length !== this.#files.length ||
-      next.some((file, index) => file !== this.#files[index]) ||
-      JSON.stringify(scan.missing) !== JSON.stringify(this.#missing);
-    this.#files = next;
-    this.#missing = scan.missing;
+      files.length !== this.#files.length ||
+      files.some((file, index) => file !== this.#files[index]) ||
+      JSON.stringify(missing) !== JSON.stringify(this.#missing);
+    this.#files = files;
+    this.#missing = missing;
     return changed;
   }
 
   current(): LoadedManifests {
     const { intent, problems } = composeIntent(this.#files.flatMap(({ manifests }) => manifests));
-    const missing = this.#missing.map(({ path, fault }) => fileProblem(path, fault));
     return {
       intent,
-      problems: [...missing, ...this.#files.flatMap((file) => file.problems), ...problems],
+      problems: [...this.#missing, ...this.#files.flatMap((file) => file.problems), ...problems],
       files: this.#files.map(({ path }) => path),
     };
-  }
-
-  /** Files that are there keep the order of the scan; those kept without it come first, as the elder ones. */
-  #rank(file: FileState, scanned: readonly FileState[]): number {
-    return scanned.indexOf(file);
   }
 }
 
@@ -82,6 +80,6 @@ function fileProblem(path: string, message: string): Problem {
   return { severity: "error", object: "", field: "", message, where: path };
 }
 
-function isAtOrBelow(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory.endsWith("/") ? directory : `${directory}/`);
+function isAtOrBelow(path: string, ancestor: string): boolean {
+  return resolve(path) === resolve(ancestor) || resolve(path).startsWith(resolve(ancestor) + sep);
 }
