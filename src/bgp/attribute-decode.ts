@@ -7,6 +7,7 @@
  * when an attribute's length leaves the list is the rest of the list unknowable.
  */
 
+import { LayoutRecorder } from "./attribute-layout.ts";
 import { ATTRIBUTE_RULES, AttributeCode, type AttributeRule, Flag } from "./attribute-table.ts";
 import { type AttributeFields, decodeAttributeValue } from "./attribute-value.ts";
 import { ErrorCode, Fault, type FaultAction, UpdateError } from "./fault.ts";
@@ -31,6 +32,7 @@ export function decodeAttributes(
   const unknown: UnknownAttribute[] = [];
   const present = new Set<number>();
   const faults: Fault[] = [];
+  const recorder = new LayoutRecorder();
   let at = start;
   while (at < end) {
     const wide = (bytes[at]! & Flag.ExtendedLength) !== 0;
@@ -49,13 +51,15 @@ export function decodeAttributes(
       if (twice !== null) faults.push(twice);
     } else {
       present.add(code);
+      recorder.note(bytes[at]!, code, length);
       const found = decodeOne(bytes, at, at + head, valueEnd, session, unknown);
       if (found instanceof Fault) faults.push(found);
       else Object.assign(fields, found);
     }
     at = valueEnd;
   }
-  return { attributes: { ...NO_ATTRIBUTES, ...fields, unknown }, present, faults };
+  const attributes = { ...NO_ATTRIBUTES, ...fields, unknown, layout: recorder.layout() };
+  return { attributes, present, faults };
 }
 
 function fault(action: FaultAction, subcode: number, message: string, data?: Uint8Array): Fault {
@@ -85,8 +89,7 @@ function decodeOne(
       const message = `well-known attribute ${code} is not recognized`;
       return fault("session-reset", UpdateError.UnknownWellKnown, message, bytes.slice(at, end));
     }
-    // The low four bits mean nothing and the length's form is the encoder's choice.
-    unknown.push({ flags: flags & 0xe0, code, value: bytes.slice(valueAt, end) });
+    unknown.push({ flags: flags & ~Flag.ExtendedLength, code, value: bytes.slice(valueAt, end) });
     return {};
   }
   if ((flags & (Flag.Optional | Flag.Transitive)) !== rule.flags) {

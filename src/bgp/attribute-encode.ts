@@ -1,8 +1,6 @@
-/**
- * Path attributes to octets, in ascending order of their type (RFC 4271 §5), except that MP_REACH_NLRI and
- * MP_UNREACH_NLRI come first as RFC 7606 §5.1 asks: a receiver then finds the prefixes even when a later attribute is bad.
- */
+/** Path attributes to octets, in the usual order or in the one that the message came with. */
 import { as4PathOf, encodeAsPath, twoOctetAsn } from "./as-path.ts";
+import { arrange, type EncodedAttribute, withLength } from "./attribute-layout.ts";
 import { ATTRIBUTE_RULES, AttributeCode, Flag } from "./attribute-table.ts";
 import { type Aggregator, ORIGINS, type PathAttributes, type WireSession } from "./message.ts";
 import { encodeMpReach, encodeMpUnreach } from "./mp-nlri.ts";
@@ -11,7 +9,12 @@ import { OctetWriter } from "./octets.ts";
 export function encodeAttributes(writer: OctetWriter, attributes: PathAttributes, session: WireSession): void {
   const asOctets = session.fourOctetAs === false ? 2 : 4;
   const { mpReach, mpUnreach, origin, asPath, nextHop, aggregator } = attributes;
-  const put = (code: number, write: (value: OctetWriter) => void) => encodeAttribute(writer, code, write);
+  const encoded: EncodedAttribute[] = [];
+  const put = (code: number, write: (value: OctetWriter) => void) => {
+    const value = new OctetWriter(64);
+    write(value);
+    encoded.push({ flags: ATTRIBUTE_RULES.get(code)!.flags, code, value: value.finish() });
+  };
   const putU32 = (code: number, value: number | null) => {
     if (value !== null) put(code, (octets) => octets.u32(value));
   };
@@ -43,20 +46,15 @@ export function encodeAttributes(writer: OctetWriter, attributes: PathAttributes
     value.u32(global).u32(local1).u32(local2),
   );
   putU32(AttributeCode.OnlyToCustomer, attributes.onlyToCustomer);
-  for (const { flags, code, value } of attributes.unknown) frame(writer, flags, code, value);
+  encoded.push(...attributes.unknown);
+  const arranged = attributes.layout === null ? encoded : arrange(encoded, attributes.layout);
+  for (const attribute of arranged) frame(writer, attribute);
 }
 
-/** One attribute with the flags that its type requires. */
-export function encodeAttribute(writer: OctetWriter, code: number, write: (value: OctetWriter) => void): void {
-  const value = new OctetWriter(64);
-  write(value);
-  frame(writer, ATTRIBUTE_RULES.get(code)!.flags, code, value.finish());
-}
-
-function frame(writer: OctetWriter, flags: number, code: number, value: Uint8Array): void {
-  const wide = value.length > 255;
-  writer.u8((flags & ~Flag.ExtendedLength) | (wide ? Flag.ExtendedLength : 0)).u8(code);
-  if (wide) writer.u16(value.length);
+function frame(writer: OctetWriter, { flags, code, value }: EncodedAttribute): void {
+  const framed = withLength(flags, value.length);
+  writer.u8(framed).u8(code);
+  if ((framed & Flag.ExtendedLength) !== 0) writer.u16(value.length);
   else writer.u8(value.length);
   writer.octets(value);
 }

@@ -38,11 +38,9 @@ export function decodeAttributeValue(
       const asPath = decodeSessionAsPath(bytes, start, end, session);
       return typeof asPath === "string" ? wrong(UpdateError.AsPath, asPath) : { asPath };
     }
-    case AttributeCode.NextHop: {
-      if (length !== 4) return wrongLength(length, "4");
-      const nextHop = readIpv4(bytes, start);
-      return isHostAddress(nextHop) ? { nextHop } : wrong(UpdateError.NextHop, "it is not the address of a host");
-    }
+    case AttributeCode.NextHop:
+      // Whether it is a useful address is for the user of the route to say; only its length is syntax (RFC 7606 §7.3).
+      return length === 4 ? { nextHop: readIpv4(bytes, start) } : wrongLength(length, "4");
     case AttributeCode.Med:
       return length === 4 ? { med: readU32(bytes, start) } : wrongLength(length, "4");
     case AttributeCode.LocalPreference:
@@ -114,12 +112,6 @@ function decodeSessionAsPath(
 
 function isConfederation(segment: AsSegment): boolean {
   return segment.kind === "confed-sequence" || segment.kind === "confed-set";
-}
-
-/** RFC 4271 §6.3: neither 0.0.0.0/8, nor loopback, nor multicast and beyond. */
-function isHostAddress(address: Ipv4): boolean {
-  const first = address >>> 24;
-  return first !== 0 && first !== 127 && first < 224;
 }
 
 function readIpv4(bytes: Uint8Array, at: number): Ipv4 {

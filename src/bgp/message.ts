@@ -25,6 +25,8 @@ export interface Open {
   readonly holdTimeSeconds: number;
   readonly routerId: Ipv4;
   readonly capabilities: readonly Capability[];
+  /** How many capabilities each optional parameter holds; `null` when all are in one, which is how we write it. */
+  readonly parameters: readonly number[] | null;
 }
 
 export type Origin = "IGP" | "EGP" | "INCOMPLETE";
@@ -84,6 +86,11 @@ export interface PathAttributes {
   /** RFC 9234. */
   readonly onlyToCustomer: number | null;
   readonly unknown: readonly UnknownAttribute[];
+  /**
+   * Flags and type (one number, as on the wire) of each attribute in the order received, so that a message can be written
+   * again octet by octet; `null` when order and flags are the ones that we write.
+   */
+  readonly layout: readonly number[] | null;
 }
 
 export const NO_ATTRIBUTES: PathAttributes = {
@@ -105,6 +112,7 @@ export const NO_ATTRIBUTES: PathAttributes = {
   largeCommunities: [],
   onlyToCustomer: null,
   unknown: [],
+  layout: null,
 };
 
 export interface Update {

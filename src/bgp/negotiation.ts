@@ -70,6 +70,7 @@ export function openFor(config: SessionConfig): Open {
     holdTimeSeconds: config.holdTimeSeconds,
     routerId: config.routerId,
     capabilities,
+    parameters: null,
   };
 }
 

@@ -29,21 +29,24 @@ export function decodeOpen(bytes: Uint8Array): Open | Fault {
     return bad(OpenError.HoldTime, `hold time ${holdTimeSeconds} is below 3 seconds`, bytes.slice(22, 24));
   }
   if (routerId === 0) return bad(OpenError.RouterId, "the BGP identifier is 0.0.0.0", bytes.slice(24, 28));
-  const capabilities = decodeParameters(bytes);
-  if (capabilities instanceof Fault) return capabilities;
+  const groups = decodeParameters(bytes);
+  if (groups instanceof Fault) return groups;
+  const capabilities = groups.flat();
   for (const capability of capabilities) {
     if (capability.name === "four-octet-as" && capability.asn === 0) {
       return bad(OpenError.PeerAs, "AS number 0 is not allowed", new Uint8Array(4));
     }
   }
-  return { type: "OPEN", version, asn, holdTimeSeconds, routerId, capabilities };
+  const parameters = groups.length > 1 || groups[0]?.length === 0 ? groups.map((group) => group.length) : null;
+  return { type: "OPEN", version, asn, holdTimeSeconds, routerId, capabilities, parameters };
 }
 
 function bad(subcode: number, message: string, data?: Uint8Array): Fault {
   return reset(ErrorCode.Open, subcode, message, data);
 }
 
-function decodeParameters(bytes: Uint8Array): Capability[] | Fault {
+/** The capabilities of each optional parameter. */
+function decodeParameters(bytes: Uint8Array): Capability[][] | Fault {
   const end = bytes.length;
   const extended = bytes[28] === EXTENDED && end > 29 && bytes[29] === EXTENDED;
   if (extended && end < 32) return bad(OpenError.Unspecific, "the extended parameters length is cut off");
@@ -52,7 +55,7 @@ function decodeParameters(bytes: Uint8Array): Capability[] | Fault {
   if (at + length !== end) {
     return bad(OpenError.Unspecific, `the parameters length ${length} does not fit the message`);
   }
-  const capabilities: Capability[] = [];
+  const groups: Capability[][] = [];
   const headBytes = extended ? 3 : 2;
   while (at < end) {
     if (end - at < headBytes) return bad(OpenError.Unspecific, "an optional parameter is cut off");
@@ -65,47 +68,40 @@ function decodeParameters(bytes: Uint8Array): Capability[] | Fault {
     }
     const found = decodeCapabilities(bytes, at, at + size);
     if (found instanceof Fault) return found;
-    for (const capability of found) if (!isRepeated(capabilities, capability)) capabilities.push(capability);
+    groups.push(found);
     at += size;
   }
-  return capabilities;
+  return groups;
 }
 
-/** RFC 5492 §4: identical capabilities count once. */
-function isRepeated(capabilities: readonly Capability[], one: Capability): boolean {
-  const octets = encoded(one);
-  return capabilities.some((other) => other.name === one.name && equal(encoded(other), octets));
-}
-
-function encoded(capability: Capability): Uint8Array {
-  const writer = new OctetWriter(32);
-  encodeCapability(writer, capability);
-  return writer.finish();
-}
-
-function equal(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((octet, i) => octet === right[i]);
-}
-
-/** Writes the body; all capabilities go into one parameter, in the extended form only when they do not fit. */
+/** Writes the body, in the extended form of RFC 9072 only when the parameters do not fit the short one. */
 export function encodeOpen(writer: OctetWriter, open: Open): void {
   writer.u8(open.version).u16(open.asn).u16(open.holdTimeSeconds).u32(open.routerId);
-  const capabilities = new OctetWriter(128);
-  for (const capability of open.capabilities) encodeCapability(capabilities, capability);
-  const length = capabilities.length;
-  if (length === 0) writer.u8(0);
-  else if (length <= 253) {
-    writer
-      .u8(length + 2)
-      .u8(PARAMETER_CAPABILITIES)
-      .u8(length);
-  } else {
-    writer
-      .u8(EXTENDED)
-      .u8(EXTENDED)
-      .u16(length + 3)
-      .u8(PARAMETER_CAPABILITIES)
-      .u16(length);
+  const groups: Uint8Array[] = [];
+  let from = 0;
+  for (const count of open.parameters ?? []) {
+    groups.push(encodeGroup(open.capabilities.slice(from, from + count)));
+    from += count;
   }
-  writer.octets(capabilities.finish());
+  if (from < open.capabilities.length) groups.push(encodeGroup(open.capabilities.slice(from)));
+  const contentBytes = groups.reduce((sum, group) => sum + group.length, 0);
+  const extended = contentBytes + 2 * groups.length >= EXTENDED;
+  if (extended)
+    writer
+      .u8(EXTENDED)
+      .u8(EXTENDED)
+      .u16(contentBytes + 3 * groups.length);
+  else writer.u8(contentBytes + 2 * groups.length);
+  for (const group of groups) {
+    writer.u8(PARAMETER_CAPABILITIES);
+    if (extended) writer.u16(group.length);
+    else writer.u8(group.length);
+    writer.octets(group);
+  }
+}
+
+function encodeGroup(capabilities: readonly Capability[]): Uint8Array {
+  const writer = new OctetWriter(128);
+  for (const capability of capabilities) encodeCapability(writer, capability);
+  return writer.finish();
 }
