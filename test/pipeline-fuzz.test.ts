@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { FrameBatch, Verdict } from "../src/dataplane/frame-batch.ts";
+import { type FrameBatch, Verdict } from "../src/dataplane/frame-batch.ts";
 import { internetChecksum } from "./fixtures/frames.ts";
 import { gateway, LAN, WAN } from "./fixtures/gateway.ts";
 
@@ -25,8 +25,7 @@ const corpus = cases
   .filter((frame) => frame.length <= CHUNK - 64);
 
 it(`survives ${RUNS * FRAMES_PER_RUN} random and mutated frames`, { timeout: 120_000 }, () => {
-  const { pipeline, bytes, counters } = gateway(BATCH * CHUNK, 1 << 14);
-  const batch = new FrameBatch(BATCH);
+  const { batch, pipeline, bytes, counters } = gateway(BATCH, BATCH * CHUNK, 1 << 14);
   let now = 100;
   fc.assert(
     fc.property(fc.integer(), (seed) => {
@@ -43,7 +42,7 @@ it(`survives ${RUNS * FRAMES_PER_RUN} random and mutated frames`, { timeout: 120
           batch.length[i] = frame.length;
           batch.port[i] = next() & 1 ? WAN : LAN;
         }
-        pipeline.run(batch, now++);
+        pipeline.run(now++);
         for (let i = 0; i < BATCH; i++) check(batch, i, bytes);
       }
     }),
@@ -71,7 +70,8 @@ function check(batch: FrameBatch, i: number, bytes: Uint8Array): void {
   }
   if (batch.verdict[i] !== Verdict.Transmit) return;
   const headerBytes = (bytes[offset + 14]! & 15) * 4;
-  if (internetChecksum(bytes.subarray(offset + 14, offset + 14 + headerBytes)) !== 0) throw new Error("bad IPv4 checksum sent");
+  if (internetChecksum(bytes.subarray(offset + 14, offset + 14 + headerBytes)) !== 0)
+    throw new Error("bad IPv4 checksum sent");
   if (batch.egress[i] !== WAN && batch.egress[i] !== LAN) throw new Error("sent to a port that doesn't exist");
 }
 

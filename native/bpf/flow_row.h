@@ -24,7 +24,7 @@
 #define FLOW_TAG_OVERFLOW_SHIFT 24
 
 /* Longest probe: beyond it the writer refuses the insert, so the reader may stop. */
-#define FLOW_PROBE_LIMIT 16
+#define FLOW_PROBE_LIMIT 64
 
 struct flow_row {
 	__u32 source_address;

@@ -19,35 +19,34 @@ import { ICMP_CHECKSUM, ICMP_ECHO_REPLY, ICMP_ECHO_REQUEST, ICMP_HEADER_BYTES } 
 import { IPV4_CHECKSUM, IPV4_DESTINATION, IPV4_SOURCE, IPV4_TTL } from "../wire/ipv4.ts";
 import { swap16 } from "../wire/raw.ts";
 import { DropReason } from "./drop-reason.ts";
-import type { FrameBatch } from "./frame-batch.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** RFC 1122 §3.2.1.7 leaves the TTL of what we send to us; this is what hosts use today. */
 const OWN_TTL = 64;
 
-export function answerArp(pipeline: Pipeline, batch: FrameBatch, i: number): void {
+export function answerArp(pipeline: Pipeline, i: number): void {
   const { view, table } = pipeline;
-  const offset = batch.offset[i]!;
-  const port = batch.port[i]!;
+  const offset = pipeline.batch.offset[i]!;
+  const port = pipeline.batch.port[i]!;
   const arp = offset + ETHERNET_HEADER_BYTES;
-  if (batch.length[i]! < ETHERNET_HEADER_BYTES + ARP_BYTES || !isIpv4OverEthernet(view, arp)) {
-    pipeline.drop(batch, i, DropReason.ArpInvalid);
+  if (pipeline.batch.length[i]! < ETHERNET_HEADER_BYTES + ARP_BYTES || !isIpv4OverEthernet(view, arp)) {
+    pipeline.drop(i, DropReason.ArpInvalid);
     return;
   }
   // Somebody else says that one of our addresses is his: RFC 5227 §2.4.
   if (table.owns(view.getInt32(arp + ARP_SENDER_ADDRESS, true))) {
-    pipeline.drop(batch, i, DropReason.ArpConflict);
+    pipeline.drop(i, DropReason.ArpConflict);
     return;
   }
   const target = view.getInt32(arp + ARP_TARGET_ADDRESS, true);
   if (arpOperation(view, arp) !== ARP_REQUEST || !table.answersArp(target, port)) {
-    pipeline.pass(batch, i, DropReason.ArpNotOurs);
+    pipeline.pass(i, DropReason.ArpNotOurs);
     return;
   }
   const senderFirst = view.getInt32(arp + ARP_SENDER_MAC, true);
   const senderLast = view.getUint16(arp + ARP_SENDER_MAC + 4, true);
   if ((senderFirst & 1) !== 0 || (senderFirst | senderLast) === 0) {
-    pipeline.drop(batch, i, DropReason.ArpInvalid);
+    pipeline.drop(i, DropReason.ArpInvalid);
     return;
   }
   view.setUint16(arp + 6, ARP_REPLY);
@@ -57,30 +56,30 @@ export function answerArp(pipeline: Pipeline, batch: FrameBatch, i: number): voi
   writeRawMac(view, arp + ARP_SENDER_MAC, pipeline.ports.macFirst(port), pipeline.ports.macLast(port));
   writeRawMac(view, offset, senderFirst, senderLast);
   writeRawMac(view, offset + 6, pipeline.ports.macFirst(port), pipeline.ports.macLast(port));
-  pipeline.reply(batch, i);
+  pipeline.reply(i);
 }
 
 /** The frame's IPv4 header has been checked by the pipeline's first pass. */
-export function answerEcho(pipeline: Pipeline, batch: FrameBatch, i: number): void {
+export function answerEcho(pipeline: Pipeline, i: number): void {
   const { view, table } = pipeline;
-  const offset = batch.offset[i]!;
-  const port = batch.port[i]!;
+  const offset = pipeline.batch.offset[i]!;
+  const port = pipeline.batch.port[i]!;
   const l3 = offset + ETHERNET_HEADER_BYTES;
   const source = view.getInt32(l3 + IPV4_SOURCE, true);
   const destination = view.getInt32(l3 + IPV4_DESTINATION, true);
   if (!table.owns(destination)) {
-    pipeline.pass(batch, i, DropReason.NotOurAddress);
+    pipeline.pass(i, DropReason.NotOurAddress);
     return;
   }
   const headerBytes = (view.getUint8(l3) & 0x0f) << 2;
   const icmp = l3 + headerBytes;
   const icmpBytes = swap16(view.getUint16(l3 + 2, true)) - headerBytes;
   if (icmpBytes < ICMP_HEADER_BYTES || sumBytes(view, icmp, icmpBytes) !== 0xffff) {
-    pipeline.drop(batch, i, DropReason.IcmpInvalid);
+    pipeline.drop(i, DropReason.IcmpInvalid);
     return;
   }
   if (view.getUint8(icmp) !== ICMP_ECHO_REQUEST || view.getUint8(icmp + 1) !== 0) {
-    pipeline.drop(batch, i, DropReason.IcmpNotHandled);
+    pipeline.drop(i, DropReason.IcmpNotHandled);
     return;
   }
   view.setUint8(icmp, ICMP_ECHO_REPLY);
@@ -97,7 +96,7 @@ export function answerEcho(pipeline: Pipeline, batch: FrameBatch, i: number): vo
 
   writeRawMac(view, offset, view.getInt32(offset + 6, true), view.getUint16(offset + 10, true));
   writeRawMac(view, offset + 6, pipeline.ports.macFirst(port), pipeline.ports.macLast(port));
-  pipeline.reply(batch, i);
+  pipeline.reply(i);
 }
 
 function writeRawMac(view: DataView, offset: number, first: number, last: number): void {

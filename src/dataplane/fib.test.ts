@@ -13,7 +13,11 @@ const route = (prefix: string, via: string | null, port: number): Route => ({
 
 describe("the FIB", () => {
   it("prefers the longest prefix and falls back to the default route", () => {
-    const fib = Fib.build([route("0.0.0.0/0", "10.1.0.2", 0), route("10.2.0.0/16", null, 1), route("10.2.3.4/32", "10.2.0.9", 1)]);
+    const fib = Fib.build([
+      route("0.0.0.0/0", "10.1.0.2", 0),
+      route("10.2.0.0/16", null, 1),
+      route("10.2.3.4/32", "10.2.0.9", 1),
+    ]);
     const of = (text: string) => {
       const entry = fib.lookup(ip(text));
       return [fib.gateway(entry), fib.port(entry)];

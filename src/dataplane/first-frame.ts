@@ -25,7 +25,6 @@ import {
   TAG_REPLY,
 } from "./flow-table.ts";
 import { NO_VIP } from "./forwarding-table.ts";
-import type { FrameBatch } from "./frame-batch.ts";
 import { NO_NEIGHBOR } from "./neighbor-table.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -33,45 +32,37 @@ import type { Pipeline } from "./pipeline.ts";
 const NO_EGRESS = -1;
 
 /** @returns the request row of the new flow, or `NO_ROW` when the frame has been dropped or passed. */
-export function openFlow(
-  pipeline: Pipeline,
-  batch: FrameBatch,
-  i: number,
-  l3: number,
-  l4: number,
-  protocol: number,
-  now: number,
-): number {
+export function openFlow(pipeline: Pipeline, i: number, l3: number, l4: number, protocol: number, now: number): number {
   const { view, table, flows } = pipeline;
   const source = view.getInt32(l3 + IPV4_SOURCE, true);
   const destination = view.getInt32(l3 + IPV4_DESTINATION, true);
   const ports = view.getInt32(l4, true);
-  const hash = batch.hash[i]!;
+  const hash = pipeline.batch.hash[i]!;
 
   const vip = table.vip(destination, ports >>> 16, protocol);
   if (vip === NO_VIP) {
-    if (table.owns(destination)) pipeline.drop(batch, i, DropReason.NoSuchVip);
-    else pipeline.pass(batch, i, DropReason.NotOurAddress);
+    if (table.owns(destination)) pipeline.drop(i, DropReason.NoSuchVip);
+    else pipeline.pass(i, DropReason.NotOurAddress);
     return NO_ROW;
   }
-  if (isMartian(source) || source === destination) return refuse(pipeline, batch, i, DropReason.MartianSource);
+  if (isMartian(source) || source === destination) return refuse(pipeline, i, DropReason.MartianSource);
   // UDP allows source port 0 ("no reply wanted", RFC 768); a reply row couldn't tell such flows apart.
-  if ((ports & 0xffff) === 0) return refuse(pipeline, batch, i, DropReason.PortZero);
+  if ((ports & 0xffff) === 0) return refuse(pipeline, i, DropReason.PortZero);
   if (protocol === PROTOCOL_TCP && !mayOpen(view.getUint8(l4 + TCP_FLAGS), table.strictSyn)) {
-    return refuse(pipeline, batch, i, DropReason.NoStateForSegment);
+    return refuse(pipeline, i, DropReason.NoStateForSegment);
   }
 
   const backend = table.backend(vip, hash);
-  if (backend < 0) return refuse(pipeline, batch, i, DropReason.NoBackend);
+  if (backend < 0) return refuse(pipeline, i, DropReason.NoBackend);
   const backendAddress = table.backendAddress(backend);
   const backendPort = table.backendPort(backend);
   const requestPorts = (ports & 0xffff) | (backendPort << 16);
   const replyKeyPorts = backendPort | (ports << 16);
   const replyPorts = (ports >>> 16) | (ports << 16);
 
-  const requestEgress = wayToBackend(pipeline, batch, i, backendAddress);
+  const requestEgress = wayToBackend(pipeline, i, backendAddress);
   if (requestEgress === NO_EGRESS) return NO_ROW;
-  const replyEgress = wayToClient(pipeline, batch, i, source);
+  const replyEgress = wayToClient(pipeline, i, source);
   if (replyEgress === NO_EGRESS) return NO_ROW;
 
   // The reply's key must lead back to this VIP alone. It doesn't when one client reaches one backend from one port
@@ -79,18 +70,18 @@ export function openFlow(
   const replyHash = flows.hash(backendAddress, source, replyKeyPorts, protocol);
   const existing = flows.find(replyHash, backendAddress, source, replyKeyPorts, protocol);
   if (existing !== NO_ROW && !leadsTo(pipeline, existing, destination, replyPorts)) {
-    return refuse(pipeline, batch, i, DropReason.TupleCollision);
+    return refuse(pipeline, i, DropReason.TupleCollision);
   }
 
   const request = flows.claim(hash, source, destination, ports, protocol, 0, now);
-  if (request === NO_ROW) return refuse(pipeline, batch, i, DropReason.FlowTableFull);
+  if (request === NO_ROW) return refuse(pipeline, i, DropReason.FlowTableFull);
   const reply =
     existing !== NO_ROW
       ? existing
       : flows.claim(replyHash, backendAddress, source, replyKeyPorts, protocol, TAG_REPLY, now);
   if (reply === NO_ROW) {
     flows.abandon(request);
-    return refuse(pipeline, batch, i, DropReason.FlowTableFull);
+    return refuse(pipeline, i, DropReason.FlowTableFull);
   }
 
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
@@ -132,21 +123,13 @@ export function openFlow(
  * A SYN that hits a flow which has been closed (FIN or RST was seen): the client uses its port again. The old flow ends
  * and a new one opens, so that it gets a backend of today. A SYN from the backend's side only passes.
  */
-export function reopenFlow(
-  pipeline: Pipeline,
-  batch: FrameBatch,
-  i: number,
-  l3: number,
-  l4: number,
-  row: number,
-  now: number,
-): number {
+export function reopenFlow(pipeline: Pipeline, i: number, l3: number, l4: number, row: number, now: number): number {
   const { view, flows } = pipeline;
   if (flows.isReply(row) || (view.getUint8(l4 + TCP_FLAGS) & ACK) !== 0) return row;
   const peer = flows.peer(row);
   flows.withdraw(row, now);
   if (peer !== NO_ROW) flows.withdraw(peer, now);
-  return openFlow(pipeline, batch, i, l3, l4, PROTOCOL_TCP, now);
+  return openFlow(pipeline, i, l3, l4, PROTOCOL_TCP, now);
 }
 
 function fill(
@@ -189,42 +172,42 @@ function isMartian(source: number): boolean {
   return first === 0 || first === 127 || first >= 224;
 }
 
-function wayToBackend(pipeline: Pipeline, batch: FrameBatch, i: number, backendAddress: number): number {
-  const pair = pipeline.ports.pair(batch.port[i]!);
-  if (pair < 0) return wayTo(pipeline, batch, i, backendAddress);
+function wayToBackend(pipeline: Pipeline, i: number, backendAddress: number): number {
+  const pair = pipeline.ports.pair(pipeline.batch.port[i]!);
+  if (pair < 0) return wayTo(pipeline, i, backendAddress);
   // Into the node's own stack, which routes to the pod and decrements the TTL.
   const neighbor = pipeline.neighbors.find(0, pair);
-  if (neighbor === NO_NEIGHBOR) return noEgress(pipeline, batch, i, DropReason.NeighborTableFull);
+  if (neighbor === NO_NEIGHBOR) return noEgress(pipeline, i, DropReason.NeighborTableFull);
   return egressWord(0, neighbor, EGRESS_PAIR | EGRESS_CHECK_TTL);
 }
 
-function wayToClient(pipeline: Pipeline, batch: FrameBatch, i: number, source: number): number {
+function wayToClient(pipeline: Pipeline, i: number, source: number): number {
   // The stack has already routed the reply towards the client: its MACs and TTL are right.
-  if (pipeline.ports.pair(batch.port[i]!) >= 0) return egressWord(0, 0, EGRESS_PAIR | EGRESS_KEEP_MAC);
-  return wayTo(pipeline, batch, i, source);
+  if (pipeline.ports.pair(pipeline.batch.port[i]!) >= 0) return egressWord(0, 0, EGRESS_PAIR | EGRESS_KEEP_MAC);
+  return wayTo(pipeline, i, source);
 }
 
 /** Route and neighbour for an address (raw); asks for the neighbour when it is not known. */
-function wayTo(pipeline: Pipeline, batch: FrameBatch, i: number, address: number): number {
+function wayTo(pipeline: Pipeline, i: number, address: number): number {
   const { fib, neighbors } = pipeline;
   const route = fib.lookup(addressFromRaw(address));
-  if (route === NO_ROUTE) return noEgress(pipeline, batch, i, DropReason.NoRoute);
+  if (route === NO_ROUTE) return noEgress(pipeline, i, DropReason.NoRoute);
   const nextHop = fib.gateway(route) || address;
   const port = fib.port(route);
   const neighbor = neighbors.find(nextHop, port);
   if (neighbor === NO_NEIGHBOR) {
     pipeline.neighborRequests.ask(nextHop, port);
-    return noEgress(pipeline, batch, i, DropReason.NeighborUnresolved);
+    return noEgress(pipeline, i, DropReason.NeighborUnresolved);
   }
   return egressWord(port, neighbor, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL);
 }
 
-function noEgress(pipeline: Pipeline, batch: FrameBatch, i: number, reason: number): number {
-  pipeline.drop(batch, i, reason);
+function noEgress(pipeline: Pipeline, i: number, reason: number): number {
+  pipeline.drop(i, reason);
   return NO_EGRESS;
 }
 
-function refuse(pipeline: Pipeline, batch: FrameBatch, i: number, reason: number): number {
-  pipeline.drop(batch, i, reason);
+function refuse(pipeline: Pipeline, i: number, reason: number): number {
+  pipeline.drop(i, reason);
   return NO_ROW;
 }

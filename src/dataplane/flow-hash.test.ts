@@ -41,15 +41,23 @@ describe("the flow hash", () => {
   it("is HalfSipHash-1-3 of the 13 bytes of the key", () => {
     const word = fc.integer({ min: -0x80000000, max: 0x7fffffff });
     fc.assert(
-      fc.property(word, word, word, word, word, fc.integer({ min: 0, max: 255 }), (k0, k1, source, destination, ports, protocol) => {
-        const message = new Uint8Array(13);
-        const view = new DataView(message.buffer);
-        view.setInt32(0, source, true);
-        view.setInt32(4, destination, true);
-        view.setInt32(8, ports, true);
-        view.setUint8(12, protocol);
-        expect(flowHash(k0, k1, source, destination, ports, protocol)).toBe(slowTwin(k0, k1, message));
-      }),
+      fc.property(
+        word,
+        word,
+        word,
+        word,
+        word,
+        fc.integer({ min: 0, max: 255 }),
+        (k0, k1, source, destination, ports, protocol) => {
+          const message = new Uint8Array(13);
+          const view = new DataView(message.buffer);
+          view.setInt32(0, source, true);
+          view.setInt32(4, destination, true);
+          view.setInt32(8, ports, true);
+          view.setUint8(12, protocol);
+          expect(flowHash(k0, k1, source, destination, ports, protocol)).toBe(slowTwin(k0, k1, message));
+        },
+      ),
     );
   });
 });

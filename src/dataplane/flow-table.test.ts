@@ -29,7 +29,7 @@ function lookUp(table: FlowTable, source: number): number {
 
 describe("a flow table", () => {
   it("finds what was published, and nothing that was only claimed", () => {
-    const table = new FlowTable(flowTableMemory(64), KEY);
+    const table = new FlowTable(flowTableMemory(256), KEY);
     const hash = table.hash(5, 7, 9, TCP);
     const row = table.claim(hash, 5, 7, 9, TCP, 0, 10);
     expect(lookUp(table, 5)).toBe(NO_ROW);
@@ -38,7 +38,7 @@ describe("a flow table", () => {
   });
 
   it("tells protocols apart that share addresses and ports", () => {
-    const table = new FlowTable(flowTableMemory(64), KEY);
+    const table = new FlowTable(flowTableMemory(256), KEY);
     open(table, 5, 10);
     expect(table.find(table.hash(5, 7, 9, 17), 5, 7, 9, 17)).toBe(NO_ROW);
   });
@@ -53,17 +53,17 @@ describe("a flow table", () => {
   });
 
   it("says so when all slots of a probe window are taken, and an abandoned claim leaves nothing behind", () => {
-    const table = new FlowTable(flowTableMemory(64), KEY);
+    const table = new FlowTable(flowTableMemory(256), KEY);
     // Keys of one home slot: the hash is given by hand.
     for (let source = 1; source <= PROBE_LIMIT; source++) expect(open(table, source, 10, 3)).not.toBe(NO_ROW);
     expect(open(table, 99, 10, 3)).toBe(NO_ROW);
-    const other = new FlowTable(flowTableMemory(64), KEY);
+    const other = new FlowTable(flowTableMemory(256), KEY);
     other.abandon(other.claim(other.hash(5, 7, 9, TCP), 5, 7, 9, TCP, 0, 10));
     expect(other.words.some((word, index) => index % ROW_WORDS === ROW_TAG && (word & 0xff000300) !== 0)).toBe(false);
   });
 
   it("finds the other direction of a flow from either row", () => {
-    const table = new FlowTable(flowTableMemory(64), KEY);
+    const table = new FlowTable(flowTableMemory(256), KEY);
     const request = table.claim(table.hash(1, 2, 3 | (4 << 16), TCP), 1, 2, 3 | (4 << 16), TCP, 0, 10);
     const reply = table.claim(table.hash(5, 1, 6 | (3 << 16), TCP), 5, 1, 6 | (3 << 16), TCP, TAG_REPLY, 10);
     table.words[request + ROW_NEW_SOURCE] = 1;
@@ -82,7 +82,7 @@ describe("a flow table", () => {
     const operations = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 40 })), { maxLength: 300 });
     fc.assert(
       fc.property(operations, fc.integer(), (steps, k0) => {
-        const table = new FlowTable(flowTableMemory(32), { k0, k1: 7 });
+        const table = new FlowTable(flowTableMemory(64), { k0, k1: 7 });
         const twin = new Map<number, number>();
         let now = 0;
         for (const [opens, source] of steps) {

@@ -14,7 +14,7 @@
  *
  * A flow has two rows, one for each direction, so a frame needs one lookup whichever way it goes.
  *
- * Probing: from the home slot (hash & mask) at most 16 slots on. `overflow` counts the live rows that were placed past
+ * Probing: from the home slot (hash & mask) at most 64 slots on. `overflow` counts the live rows that were placed past
  * this slot because it was taken; a probe ends at a row that doesn't match and has overflow 0. So a miss is as cheap as
  * a hit, and a withdrawn row leaves nothing behind that would have to be cleaned (no tombstones).
  *
@@ -27,8 +27,11 @@ import { flowHash, type HashKey } from "./flow-hash.ts";
 
 export const ROW_WORDS = 16;
 export const ROW_BYTES = 64;
-/** Length of the probe window. A table at half load ends most probes after two slots. */
-export const PROBE_LIMIT = 16;
+/**
+ * Length of the probe window. At half load most probes end after two slots; a window of 16 would refuse one flow in ten
+ * thousand then, one of 64 none that was ever seen (bench/pipeline).
+ */
+export const PROBE_LIMIT = 64;
 /** Far longer than any batch takes, far shorter than a human notices. */
 export const GRACE_SECONDS = 2;
 
@@ -116,7 +119,7 @@ export class FlowTable {
   /**
    * Claims a free row for a key and fills in the key; the caller fills words 4..11 and then publishes it.
    * @param reply 0 for the request direction, TAG_REPLY for the other.
-   * @returns the row, or `NO_ROW` when all 16 slots of the window are taken.
+   * @returns the row, or `NO_ROW` when all slots of the probe window are taken.
    */
   claim(
     hash: number,

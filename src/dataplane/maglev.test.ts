@@ -66,6 +66,12 @@ describe("a Maglev table", () => {
 
   it("gives no slot to a backend of weight 0, and says so when none has weight", () => {
     expect(shares(table(backends(3, (index) => (index === 1 ? 0 : 1)))).size).toBe(2);
-    expect(fillMaglev(new Uint16Array(SIZE), backends(2, () => 0), KEY)).toBe(false);
+    expect(
+      fillMaglev(
+        new Uint16Array(SIZE),
+        backends(2, () => 0),
+        KEY,
+      ),
+    ).toBe(false);
   });
 });

@@ -55,8 +55,8 @@ export function replay(scenario: Scenario): ScenarioResult {
   const memory = new Uint8Array(MAX_FRAME_BYTES);
   const flows = new FlowTable(flowTableMemory(FLOW_ROWS), REPLAY_KEY);
   const expiry = new FlowExpiry(flows);
-  const pipeline = pipelineFor(node, new DataView(memory.buffer), flows, tableOf(scenario.spec));
   const batch = new FrameBatch(1);
+  const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), flows, tableOf(scenario.spec));
   const results: FrameResult[] = [];
   let now = START_SECONDS;
 
@@ -72,14 +72,20 @@ export function replay(scenario: Scenario): ScenarioResult {
       batch.offset[0] = 0;
       batch.length[0] = step.bytes.length;
       batch.port[0] = step.port;
-      pipeline.run(batch, now);
+      pipeline.run(now);
       results.push(resultOf(batch, memory, node));
     }
   }
   return { id: scenario.id, results, counters: readable(pipeline.counters) };
 }
 
-function pipelineFor(node: ScenarioNode, view: DataView, flows: FlowTable, table: Pipeline["table"]): Pipeline {
+function pipelineFor(
+  node: ScenarioNode,
+  batch: FrameBatch,
+  view: DataView,
+  flows: FlowTable,
+  table: Pipeline["table"],
+): Pipeline {
   const ports = new PortTable();
   node.interfaces.forEach(({ mac, mtu, address }, port) => {
     ports.set(port, { kind: PORT_WIRE, mac, mtu, address, pair: null });
@@ -93,7 +99,7 @@ function pipelineFor(node: ScenarioNode, view: DataView, flows: FlowTable, table
     neighbors.set(address, port, mac, node.interfaces[port]!.mac);
   }
   const tables = { flows, ports, neighbors, neighborRequests: new NeighborRequests(), counters: countersMemory(256) };
-  return new Pipeline(view, tables, table, fib);
+  return new Pipeline(batch, view, tables, table, fib);
 }
 
 function resultOf(batch: FrameBatch, memory: Uint8Array, node: ScenarioNode): FrameResult {
