@@ -84,6 +84,13 @@ export class Frr {
       .map((path) => ({ nextHop: path.nexthops[0]!.ip, asPath: path.aspath.string }));
   }
 
+  /** Why the last NOTIFICATION ended the session, in FRR's words: `Cease/Administrative Shutdown`. */
+  lastNotification(neighbor: string): string | null {
+    type Neighbors = Record<string, { lastNotificationReason?: string }>;
+    const neighbors = this.vtyshJson<Neighbors>(`show bgp neighbors ${neighbor} json`);
+    return neighbors[neighbor]?.lastNotificationReason ?? null;
+  }
+
   /** What bgpd wrote to its log. */
   log(): string {
     return readFileSync(`${this.#folder}/bgpd.log`, "utf8");

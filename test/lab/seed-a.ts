@@ -38,12 +38,16 @@ router bgp 65001
  neighbor ${NODE_ADDRESS} disable-connected-check
 `;
 
-export interface SeedA {
+/** Everything outside the node, and the node with its uplink. */
+export interface Outside {
   readonly client: Namespace;
   readonly router: Namespace;
   readonly node: Namespace;
-  readonly pods: readonly Pod[];
   readonly frr: Frr;
+}
+
+export interface SeedA extends Outside {
+  readonly pods: readonly Pod[];
 }
 
 export interface SeedAOptions {
@@ -52,14 +56,19 @@ export interface SeedAOptions {
 }
 
 /** Builds the network and starts router and pods; no gateway runs yet, so the VIP leads nowhere. */
-export async function seedA(lab: Lab, { queues = 1 }: SeedAOptions = {}): Promise<SeedA> {
-  const [client, router, node] = ["client", "router", "node1"].map((name) => lab.namespace(name)) as [
-    Namespace,
-    Namespace,
-    Namespace,
-  ];
+export async function seedA(lab: Lab, options: SeedAOptions = {}): Promise<SeedA> {
+  const network = await outside(lab, options);
+  network.node.ip(`addr add ${POD_GATEWAY}/32 dev lo`);
+  const pods = await Promise.all(PODS.map((pod) => startPod(lab, network.node, pod)));
+  return { ...network, pods };
+}
+
+/** Client, router and node up to its uplink; what stands behind the node is up to the caller. */
+export async function outside(lab: Lab, { queues = 1 }: SeedAOptions): Promise<Outside> {
+  const client = lab.namespace("client");
+  const router = lab.namespace("router");
+  const node = lab.namespace("node1");
   router.ip(`addr add ${ROUTER_ADDRESS}/32 dev lo`);
-  node.ip(`addr add ${POD_GATEWAY}/32 dev lo`);
   lab.connect(
     { namespace: client, device: "eth0", addresses: [`${CLIENT_ADDRESS}/24`] },
     { namespace: router, device: "to-client", addresses: ["203.0.113.1/24"] },
@@ -71,10 +80,9 @@ export async function seedA(lab: Lab, { queues = 1 }: SeedAOptions = {}): Promis
   client.ip("route add default via 203.0.113.1");
   node.ip("route add default via 10.1.1.1");
   for (const forwarder of [router, node]) forwarder.sysctl("net.ipv4.ip_forward", 1);
-
   const frr = new Frr(lab, router, FRR_CONFIG);
-  const [pods] = await Promise.all([Promise.all(PODS.map((pod) => startPod(lab, node, pod))), frr.start()]);
-  return { client, router, node, pods, frr };
+  await frr.start();
+  return { client, router, node, frr };
 }
 
 /** A pod as CNIs make it: one /32, a gateway that is an address of the node, and a host route back. */

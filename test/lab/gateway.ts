@@ -1,0 +1,88 @@
+/** The product itself, running inside a namespace: `bin/sluice run` and the commands that ask it. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import type { Lab } from "./lab.ts";
+import type { Namespace } from "./namespace.ts";
+import type { Exit, LabProcess } from "./process.ts";
+import { waitFor } from "./wait-for.ts";
+
+export const SLUICE = join(import.meta.dirname, "..", "..", "bin", "sluice");
+
+export interface GatewayOptions {
+  readonly configuration: string;
+  readonly node: string;
+  readonly uplink: string;
+  /** `"stack"` or a second interface; left to the product's default when absent. */
+  readonly inside?: string;
+  readonly arguments?: readonly string[];
+}
+
+/** The parts of `sluice status -o json` that the suites look at. */
+export interface GatewayStatus {
+  readonly problems: readonly { readonly object: string; readonly field: string; readonly message: string }[];
+  readonly bgp: readonly { readonly address: string; readonly state: string; readonly routesAdvertised: number }[];
+  readonly traffic: {
+    readonly flows: number;
+    readonly flowsCreated: number;
+    readonly requestBytes: number;
+    readonly replyBytes: number;
+  };
+}
+
+export class Gateway {
+  readonly socket: string;
+  readonly process: LabProcess;
+
+  private constructor(socket: string, process: LabProcess) {
+    this.socket = socket;
+    this.process = process;
+  }
+
+  /** The command line of a gateway, for starting one that is meant to fail. */
+  static command(options: GatewayOptions, socket: string): string[] {
+    const inside = options.inside === undefined ? [] : ["--inside", options.inside];
+    const where = ["--node", options.node, "--uplink", options.uplink, ...inside, "--socket", socket];
+    return [SLUICE, "run", "-f", options.configuration, ...where, ...(options.arguments ?? [])];
+  }
+
+  /** Resolves when the gateway answers on its socket. */
+  static async start(lab: Lab, namespace: Namespace, options: GatewayOptions): Promise<Gateway> {
+    const socket = join(lab.folder, `${namespace.name}.sock`);
+    const process = namespace.start("sluice", Gateway.command(options, socket));
+    const gateway = new Gateway(socket, process);
+    const answers = () => process.exit() !== null || ask(["status", "--socket", socket]).status === 0;
+    await waitFor("sluice to answer on its socket", answers, { seen: () => process.log().slice(-2000) });
+    if (process.exit() !== null) throw new Error(`sluice run ended at once: ${process.log()}`);
+    return gateway;
+  }
+
+  /** What a command prints for people: `ask("flows")`. */
+  ask(...words: string[]): string {
+    const { status, stdout, stderr } = ask([...words, "--socket", this.socket]);
+    if (status !== 0) throw new Error(`sluice ${words.join(" ")} ended with ${status}: ${stderr.trim()}`);
+    return stdout;
+  }
+
+  status(): GatewayStatus {
+    return JSON.parse(this.ask("status", "-o", "json")) as GatewayStatus;
+  }
+
+  stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> {
+    return this.process.stop(signal);
+  }
+}
+
+/** BGP messages in readable form, by `sluice bgp decode`. */
+export function decodeBgp(messages: readonly Buffer[]): Record<string, unknown>[] {
+  const input = messages.map((message) => `${message.toString("hex")}\n`).join("");
+  const { status, stdout, stderr } = ask(["bgp", "decode", "--as4"], input);
+  if (status !== 0) throw new Error(`sluice bgp decode ended with ${status}: ${stderr.trim()}`);
+  return stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+function ask(words: readonly string[], input = ""): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(SLUICE, words, { input, encoding: "utf8", timeout: 10_000 });
+}

@@ -1,0 +1,73 @@
+/** How the gateway comes and goes: what it leaves behind when it ends well, and when it is killed. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Configuration } from "../lab/configuration.ts";
+import { curl } from "../lab/curl.ts";
+import { Gateway, type GatewayOptions } from "../lab/gateway.ts";
+import { Lab } from "../lab/lab.ts";
+import { NODE_ADDRESS, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
+import { waitFor } from "../lab/wait-for.ts";
+
+let lab: Lab;
+let network: SeedA;
+let options: GatewayOptions;
+
+beforeAll(async () => {
+  lab = new Lab("sle");
+  network = await seedA(lab);
+  options = { configuration: new Configuration(lab, "seed-a").folder, node: "node1", uplink: "net0" };
+});
+
+afterAll(() => lab?.close());
+
+async function startAndServe(): Promise<Gateway> {
+  const gateway = await Gateway.start(lab, network.node, options);
+  await waitFor("the route", () => network.frr.paths(`${VIP}/32`).length > 0, { timeoutSeconds: 30 });
+  expect(curl(network.client, `http://${VIP}/`).exitCode).toBe(0);
+  return gateway;
+}
+
+/** Interfaces of the node with their details: an attached XDP program shows as `prog/xdp id N`. */
+function links(): string {
+  return network.node.run(["ip", "-d", "link", "show"]);
+}
+
+function trafficControl(): string {
+  return ["show dev net0", "show dev net0 clsact"]
+    .map((words) => network.node.try(["tc", "filter", ...words.split(" ")]).stdout)
+    .concat(network.node.run(["tc", "qdisc", "show", "dev", "net0"]))
+    .join("");
+}
+
+test("while it serves, its program is on the uplink", async () => {
+  const gateway = await startAndServe();
+  expect(links()).toMatch(/prog\/xdp id \d+/);
+  await gateway.stop();
+});
+
+test("after SIGTERM nothing of it is left: no program, no interface, no traffic control, no session", async () => {
+  const gateway = await startAndServe();
+  expect(await gateway.stop("SIGTERM")).toEqual({ code: 0, signal: null });
+  expect(links()).not.toMatch(/prog\/xdp|\bsl[01]\b/);
+  expect(trafficControl()).not.toMatch(/bpf|clsact/);
+  await waitFor("the route to go", () => network.frr.paths(`${VIP}/32`).length === 0);
+  expect(network.frr.lastNotification(NODE_ADDRESS)).toMatch(/^Cease\//);
+});
+
+test("after SIGKILL no program stays attached, and the next start serves again", async () => {
+  const gateway = await startAndServe();
+  await gateway.stop("SIGKILL");
+  await waitFor("the programs to go", () => !/prog\/xdp/.test(links()), { timeoutSeconds: 2 });
+  await waitFor("the session to end", () => network.frr.sessionState(NODE_ADDRESS) !== "Established");
+  const next = await startAndServe();
+  await next.stop();
+});
+
+test("a second gateway on a taken interface says so in one sentence, and the first goes on", async () => {
+  const gateway = await startAndServe();
+  const second = network.node.try(Gateway.command(options, `${lab.folder}/second.sock`));
+  expect(second.status).toBe(1);
+  expect(second.stderr).toMatch(/net0/);
+  expect(second.stderr).not.toMatch(/^\s+at /m);
+  expect(curl(network.client, `http://${VIP}/`).exitCode).toBe(0);
+  await gateway.stop();
+});
