@@ -9,7 +9,9 @@
 #include "ethtool.h"
 #include "link.h"
 #include "namespace.h"
+#include "netlink.h"
 #include "resource.h"
+#include "tcp_socket.h"
 #include "umem.h"
 #include "wait.h"
 #include "xsk.h"
@@ -25,12 +27,15 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("BpfObject", sluice::BpfObject::Define(env));
   exports.Set("BpfMap", sluice::BpfMap::Define(env));
   exports.Set("Link", sluice::Link::Define(env));
+  exports.Set("NetlinkMonitor", sluice::NetlinkMonitor::Define(env));
   sluice::DefineKick(env, exports);
   sluice::DefineWaits(env, exports);
   sluice::DefineTestRun(env, exports);
   sluice::DefineLinkQueries(env, exports);
   sluice::DefineEthtool(env, exports);
   sluice::DefineNamespace(env, exports);
+  sluice::DefineNetlink(env, exports);
+  sluice::DefineTcp(env, exports);
   return exports;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <xdp/libxdp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -158,7 +159,9 @@ Napi::Value TestRun(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("returnValue", Napi::Number::New(env, static_cast<int32_t>(options.retval)));
   result.Set("durationNanoseconds", Napi::Number::New(env, options.duration));
-  result.Set("data", Napi::Buffer<uint8_t>::Copy(env, out.data(), options.data_size_out));
+  Napi::Uint8Array data = Napi::Uint8Array::New(env, options.data_size_out);
+  std::copy_n(out.data(), options.data_size_out, data.Data());
+  result.Set("data", data);
   return result;
 }
 

@@ -65,6 +65,12 @@ class Fd {
   ~Fd() { Reset(); }
   int get() const { return fd_; }
   void Reset();
+  // Gives up ownership.
+  int Give() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
 
  private:
   int fd_ = -1;
