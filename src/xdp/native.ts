@@ -89,6 +89,12 @@ export interface NativeLink {
   close(): void;
 }
 
+export interface NativeNetlinkMonitor {
+  /** The stream's end, once; its taker closes it. */
+  takeFd(): number;
+  close(): void;
+}
+
 interface Native {
   readonly Umem: new (lengthBytes: number) => NativeUmem;
   readonly Xsk: new (
@@ -106,6 +112,7 @@ interface Native {
   readonly EventFd: new () => NativeEventFd;
   readonly BpfObject: new (path: string, maxEntries: Readonly<Record<string, number>>) => NativeBpfObject;
   readonly BpfMap: new (fd: number) => NativeBpfMap;
+  readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
   readonly Link: new (
     kind: "xdp" | "tcx" | "clsact" | "dispatcher",
     program: number | string,
@@ -131,6 +138,10 @@ interface Native {
   ethtoolGet(interfaceName: string, command: number): number;
   ethtoolSet(interfaceName: string, command: number, value: number): void;
   enterNetworkNamespace(path: string): void;
+  netlinkRequest(message: Uint8Array, what: string): Uint8Array;
+  tcpSocket(address: string, port: number, device: string, ttl: number, minTtl: number): number;
+  tcpSetMd5(fd: number, peer: string, key: Uint8Array): void;
+  closeFd(fd: number): void;
 }
 
 /** The package root is two levels up from here, in `src/` and in `dist/` alike. */

@@ -9,10 +9,10 @@ import { enterNetworkNamespace } from "../../src/xdp/namespace.ts";
 
 const PREFIX = "sln";
 
-/** Runs a command in the namespace; its output is the result. */
-export function run(command: string): string {
+/** Runs a command in the namespace, with `input` on its standard input; its output is the result. */
+export function run(command: string, input = ""): string {
   const [file, ...args] = command.split(" ");
-  return execFileSync(file!, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  return execFileSync(file!, args, { encoding: "utf8", input, stdio: "pipe" });
 }
 
 function sweep(): void {
@@ -36,6 +36,14 @@ export function moveIntoOwnNamespace(): string {
     run(`ip netns del ${name}`);
   });
   return `/run/netns/${name}`;
+}
+
+/** A second, empty namespace for the other end of something, until the file ends. */
+export function otherNamespace(): { name: string; run(command: string): string } {
+  const name = `${PREFIX}${process.pid}b`;
+  run(`ip netns add ${name}`);
+  afterAll(() => run(`ip netns del ${name}`));
+  return { name, run: (command) => run(`nsenter --net=/run/netns/${name} ${command}`) };
 }
 
 /** A veth pair with both ends up, checksums finished by the sender, and no IPv6 chatter. */
