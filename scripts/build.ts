@@ -14,13 +14,14 @@ const STAMP = ".built";
 
 /** Builds what is out of date; throws with one sentence when a compiler refuses. */
 export function build(): void {
-  run("scripts/build-native.sh", []);
+  run("the native build", "scripts/build-native.sh", []);
   if (isUpToDate()) return;
   process.stderr.write("build: src -> dist\n");
   const fresh = join(ROOT, `dist.${process.pid}`);
   const startedAt = new Date();
   try {
-    run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", fresh]);
+    const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", fresh];
+    run("the TypeScript compiler", process.execPath, tsc);
     // A file saved while the compiler ran is newer than the stamp: the next run builds it.
     writeFileSync(join(fresh, STAMP), "");
     utimesSync(join(fresh, STAMP), startedAt, startedAt);
@@ -41,10 +42,11 @@ function isUpToDate(): boolean {
   return inputs.every((path) => statSync(path).mtimeMs < builtAt);
 }
 
-function run(command: string, args: string[]): void {
+/** `what` is the step's name in the sentence that a failure gives; the compiler's own words stand above it. */
+function run(what: string, command: string, args: string[]): void {
   const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" });
-  if (error !== undefined) throw new Error(`${command} could not be started: ${error.message}`);
-  if (status !== 0) throw new Error(`${command} ${args.slice(0, 1).join(" ")} failed`);
+  if (error !== undefined) throw new Error(`${what} could not be started: ${error.message}`);
+  if (status !== 0) throw new Error(`${what} failed`);
 }
 
 if (import.meta.main) {
