@@ -133,7 +133,7 @@ function sweep(prefix: string, pids: readonly number[]): void {
   const names = namespacesOf(prefix);
   const inside = () => [...new Set([...pids, ...names.flatMap(pidsInside)])].filter(isAlive);
   for (const [signal, patienceMilliseconds] of [
-    ["SIGTERM", 3000],
+    ["SIGTERM", 1500],
     ["SIGKILL", 2000],
   ] as const) {
     for (const pid of inside()) sendSignal(pid, signal);
