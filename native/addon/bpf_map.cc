@@ -15,6 +15,12 @@ namespace {
 
 size_t RoundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
+bool IsMap(int fd) {
+  char kind[32];
+  const ssize_t length = readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), kind, sizeof(kind));
+  return length > 0 && std::string(kind, static_cast<size_t>(length)) == "anon_inode:bpf-map";
+}
+
 bool IsPerCpu(uint32_t type) {
   return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
@@ -38,11 +44,11 @@ BpfMap::BpfMap(const Napi::CallbackInfo& info) : ObjectWrap(info), Resource(info
   if (fd_.get() < 0) Fail(env, "fcntl", errno, "open the BPF map of descriptor " + std::to_string(given));
   bpf_map_info about = {};
   uint32_t length = sizeof(about);
-  const int error = -bpf_obj_get_info_by_fd(fd_.get(), &about, &length);
-  // A program or link answers too, with other fields: a map always has a type.
-  if (error != 0 || about.type == 0 || about.key_size == 0)
-    Fail(env, "bpf(BPF_OBJ_GET_INFO_BY_FD)", error == 0 ? EINVAL : error,
-         "open the BPF map of descriptor " + std::to_string(given));
+  int error = -bpf_obj_get_info_by_fd(fd_.get(), &about, &length);
+  // A program or link answers too, with other fields at these places.
+  if (error == 0 && !IsMap(fd_.get())) error = EINVAL;
+  if (error != 0)
+    Fail(env, "bpf(BPF_OBJ_GET_INFO_BY_FD)", error, "open the BPF map of descriptor " + std::to_string(given));
   name_ = about.name;
   type_ = about.type;
   key_size_ = about.key_size;

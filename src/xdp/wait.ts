@@ -30,6 +30,11 @@ export function signalEvent(fd: number): void {
   native.signalEvent(fd);
 }
 
+/** Clears an `EventFd` from any thread, by its number. */
+export function clearEvent(fd: number): void {
+  native.clearEvent(fd);
+}
+
 /** An event that a poll can wait for: readable from a signal until it is cleared. */
 export class EventFd {
   readonly fd: number;

@@ -52,12 +52,16 @@ export function receive(umem: Umem, xsk: XskSocket): Uint8Array | null {
 }
 
 /** Loads the real program on `xsk`'s interface and makes `address` ours there. Close the result to undo it. */
-export function steer(xsk: XskSocket, address: string): { object: BpfObject; close(): void } {
+export function steer(
+  xsk: XskSocket,
+  address: string,
+  mode: "auto" | "native" | "generic" = "auto",
+): { object: BpfObject; close(): void } {
   const object = BpfObject.load(undefined, { maxEntries: { flows: 16 } });
   object.map("ports").update(words(interfaceIndex(xsk.interface)), words(1, 0));
   object.map("owned4").update(Uint8Array.from(octets(address)), words(1));
   object.map("xsks").update(words(64 + xsk.queue), words(xsk.fd));
-  const link = attachXdp({ program: object.program("sluice_xdp"), interface: xsk.interface, mode: "auto" });
+  const link = attachXdp({ program: object.program("sluice_xdp"), interface: xsk.interface, mode });
   return {
     object,
     close() {
