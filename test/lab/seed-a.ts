@@ -51,7 +51,7 @@ export interface SeedA extends Outside {
 }
 
 export interface SeedAOptions {
-  /** Receive and transmit queues of the node's uplink. */
+  /** Queues of the link between router and node: a veth delivers to the queue that the sender's flow hash chose. */
   readonly queues?: number;
 }
 
@@ -74,7 +74,7 @@ export async function outside(lab: Lab, { queues = 1 }: SeedAOptions): Promise<O
     { namespace: router, device: "to-client", addresses: ["203.0.113.1/24"] },
   );
   lab.connect(
-    { namespace: router, device: "to-node", addresses: ["10.1.1.1/24"], offload: { tx: false } },
+    { namespace: router, device: "to-node", addresses: ["10.1.1.1/24"], offload: { tx: false }, queues },
     { namespace: node, device: "net0", addresses: [`${NODE_ADDRESS}/24`], queues },
   );
   client.ip("route add default via 203.0.113.1");
