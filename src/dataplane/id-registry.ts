@@ -9,15 +9,14 @@ const MAX_IDS = 1 << 16;
 
 export class IdRegistry {
   readonly #vips = new Ids<VipSpec>();
-  readonly #backends = new Ids<{ vip: VipSpec; backend: BackendSpec }>();
+  readonly #backends = new Ids<BackendSpec>();
 
   vip(vip: VipSpec): number {
     return this.#vips.of(vipKey(vip), vip);
   }
 
   backend(vip: VipSpec, backend: BackendSpec): number {
-    const key = `${vipKey(vip)} ${formatIpv4(backend.address)}:${backend.port}`;
-    return this.#backends.of(key, { vip, backend });
+    return this.#backends.of(backendKey(vip, backend), backend);
   }
 
   vipById(id: number): VipSpec | null {
@@ -25,7 +24,12 @@ export class IdRegistry {
   }
 
   backendById(id: number): BackendSpec | null {
-    return this.#backends.byId(id)?.backend ?? null;
+    return this.#backends.byId(id);
+  }
+
+  /** The ids of what a spec no longer has. */
+  missingFrom(spec: ForwardingSpec): { vips: ReadonlySet<number>; backends: ReadonlySet<number> } {
+    return { vips: this.#vips.missing(vipKeys(spec)), backends: this.#backends.missing(backendKeys(spec)) };
   }
 
   /**
@@ -33,10 +37,8 @@ export class IdRegistry {
    * Call it when no flow row refers to them any more.
    */
   retain(spec: ForwardingSpec): void {
-    this.#vips.keep(new Set(spec.vips.map(vipKey)));
-    this.#backends.keep(
-      new Set(spec.vips.flatMap((vip) => vip.backends.map((b) => `${vipKey(vip)} ${formatIpv4(b.address)}:${b.port}`))),
-    );
+    this.#vips.keep(vipKeys(spec));
+    this.#backends.keep(backendKeys(spec));
   }
 
   vips(): ReadonlyMap<number, VipSpec> {
@@ -65,6 +67,10 @@ class Ids<T> {
     return this.#valueById.get(id) ?? null;
   }
 
+  missing(keys: ReadonlySet<string>): ReadonlySet<number> {
+    return new Set([...this.#idByKey].filter(([key]) => !keys.has(key)).map(([, id]) => id));
+  }
+
   keep(keys: ReadonlySet<string>): void {
     for (const [key, id] of this.#idByKey) {
       if (keys.has(key)) continue;
@@ -81,4 +87,16 @@ class Ids<T> {
 
 function vipKey(vip: VipSpec): string {
   return `${formatIpv4(vip.address)}:${vip.port}/${vip.protocol}`;
+}
+
+function backendKey(vip: VipSpec, backend: BackendSpec): string {
+  return `${vipKey(vip)} ${formatIpv4(backend.address)}:${backend.port}`;
+}
+
+function vipKeys(spec: ForwardingSpec): ReadonlySet<string> {
+  return new Set(spec.vips.map(vipKey));
+}
+
+function backendKeys(spec: ForwardingSpec): ReadonlySet<string> {
+  return new Set(spec.vips.flatMap((vip) => vip.backends.map((backend) => backendKey(vip, backend))));
 }

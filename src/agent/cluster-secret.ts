@@ -1,0 +1,29 @@
+/**
+ * The secret that the nodes of a cluster share. From it comes the key of the flow hash, so that every node picks the
+ * same backend for a flow and nobody outside can foretell which. Never logged.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { HashKey } from "../dataplane/flow-hash.ts";
+
+const MIN_SECRET_BYTES = 16;
+
+/** @param path of the secret's file, or `null`: then the key is random and good for this process only. */
+export function loadHashKey(path: string | null): HashKey {
+  return hashKeyOf(path === null ? randomBytes(32) : readSecret(path));
+}
+
+export function hashKeyOf(secret: Uint8Array): HashKey {
+  const digest = createHash("sha256").update("sluice flow hash").update(secret).digest();
+  return { k0: digest.readInt32LE(0), k1: digest.readInt32LE(4) };
+}
+
+function readSecret(path: string): Uint8Array {
+  const secret = Buffer.from(readFileSync(path, "utf8").trim());
+  if (secret.length < MIN_SECRET_BYTES) {
+    throw new Error(
+      `${path}: a cluster secret has at least ${MIN_SECRET_BYTES} characters; make one with \`openssl rand -hex 32\``,
+    );
+  }
+  return secret;
+}

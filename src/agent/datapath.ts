@@ -1,0 +1,319 @@
+/**
+ * The datapath of this node as one thing: BPF programs on the ports, sockets and workers behind them, the shared tables.
+ *
+ *     const datapath = await Datapath.start(options, key, log);
+ *     await datapath.apply(spec);      // resolves when every worker forwards by it
+ *     await datapath.stop();           // nothing is left behind
+ */
+import type { Logger } from "pino";
+import {
+  type Counters,
+  countersMemory,
+  sumCounters,
+  VIP_COUNTERS,
+  VIP_STRIDE,
+  type VipCounterName,
+} from "../dataplane/counters.ts";
+import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
+import type { HashKey } from "../dataplane/flow-hash.ts";
+import { FlowTable } from "../dataplane/flow-table.ts";
+import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
+import { buildForwardingTable, type ForwardingTable } from "../dataplane/forwarding-table.ts";
+import { IdRegistry } from "../dataplane/id-registry.ts";
+import { reroute } from "../dataplane/reroute.ts";
+import { WorkerPool } from "../worker/worker-pool.ts";
+import { attachEgress, attachXdp, type Link } from "../xdp/attach.ts";
+import { BpfObject } from "../xdp/bpf.ts";
+import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
+import { findLink } from "../xdp/netlink.ts";
+import type { NetworkLink } from "../xdp/rtnetlink.ts";
+import { monotonic } from "../xdp/wait.ts";
+import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
+import type { Port } from "./network-tables.ts";
+import { NetworkTables } from "./network-tables.ts";
+import { OwnedMap } from "./owned-map.ts";
+import type { RunOptions } from "./run-options.ts";
+import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
+
+const MAX_VIPS = 1 << 16;
+/** The whole table is looked over in about ten seconds. */
+const EXPIRY_MILLISECONDS = 250;
+const EXPIRY_ROUNDS = 40;
+/** A frame of 2048 bytes holds packets of this size: 256 are the kernel's, 2 ours, 14 the Ethernet header. */
+const SMALL_FRAME_MTU = 2048 - 256 - 2 - 14;
+/** `PORT_DROP_OTHERS` of native/bpf/maps.h. */
+const PORT_DROP_OTHERS = 1;
+
+export interface PortStatus {
+  readonly id: number;
+  readonly name: string;
+  readonly kind: Port["kind"];
+  readonly mode: Link["mode"];
+  readonly queues: number;
+}
+
+export class Datapath {
+  readonly flows: FlowTable;
+  readonly ids: IdRegistry;
+  readonly ports: readonly PortStatus[];
+  readonly #key: HashKey;
+  readonly #object: BpfObject;
+  readonly #network: NetworkTables;
+  readonly #owned: OwnedMap;
+  readonly #workers: WorkerPool;
+  readonly #counters: readonly Counters[];
+  readonly #links: readonly Link[];
+  readonly #stack: StackInside | null;
+  readonly #portList: readonly Port[];
+  readonly #expiry: FlowExpiry;
+  readonly #expiryTimer: NodeJS.Timeout;
+  readonly #clock = new Float64Array(1);
+  #table: ForwardingTable;
+  #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
+  #flowsEnded = 0;
+  /** What the counters of a VIP's id showed when the VIP got it: ids are given again, counters never reset. */
+  readonly #counterBase = new Map<number, Float64Array>();
+
+  /** Rejects with one clear error when something is in the way; then nothing is left behind either. */
+  static async start(options: RunOptions, key: HashKey, log: Logger): Promise<Datapath> {
+    const cleanup: (() => void | Promise<void>)[] = [];
+    try {
+      return await Datapath.#build(options, key, log, cleanup);
+    } catch (error) {
+      for (const undo of cleanup.reverse()) await undo();
+      throw error;
+    }
+  }
+
+  static async #build(
+    options: RunOptions,
+    key: HashKey,
+    log: Logger,
+    cleanup: (() => void | Promise<void>)[],
+  ): Promise<Datapath> {
+    const uplinks = options.uplinks.map(requireLink);
+    const inside = options.inside === "stack" ? [] : options.inside.map(requireLink);
+    const queues = Math.max(...[...uplinks, ...inside].map(({ name }) => rxQueueCount(name)));
+    const mtu = Math.max(...[...uplinks, ...inside].map((link) => link.mtu));
+
+    let stack: StackInside | null = null;
+    if (options.inside === "stack") {
+      for (const problem of stackProblems()) log.warn(problem);
+      if (uplinks.length > 1)
+        throw new Error("with `--inside stack` there is one uplink; give the others to a gateway of their own");
+      stack = createStackInside(mtu, queues);
+      cleanup.push(() => stack?.remove());
+    }
+    const ports = portList(uplinks, inside, stack);
+
+    const object = BpfObject.load(undefined, { maxEntries: { flows: options.flowRows } });
+    cleanup.push(() => object.close());
+    const settings = object.map("settings").mmap();
+    settings[0] = key.k0;
+    settings[1] = key.k1;
+    settings[2] = options.flowRows - 1;
+    settings[3] = stack?.outer.index ?? 0;
+    ports.forEach((port, id) => {
+      const flags = port.kind === "stack" ? PORT_DROP_OTHERS : 0;
+      object.map("ports").update(words(port.interfaceIndex), words(id, flags));
+    });
+
+    let pool: WorkerPool | null = null;
+    let datapath: Datapath | null = null;
+    const network = new NetworkTables(ports, (fib) => {
+      pool?.publishFib(fib.words);
+      if (datapath !== null) reroute(datapath.flows, fib, network.neighbors);
+    });
+    cleanup.push(() => network.close());
+
+    const ids = new IdRegistry();
+    const table = buildForwardingTable(EMPTY_FORWARDING_SPEC, {
+      epoch: 1,
+      key,
+      ids,
+      portNames: ports.map(({ name }) => name),
+    });
+    const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
+    pool = new WorkerPool(
+      counters.map((own, queue) => ({
+        sockets: ports
+          .map((port, id) => ({ port: id, interface: port.name, queue, bind: "auto" as const }))
+          .filter((socket) => queue < rxQueueCount(socket.interface)),
+        frameSize: mtu > SMALL_FRAME_MTU ? 4096 : 2048,
+        flowsFd: object.map("flows").fd,
+        xsksFd: object.map("xsks").fd,
+        hashKey: key,
+        ports: network.ports.words,
+        neighbors: network.neighbors.words,
+        neighborRequests: network.neighborRequests.words,
+        counters: own,
+        table: table.columns,
+        fib: network.fib.words,
+      })),
+      (worker, error) => log.error({ worker, err: error }, "a datapath worker has failed; its queues stand still"),
+    );
+    const workers = pool;
+    cleanup.push(() => workers.stop());
+    await workers.start();
+
+    // Last, when there is somebody to take the frames.
+    const links: Link[] = [];
+    cleanup.push(() => {
+      for (const link of links) link.detach();
+    });
+    for (const port of ports) {
+      const mode = port.kind === "stack" ? "native" : options.xdpMode;
+      links.push(attachXdp({ program: object.program("sluice_xdp"), interface: port.name, mode }));
+    }
+    if (stack !== null) {
+      for (const { name } of uplinks)
+        links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
+    }
+    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table });
+    log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
+    return datapath;
+  }
+
+  private constructor(parts: {
+    key: HashKey;
+    object: BpfObject;
+    network: NetworkTables;
+    ids: IdRegistry;
+    workers: WorkerPool;
+    counters: readonly Counters[];
+    links: readonly Link[];
+    stack: StackInside | null;
+    ports: readonly Port[];
+    table: ForwardingTable;
+  }) {
+    this.#key = parts.key;
+    this.#object = parts.object;
+    this.#network = parts.network;
+    this.ids = parts.ids;
+    this.#workers = parts.workers;
+    this.#counters = parts.counters;
+    this.#links = parts.links;
+    this.#stack = parts.stack;
+    this.#portList = parts.ports;
+    this.#table = parts.table;
+    this.#owned = new OwnedMap(parts.object.map("owned4"), parts.object.map("arp4"));
+    this.flows = new FlowTable(parts.object.map("flows").mmap(), parts.key);
+    this.#expiry = new FlowExpiry(this.flows);
+    this.ports = parts.ports.map((port, id) => ({
+      id,
+      name: port.name,
+      kind: port.kind,
+      mode: parts.links[id]!.mode,
+      queues: rxQueueCount(port.name),
+    }));
+    this.#expiryTimer = setInterval(() => {
+      const rows = Math.ceil(this.flows.capacity / EXPIRY_ROUNDS);
+      this.#flowsEnded += this.#expiry.tick(rows, this.now());
+    }, EXPIRY_MILLISECONDS);
+  }
+
+  /** Makes the workers serve a new spec. Addresses are steered here only after every worker knows them. */
+  async apply(spec: ForwardingSpec): Promise<void> {
+    const known = new Set(this.ids.vips().keys());
+    const table = buildForwardingTable(spec, {
+      epoch: this.#table.epoch + 1,
+      key: this.#key,
+      ids: this.ids,
+      portNames: this.#portList.map(({ name }) => name),
+    });
+    const { vips } = this.counters();
+    for (const id of this.ids.vips().keys()) {
+      if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
+    }
+    if (this.#stack === null) {
+      this.#network.prepare(spec.vips.flatMap(({ backends }) => backends.map(({ address }) => address)));
+    }
+    await this.#workers.publishTable(table.columns);
+    this.#table = table;
+    this.#owned.apply(spec.owned, (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null);
+    this.#endRetiredFlows(spec);
+    this.#spec = spec;
+  }
+
+  get spec(): ForwardingSpec {
+    return this.#spec;
+  }
+
+  get epoch(): number {
+    return this.#table.epoch;
+  }
+
+  get flowsEnded(): number {
+    return this.#flowsEnded;
+  }
+
+  /** Seconds of the monotonic clock, as in the flow rows. */
+  now(): number {
+    monotonic(this.#clock);
+    return Math.floor(this.#clock[0]! / 1e9);
+  }
+
+  counters(): Counters {
+    return sumCounters(this.#counters);
+  }
+
+  /** What a VIP has moved since it is configured. */
+  vipCounters(id: number, counters: Counters): Record<VipCounterName, number> {
+    const base = this.#counterBase.get(id);
+    const of = (index: number) => counters.vips[id * VIP_STRIDE + index]! - (base?.[index] ?? 0);
+    return Object.fromEntries(VIP_COUNTERS.map((name, index) => [name, of(index)])) as Record<VipCounterName, number>;
+  }
+
+  workers(): { alive: boolean; turns: number }[] {
+    return this.#workers.status();
+  }
+
+  xdpCounters(): Record<XdpOutcome, number> {
+    return readXdpCounters(this.#object.map("xdp_counters"));
+  }
+
+  /** Detaches first, so that no frame is steered to a worker that has gone. */
+  async stop(): Promise<void> {
+    clearInterval(this.#expiryTimer);
+    for (const link of this.#links) link.detach();
+    await this.#workers.stop();
+    this.#network.close();
+    this.#object.close();
+    this.#stack?.remove();
+  }
+
+  /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
+  #endRetiredFlows(spec: ForwardingSpec): void {
+    const retired = this.ids.missingFrom(spec);
+    if (retired.vips.size === 0 && retired.backends.size === 0) return;
+    const isGone = (vip: number, backend: number) => retired.vips.has(vip) || retired.backends.has(backend);
+    this.#flowsEnded += withdrawOwned(this.flows, isGone, this.now());
+    this.ids.retain(spec);
+  }
+}
+
+function portList(uplinks: readonly NetworkLink[], inside: readonly NetworkLink[], stack: StackInside | null): Port[] {
+  const others = inside.filter(({ name }) => !uplinks.some((uplink) => uplink.name === name));
+  const ports: Port[] = uplinks.map(({ name, index }, id) => ({
+    name,
+    interfaceIndex: index,
+    kind: "uplink",
+    pair: stack === null ? null : uplinks.length + id,
+  }));
+  for (const { name, index } of others) ports.push({ name, interfaceIndex: index, kind: "inside", pair: null });
+  if (stack !== null) ports.push({ name: stack.inner.name, interfaceIndex: stack.inner.index, kind: "stack", pair: 0 });
+  return ports;
+}
+
+function requireLink(name: string): NetworkLink {
+  const link = findLink(name);
+  if (link === null) throw new Error(`there is no interface ${name} on this node: \`ip link\` lists those there are`);
+  if (link.mac === null) throw new Error(`the interface ${name} is no Ethernet interface, so Sluice can't serve on it`);
+  if (!link.up) throw new Error(`the interface ${name} is down: \`ip link set ${name} up\` before Sluice starts`);
+  if (driverName(name) === "bridge") throw new Error(`${name} is a bridge: give its physical port to Sluice instead`);
+  return link;
+}
+
+function words(...values: number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(values).buffer);
+}

@@ -1,0 +1,184 @@
+/**
+ * The running gateway: configuration in, plan, then carried out in the order that loses nothing.
+ *
+ * Withdraw first, announce last: a route that is no longer wanted is withdrawn before its address stops being served,
+ * and a new one is announced after every worker serves it. Changes are carried out one after another; while one is under
+ * way, only the newest of those that come in waits.
+ */
+import type { Logger } from "pino";
+import type { InstanceSpec, PeerSpec, PeerStatus, RouteSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { LoadedManifests } from "../config/manifest-state.ts";
+import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
+import { withHeldAddresses } from "../control/held-addresses.ts";
+import { nodePlan } from "../control/node-plan.ts";
+import { type Plan, plan } from "../control/plan.ts";
+import { formatProblem, type Problem } from "../intent/problem.ts";
+import { Speaker } from "../speaker/speaker.ts";
+import { loadHashKey } from "./cluster-secret.ts";
+import { Datapath } from "./datapath.ts";
+import type { RunOptions } from "./run-options.ts";
+
+const NO_SESSIONS: SpeakerSpec = { instances: [] };
+
+export class Gateway {
+  readonly options: RunOptions;
+  readonly datapath: Datapath;
+  readonly startedAt = Date.now();
+  readonly #log: Logger;
+  readonly #speaker: Speaker;
+  #watch: ConfigWatch | null = null;
+  #announced: SpeakerSpec = NO_SESSIONS;
+  #plan: Plan | null = null;
+  #problems: readonly Problem[] = [];
+  #files: readonly string[] = [];
+  #next: LoadedManifests | null = null;
+  #applying: Promise<void> | null = null;
+
+  static async start(options: RunOptions, log: Logger): Promise<Gateway> {
+    if (options.clusterSecret === null) {
+      log.warn(
+        "no --cluster-secret: the hash key is random, so other nodes would pick other backends for the same flow",
+      );
+    }
+    const datapath = await Datapath.start(options, loadHashKey(options.clusterSecret), log);
+    const gateway = new Gateway(options, datapath, log);
+    try {
+      await gateway.#begin();
+    } catch (error) {
+      await gateway.stop();
+      throw error;
+    }
+    return gateway;
+  }
+
+  private constructor(options: RunOptions, datapath: Datapath, log: Logger) {
+    this.options = options;
+    this.datapath = datapath;
+    this.#log = log;
+    this.#speaker = new Speaker();
+  }
+
+  /** What is wrong with the configuration, and where. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  get files(): readonly string[] {
+    return this.#files;
+  }
+
+  /** What all nodes are to do, as this one sees it; `null` before the first plan. */
+  get plan(): Plan | null {
+    return this.#plan;
+  }
+
+  peers(): Promise<PeerStatus[]> {
+    return this.#speaker.status();
+  }
+
+  advertised(peer: string): Promise<RouteSpec[]> {
+    return this.#speaker.advertised(peer);
+  }
+
+  /** Closes the sessions first (Cease, Administrative Shutdown), so that routers look elsewhere, then the datapath. */
+  async stop(): Promise<void> {
+    this.#watch?.close();
+    this.#next = null;
+    await this.#applying;
+    await this.#speaker.stop({ cease: true });
+    await this.datapath.stop();
+  }
+
+  async #begin(): Promise<void> {
+    await this.#speaker.start();
+    this.#speaker.onEvent(({ name, from, to, words }) => {
+      this.#log.info({ peer: name, from, to, ...(words === null ? {} : { why: words }) }, "BGP session");
+    });
+    this.#watch = await watchConfig(this.options.paths, (loaded) => this.#take(loaded));
+    this.#take(this.#watch.current);
+    await this.#applying;
+  }
+
+  #take(loaded: LoadedManifests): void {
+    this.#next = loaded;
+    this.#applying ??= this.#applyAll().finally(() => {
+      this.#applying = null;
+    });
+  }
+
+  async #applyAll(): Promise<void> {
+    for (let loaded = this.#next; loaded !== null; loaded = this.#next) {
+      this.#next = null;
+      try {
+        await this.#apply(loaded);
+      } catch (error) {
+        this.#log.error({ err: error }, "the change could not be carried out; the state before it stays");
+      }
+    }
+  }
+
+  async #apply(loaded: LoadedManifests): Promise<void> {
+    const intent = this.#plan === null ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan.services);
+    const planned = plan(intent);
+    const own = nodePlan(intent, planned, this.options.node);
+    this.#files = loaded.files;
+    this.#tell(
+      [...loaded.problems, ...planned.problems],
+      loaded.intent.nodes.some(({ name }) => name === this.options.node),
+    );
+
+    await this.#speaker.apply(onlyAnnounced(own.bgp, this.#announced));
+    await this.datapath.apply(own.forwarding);
+    await this.#speaker.apply(own.bgp);
+    this.#announced = own.bgp;
+    this.#plan = planned;
+    this.#log.info(
+      {
+        epoch: this.datapath.epoch,
+        vips: own.forwarding.vips.length,
+        addresses: own.forwarding.owned.length,
+        sessions: own.bgp.instances.flatMap(({ peers }) => peers).length,
+      },
+      "configuration in force",
+    );
+  }
+
+  #tell(problems: readonly Problem[], nodeIsKnown: boolean): void {
+    const node = this.options.node;
+    const unknown: Problem = {
+      severity: "warning",
+      object: `Node/${node}`,
+      field: "",
+      message: `no file describes the Node ${node}, so it announces nothing; add it, or say its name with --node`,
+      where: null,
+    };
+    const all = nodeIsKnown ? problems : [...problems, unknown];
+    const known = new Set(this.#problems.map(formatProblem));
+    for (const problem of all.filter(({ severity }) => severity !== "note")) {
+      const text = formatProblem(problem);
+      if (known.has(text)) continue;
+      if (problem.severity === "error") this.#log.error(text);
+      else this.#log.warn(text);
+    }
+    this.#problems = all;
+  }
+}
+
+/** The sessions of `next` with only those routes that `now` has too: what a change withdraws is gone, nothing is new. */
+function onlyAnnounced(next: SpeakerSpec, now: SpeakerSpec): SpeakerSpec {
+  const keyOf = (instance: InstanceSpec, peer: PeerSpec) => `${instance.localAsn} ${peer.name}`;
+  const announced = new Map(
+    now.instances.flatMap((instance) =>
+      instance.peers.map((peer) => [keyOf(instance, peer), new Set(peer.routes.map(({ prefix }) => prefix))] as const),
+    ),
+  );
+  return {
+    instances: next.instances.map((instance) => ({
+      ...instance,
+      peers: instance.peers.map((peer) => ({
+        ...peer,
+        routes: peer.routes.filter(({ prefix }) => announced.get(keyOf(instance, peer))?.has(prefix) ?? false),
+      })),
+    })),
+  };
+}

@@ -1,0 +1,52 @@
+/** The gateway's Prometheus metrics, collected when they are asked for. */
+import { Counter, Gauge, Registry } from "prom-client";
+import type { SessionState } from "../bgp/speaker-spec.ts";
+import { VIP_COUNTERS } from "../dataplane/counters.ts";
+import type { Gateway } from "./gateway.ts";
+import { gatewayStatus } from "./status.ts";
+
+const ESTABLISHED: SessionState = "Established";
+
+/** @returns the registry's text in the Prometheus exposition format. */
+export async function metricsText(gateway: Gateway): Promise<string> {
+  const registry = new Registry();
+  const gauge = (name: string, help: string, labelNames: string[] = []) =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
+  // The registry lives for one answer, so a counter takes its whole value at once.
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers: [registry] });
+  const status = await gatewayStatus(gateway);
+
+  const frames = counter("sluice_frames_total", "Frames by what became of them", ["verdict"]);
+  for (const verdict of ["received", "transmitted", "replied", "passed", "dropped"] as const) {
+    frames.inc({ verdict }, status.datapath.totals[verdict]);
+  }
+  const reasons = counter("sluice_frames_not_forwarded_total", "Frames dropped or passed, by reason", ["reason"]);
+  for (const [reason, count] of Object.entries(status.datapath.reasons)) reasons.inc({ reason }, count);
+  gauge("sluice_flow_table_entries", "Live flows").set(status.datapath.flows.live);
+  gauge("sluice_flow_table_rows", "Rows of the flow table; a flow takes two").set(status.datapath.flows.rows);
+  counter("sluice_flows_opened_total", "Flows opened").inc(status.datapath.flows.opened);
+  gauge("sluice_forwarding_epoch", "Epoch of the forwarding table in force").set(status.datapath.epoch);
+  const workers = gauge("sluice_worker_up", "Whether a datapath worker runs", ["worker"]);
+  for (const [worker, { alive }] of status.datapath.workers.entries())
+    workers.set({ worker: String(worker) }, alive ? 1 : 0);
+  const xdp = counter("sluice_xdp_frames_total", "Frames by what the BPF programs did with them", ["outcome"]);
+  for (const [outcome, count] of Object.entries(status.datapath.xdp)) xdp.inc({ outcome }, count);
+
+  const services = counter("sluice_service_traffic_total", "Frames and bytes of a Service's VIP", [
+    "service",
+    "vip",
+    "what",
+  ]);
+  for (const service of status.services) {
+    for (const what of VIP_COUNTERS) services.inc({ service: service.service, vip: service.vip, what }, service[what]);
+  }
+  const sessions = gauge("sluice_bgp_session_up", "Whether a BGP session is Established", ["peer", "asn"]);
+  const routes = gauge("sluice_bgp_routes_advertised", "Routes advertised to a peer", ["peer", "asn"]);
+  for (const { name, asn, state, routesAdvertised } of status.bgp) {
+    sessions.set({ peer: name, asn: String(asn) }, state === ESTABLISHED ? 1 : 0);
+    routes.set({ peer: name, asn: String(asn) }, routesAdvertised);
+  }
+  gauge("sluice_config_problems", "Errors and warnings in the configuration").set(status.config.problems.length);
+  return registry.metrics();
+}

@@ -1,0 +1,22 @@
+/** How `sluice run` was asked to run. */
+import type { XdpMode } from "../xdp/attach.ts";
+
+export interface RunOptions {
+  /** Files and directories of manifests. */
+  readonly paths: readonly string[];
+  /** The name of this node's Node object. */
+  readonly node: string;
+  /** Interfaces that face routers and clients. */
+  readonly uplinks: readonly string[];
+  /** Where the backends are: behind the node's own stack, or behind interfaces of their own (which may be the uplink). */
+  readonly inside: "stack" | readonly string[];
+  readonly xdpMode: XdpMode | "auto";
+  /** Path of the unix socket of the API. */
+  readonly socket: string;
+  /** `host:port` on which the API also listens; `null` for nowhere. */
+  readonly http: string | null;
+  /** File with the secret that all nodes of the cluster share; `null` makes one up. */
+  readonly clusterSecret: string | null;
+  /** Rows of the flow table, a power of two; a flow takes two. */
+  readonly flowRows: number;
+}

@@ -1,0 +1,75 @@
+/**
+ * The inside of a gateway whose pods are local: a veth pair into the node's own stack.
+ *
+ *   worker --socket--> sl1 ~~~ sl0 --> the node's stack --> pod
+ *   worker <--socket-- sl1 ~~~ sl0 <-- tc egress of the uplink <-- the node's stack <-- pod
+ *
+ * What the stack needs to take frames with the clients' source addresses at sl0: loose reverse-path filtering, and an
+ * address of any kind on it, without which even the loose filter drops. The offloads of sl0 are off, because what is
+ * redirected into it must come out with finished checksums and in frames no longer than the MTU.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { parseIpAddress } from "../net/ip-address.ts";
+import { setOffload } from "../xdp/ethtool.ts";
+import { addAddress, createVethPair, deleteLink, findLink, setLink } from "../xdp/netlink.ts";
+import type { NetworkLink } from "../xdp/rtnetlink.ts";
+
+const OUTER = "sl0";
+const INNER = "sl1";
+/** Link-local (RFC 3927): it is never routed, and only the reverse-path filter asks for it. */
+const OUTER_ADDRESS = "169.254.77.1";
+
+export interface StackInside {
+  /** The end in the node's stack. */
+  readonly outer: NetworkLink;
+  /** The end with the sockets. */
+  readonly inner: NetworkLink;
+  remove(): void;
+}
+
+/** @param queues of both ends, as many as there are workers. */
+export function createStackInside(mtu: number, queues: number): StackInside {
+  removeLeftover();
+  createVethPair({ name: OUTER, peer: INNER, queues });
+  try {
+    for (const name of [OUTER, INNER]) setLink(link(name), { mtu });
+    setOffload(OUTER, "txChecksum", false);
+    writeFileSync(`/proc/sys/net/ipv4/conf/${OUTER}/rp_filter`, "2");
+    for (const name of [OUTER, INNER]) setLink(link(name), { up: true });
+    addAddress(link(OUTER), parseIpAddress(OUTER_ADDRESS)!, 32);
+  } catch (error) {
+    removeLeftover();
+    throw error;
+  }
+  return { outer: link(OUTER), inner: link(INNER), remove: removeLeftover };
+}
+
+/** What stands in the way of pods behind the node's stack, in words; empty when nothing does. */
+export function stackProblems(): string[] {
+  const problems: string[] = [];
+  if (sysctl("net/ipv4/ip_forward") !== "1") {
+    problems.push("the node does not forward IPv4, so pods stay out of reach: `sysctl -w net.ipv4.ip_forward=1`");
+  }
+  return problems;
+}
+
+function sysctl(path: string): string | null {
+  const file = `/proc/sys/${path}`;
+  return existsSync(file) ? readFileSync(file, "utf8").trim() : null;
+}
+
+function link(name: string): NetworkLink {
+  const found = findLink(name);
+  if (found === null) throw new Error(`the interface ${name} has vanished while it was being set up`);
+  return found;
+}
+
+/** A process that was killed leaves its pair behind; deleting one end deletes both. */
+function removeLeftover(): void {
+  const leftover = findLink(OUTER) ?? findLink(INNER);
+  if (leftover === null) return;
+  if (leftover.kind !== "veth") {
+    throw new Error(`there is an interface ${leftover.name} that is not Sluice's: rename it, the name is needed`);
+  }
+  deleteLink(leftover);
+}

@@ -1,0 +1,119 @@
+/**
+ * The API of the running process: HTTP on a unix socket, for the command line, and where asked on a TCP address, for
+ * Prometheus and probes. Read-only.
+ *
+ *   GET /v1/status   GET /v1/flows?limit=N   GET /v1/bgp/peers   GET /v1/bgp/advertised?peer=NAME
+ *   GET /metrics   GET /livez   GET /readyz
+ */
+import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import { createConnection } from "node:net";
+import { dirname } from "node:path";
+
+/** What the API answers with; each function is called per request. */
+export interface ApiSource {
+  status(): Promise<unknown>;
+  flows(limit: number): unknown;
+  peers(): Promise<unknown>;
+  advertised(peer: string): Promise<unknown>;
+  metrics(): Promise<string>;
+  ready(): boolean;
+}
+
+const DEFAULT_FLOWS = 1000;
+
+export class ApiServer {
+  readonly #servers: Server[] = [];
+  readonly #source: ApiSource;
+
+  constructor(source: ApiSource) {
+    this.#source = source;
+  }
+
+  /** Listens on a unix socket that only root may use; a socket that a dead process left behind is replaced. */
+  async listenUnix(path: string): Promise<void> {
+    mkdirSync(dirname(path), { recursive: true });
+    if (existsSync(path)) {
+      if (await answers(path)) {
+        throw new Error(
+          `another process already listens on ${path}: is Sluice running here? \`--socket\` names another one`,
+        );
+      }
+      unlinkSync(path);
+    }
+    await this.#listen((server, done) => server.listen(path, done));
+    chmodSync(path, 0o600);
+  }
+
+  /** @param address `host:port`. */
+  async listenTcp(address: string): Promise<void> {
+    const match = /^(.*):(\d{1,5})$/.exec(address);
+    if (match === null) throw new Error(`--http ${address}: must be HOST:PORT, such as 127.0.0.1:9472`);
+    const host = match[1]!.replace(/^\[|\]$/g, "");
+    await this.#listen((server, done) => server.listen(Number(match[2]), host, done));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#servers.map((server) => {
+        server.closeAllConnections();
+        return new Promise((resolve) => server.close(resolve));
+      }),
+    );
+  }
+
+  #listen(start: (server: Server, done: () => void) => void): Promise<void> {
+    const server = createServer((request, response) => {
+      const url = new URL(request.url ?? "/", "http://sluice");
+      this.#answer(request.method ?? "", url, response).catch((error: Error) => {
+        send(response, 500, "application/json", JSON.stringify({ error: error.message }));
+      });
+    });
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      start(server, resolve);
+    });
+  }
+
+  async #answer(method: string, url: URL, response: ServerResponse): Promise<void> {
+    if (method !== "GET") return send(response, 405, "text/plain", "only GET is served\n");
+    const json = (value: unknown) => send(response, 200, "application/json", JSON.stringify(value));
+    switch (url.pathname) {
+      case "/v1/status":
+        return json(await this.#source.status());
+      case "/v1/flows":
+        return json(this.#source.flows(Number(url.searchParams.get("limit") ?? DEFAULT_FLOWS) || DEFAULT_FLOWS));
+      case "/v1/bgp/peers":
+        return json(await this.#source.peers());
+      case "/v1/bgp/advertised":
+        return json(await this.#source.advertised(url.searchParams.get("peer") ?? ""));
+      case "/metrics":
+        return send(response, 200, "text/plain; version=0.0.4", await this.#source.metrics());
+      case "/livez":
+        return send(response, 200, "text/plain", "ok\n");
+      case "/readyz":
+        return this.#source.ready()
+          ? send(response, 200, "text/plain", "ok\n")
+          : send(response, 503, "text/plain", "no configuration in force yet\n");
+      default:
+        return send(response, 404, "text/plain", `there is no ${url.pathname}\n`);
+    }
+  }
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { "content-type": type });
+  response.end(body);
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(path);
+    connection.once("connect", () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once("error", () => resolve(false));
+  });
+}

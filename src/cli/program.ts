@@ -1,0 +1,172 @@
+/** The command line: what each command is called, takes and prints. The work is done in files of their own. */
+import { hostname } from "node:os";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { RunOptions } from "../agent/run-options.ts";
+import { isNativeError } from "../xdp/native.ts";
+import { bgpDecode, bgpEncode } from "./bgp-decode.ts";
+import { readLines } from "./lines.ts";
+import { runPlan } from "./plan.ts";
+import { replayLine } from "./replay.ts";
+import { runCommand } from "./run.ts";
+import { advertisedTable, flowsTable, peersTable, showFromProcess, statusTable } from "./show.ts";
+
+const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
+const DEFAULT_FLOW_ROWS = 1 << 20;
+
+/** Runs the command that `args` name. @returns the exit status. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  let status = 0;
+  const program = new Command("sluice")
+    .description("An edge gateway for Kubernetes: allocates addresses, announces them, moves the packets.")
+    .exitOverride();
+
+  program
+    .command("run")
+    .description("serve: read manifests, announce their VIPs and forward their traffic")
+    .requiredOption("-f, --filename <path...>", "files or directories of manifests; changes take effect at once")
+    .option("--node <name>", "name of this node's Node object", hostname())
+    .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
+    .option("--inside <where...>", "`stack` for pods behind the node's own stack, or interfaces towards the backends", [
+      "stack",
+    ])
+    .addOption(
+      new Option("--xdp-mode <mode>", "how to attach to the interfaces")
+        .choices(["auto", "native", "generic"])
+        .default("auto"),
+    )
+    .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
+    .option("--http <host:port>", "serve the API, /metrics and probes there as well")
+    .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
+    .option("--flows <rows>", "rows of the flow table, a power of two; a flow takes two", powerOfTwo, DEFAULT_FLOW_ROWS)
+    .addHelpText("after", "\nExample:\n  sluice run -f /etc/sluice --node node1 --uplink eth0")
+    .action(async (flags) => {
+      const inside = flags.inside as string[];
+      if (inside.length > 1 && inside.includes("stack"))
+        throw new Error("--inside: `stack` can't be mixed with interfaces");
+      const options: RunOptions = {
+        paths: flags.filename,
+        node: flags.node,
+        uplinks: flags.uplink,
+        inside: inside[0] === "stack" ? "stack" : inside,
+        xdpMode: flags.xdpMode,
+        socket: flags.socket,
+        http: flags.http ?? null,
+        clusterSecret: flags.clusterSecret ?? null,
+        flowRows: flags.flows,
+      };
+      await runCommand(options);
+    });
+
+  program
+    .command("plan")
+    .description("show what would happen, without touching anything")
+    .requiredOption("-f, --filename <path...>", "files or directories of manifests; - is standard input")
+    .option(
+      "--against <path...>",
+      "manifests of what is live now: exit with 2 when an address, route or owner would move",
+      [],
+    )
+    .addOption(outputOption())
+    .action(async (flags) => {
+      const result = await runPlan({ paths: flags.filename, output: flags.output, against: flags.against });
+      process.stdout.write(result.stdout);
+      process.stderr.write(result.stderr);
+      status = result.exitCode;
+    });
+
+  program
+    .command("replay")
+    .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
+    .argument("<file>", "scenarios as JSON Lines; - is standard input")
+    .action(async (file: string) => {
+      for await (const line of readLines(file)) process.stdout.write(`${replayLine(line)}\n`);
+    });
+
+  show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
+  show(
+    program
+      .command("flows")
+      .description("the live flows")
+      .option("--limit <count>", "at most this many", positive, 1000),
+    (flags) => `/v1/flows?limit=${flags["limit"]}`,
+    flowsTable,
+  );
+
+  const bgp = program.command("bgp").description("the BGP speaker, and its messages");
+  show(bgp.command("peers").description("the sessions"), () => "/v1/bgp/peers", peersTable);
+  show(
+    bgp
+      .command("advertised")
+      .description("the routes that a peer has been told")
+      .argument("<peer>", "name of the peer"),
+    (_flags, peer) => `/v1/bgp/advertised?peer=${encodeURIComponent(peer ?? "")}`,
+    advertisedTable,
+  );
+  for (const [name, convert, what] of [
+    ["decode", bgpDecode, "messages as hex to JSON, one per line from standard input"],
+    ["encode", bgpEncode, "messages as JSON to hex, one per line from standard input"],
+  ] as const) {
+    bgp
+      .command(name)
+      .description(what)
+      .option("--as4", "AS numbers have four octets")
+      .option("--addpath", "prefixes carry path identifiers (RFC 7911)")
+      .option("--ibgp", "the messages are of a session within one AS")
+      .action(async (flags) => {
+        for await (const line of readLines("-")) {
+          for (const answer of convert([line], flags)) process.stdout.write(`${answer}\n`);
+        }
+      });
+  }
+
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    // Commander has printed its own complaint, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode;
+    process.stderr.write(`sluice: ${sentence(error)}\n`);
+    return 1;
+  }
+  return status;
+}
+
+/** A command that asks the running process and prints its answer as a table or as JSON. */
+function show<T>(
+  command: Command,
+  path: (flags: Record<string, unknown>, argument?: string) => string,
+  table: (answer: T) => string,
+): void {
+  command
+    .addOption(outputOption())
+    .option("--socket <path>", "unix socket of the running process", DEFAULT_SOCKET)
+    .action(async (...received: unknown[]) => {
+      const flags = command.opts();
+      const argument = typeof received[0] === "string" ? received[0] : undefined;
+      process.stdout.write(await showFromProcess(flags["socket"], path(flags, argument), flags["output"], table));
+    });
+}
+
+function outputOption(): Option {
+  return new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table");
+}
+
+function powerOfTwo(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1024 || (value & (value - 1)) !== 0) {
+    throw new InvalidArgumentError("must be a power of two, at least 1024.");
+  }
+  return value;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("must be a whole number, 1 or more.");
+  return value;
+}
+
+/** One sentence: what went wrong and, where it is known, what to do. */
+function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hint = isNativeError(error) || "hint" in error ? `: ${(error as { hint: string }).hint}` : "";
+  return `${error.message}${hint}`;
+}

@@ -1,0 +1,40 @@
+/**
+ * `sluice run`: starts the gateway and its API, and serves until SIGTERM or SIGINT. Logs are JSON lines on standard
+ * error.
+ */
+import { pino } from "pino";
+import { Gateway } from "../agent/gateway.ts";
+import { metricsText } from "../agent/metrics.ts";
+import type { RunOptions } from "../agent/run-options.ts";
+import { flowList, gatewayStatus } from "../agent/status.ts";
+import { ApiServer } from "../api/server.ts";
+
+export async function runCommand(options: RunOptions): Promise<void> {
+  const log = pino({ base: { node: options.node } }, pino.destination({ fd: 2, sync: true }));
+  let gateway: Gateway | null = null;
+  const running = (): Gateway => {
+    if (gateway === null) throw new Error("the gateway is still starting");
+    return gateway;
+  };
+  const api = new ApiServer({
+    status: () => gatewayStatus(running()),
+    flows: (limit) => flowList(running(), limit),
+    peers: () => running().peers(),
+    advertised: (peer) => running().advertised(peer),
+    metrics: () => metricsText(running()),
+    ready: () => gateway?.plan != null,
+  });
+  // Before anything is touched: the socket also tells whether a gateway already runs here.
+  await api.listenUnix(options.socket);
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  });
+  try {
+    if (options.http !== null) await api.listenTcp(options.http);
+    gateway = await Gateway.start(options, log);
+    log.info({ signal: await stopped }, "stopping");
+  } finally {
+    await gateway?.stop();
+    await api.close();
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * A datapath worker: the sockets of one queue of every port, one frame memory, one pipeline. It runs as the only task of
+ * its thread in the pool and does not return until it is told to stop.
+ *
+ * Per turn: see whether there is a message; for each socket take a batch, run the pipeline, hand the frames to the
+ * transmit rings and refill the fill ring; wake the kernel. A turn without frames is repeated for a while (a round trip
+ * through the scheduler costs more than the answer), then the worker waits in poll(2).
+ *
+ * A frame goes fill ring -> receive ring -> batch -> transmit ring -> completion ring -> pool -> fill ring.
+ */
+import { receiveMessageOnPort } from "node:worker_threads";
+import { DROPPED } from "../dataplane/counters.ts";
+import { DropReason } from "../dataplane/drop-reason.ts";
+import { Fib } from "../dataplane/fib.ts";
+import { FlowTable } from "../dataplane/flow-table.ts";
+import { ForwardingTable } from "../dataplane/forwarding-table.ts";
+import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
+import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
+import { NeighborTable } from "../dataplane/neighbor-table.ts";
+import { Pipeline } from "../dataplane/pipeline.ts";
+import { PortTable } from "../dataplane/port-table.ts";
+import { BpfMap } from "../xdp/bpf-map.ts";
+import { Umem } from "../xdp/umem.ts";
+import { clearEvent, monotonic, POLL_WORDS, POLLIN, POLLOUT, poll } from "../xdp/wait.ts";
+import { XskSocket } from "../xdp/xsk.ts";
+import { FramePool } from "./frame-pool.ts";
+import {
+  CONTROL_COMMANDS,
+  CONTROL_EPOCH,
+  CONTROL_HEARTBEAT,
+  CONTROL_READY,
+  CONTROL_STOP,
+  QUEUES_PER_PORT,
+  type WorkerMessage,
+  type WorkerTask,
+} from "./task.ts";
+
+const BATCH = 64;
+const RING_SLOTS = 2048;
+/** Idle turns before the worker sleeps: about 50 µs of looking, as long as a wake-up takes. */
+const IDLE_TURNS = 500;
+const POLL_MILLISECONDS = 1000;
+/** In copy mode one kick moves 32 frames; a full transmit ring is moved by this many. */
+const MAX_KICKS = (RING_SLOTS / 32) * 2;
+/** The IP header of a frame that begins here is aligned to 4 bytes. */
+const HEADROOM = 2;
+
+/** Runs until `CONTROL_STOP` is set. Throws when a socket can't be opened; the kernel objects are closed in any case. */
+export function runDatapathWorker(task: WorkerTask): void {
+  const umem = new Umem({
+    frameCount: task.sockets.length * RING_SLOTS * 2,
+    frameSize: task.frameSize,
+    headroom: HEADROOM,
+  });
+  const flowsMap = BpfMap.fromFd(task.flowsFd);
+  const sockets: XskSocket[] = [];
+  try {
+    for (const { interface: name, queue, bind } of task.sockets) {
+      sockets.push(
+        new XskSocket(umem, {
+          interface: name,
+          queue,
+          bind,
+          rxSize: RING_SLOTS,
+          txSize: RING_SLOTS,
+          fillSize: RING_SLOTS,
+          completionSize: RING_SLOTS,
+        }),
+      );
+    }
+    forwardUntilStopped(task, umem, flowsMap, sockets);
+  } finally {
+    for (const socket of sockets) socket.close();
+    flowsMap.close();
+    umem.close();
+  }
+}
+
+function forwardUntilStopped(task: WorkerTask, umem: Umem, flowsMap: BpfMap, sockets: readonly XskSocket[]): void {
+  const { control, counters, messages } = task;
+  const pool = new FramePool(umem.frameCount, umem.frameSize);
+  const batch = new FrameBatch(BATCH);
+  const pipeline = new Pipeline(
+    batch,
+    umem.view,
+    {
+      flows: new FlowTable(flowsMap.mmap(), task.hashKey),
+      ports: new PortTable(task.ports),
+      neighbors: new NeighborTable(task.neighbors),
+      neighborRequests: new NeighborRequests(task.neighborRequests),
+      counters,
+    },
+    new ForwardingTable(task.table),
+    new Fib(task.fib),
+  );
+  /** Index into `sockets` by port id. */
+  const socketOfPort = new Int32Array(256).fill(-1);
+  const portOfSocket = Int32Array.from(task.sockets, ({ port }) => port);
+  const wakeEntry = sockets.length * POLL_WORDS;
+  const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
+  const clock = new Float64Array(1);
+  let commandsSeen = 0;
+
+  task.sockets.forEach((socket, index) => {
+    socketOfPort[socket.port] = index;
+    pollEntries[index * POLL_WORDS] = sockets[index]!.fd;
+    refill(sockets[index]!, RING_SLOTS);
+  });
+  pollEntries[wakeEntry] = task.wakeFd;
+  pollEntries[wakeEntry + 1] = POLLIN;
+  const xsks = BpfMap.fromFd(task.xsksFd);
+  task.sockets.forEach(({ port, queue }, index) => {
+    xsks.update(words(port * QUEUES_PER_PORT + queue), words(sockets[index]!.fd));
+  });
+  xsks.close();
+  Atomics.store(control, CONTROL_EPOCH, task.table.epoch);
+  Atomics.store(control, CONTROL_READY, 1);
+  Atomics.notify(control, CONTROL_READY);
+
+  let idleTurns = 0;
+  while (Atomics.load(control, CONTROL_STOP) === 0) {
+    const commands = Atomics.load(control, CONTROL_COMMANDS);
+    if (commands !== commandsSeen) {
+      commandsSeen = commands;
+      readMessages();
+    }
+    control[CONTROL_HEARTBEAT]!++;
+    if (turn() > 0) {
+      idleTurns = 0;
+    } else if (++idleTurns > IDLE_TURNS) {
+      wait();
+      idleTurns = 0;
+    }
+  }
+
+  /** @returns how many frames came in. */
+  function turn(): number {
+    let received = 0;
+    for (let index = 0; index < sockets.length; index++) {
+      const socket = sockets[index]!;
+      reclaim(socket);
+      const count = socket.rx.peek(BATCH);
+      if (count === 0) continue;
+      received += count;
+      take(socket, portOfSocket[index]!, count);
+      monotonic(clock);
+      pipeline.run((clock[0]! / 1e9) | 0);
+      for (let i = 0; i < count; i++) {
+        if (batch.verdict[i] === Verdict.Transmit || batch.verdict[i] === Verdict.Reply) send(i);
+        else pool.give(batch.offset[i]!);
+      }
+      refill(socket, RING_SLOTS);
+    }
+    for (let index = 0; index < sockets.length; index++) flush(sockets[index]!);
+    return received;
+  }
+
+  function take(socket: XskSocket, port: number, count: number): void {
+    const { rx } = socket;
+    for (let i = 0; i < count; i++) {
+      const descriptor = rx.index(i) * 4;
+      batch.offset[i] = rx.descriptors[descriptor]!;
+      batch.length[i] = rx.descriptors[descriptor + 2]!;
+      batch.port[i] = port;
+    }
+    rx.release(count);
+    batch.count = count;
+  }
+
+  function send(i: number): void {
+    const index = socketOfPort[batch.egress[i]!]!;
+    const tx = index < 0 ? null : sockets[index]!.tx;
+    if (tx === null || tx.reserve(1) === 0) {
+      counters.totals[DROPPED]! += 1;
+      counters.reasons[DropReason.TransmitRingFull]! += 1;
+      pool.give(batch.offset[i]!);
+      return;
+    }
+    const descriptor = tx.index(0) * 4;
+    tx.descriptors[descriptor] = batch.offset[i]!;
+    tx.descriptors[descriptor + 1] = 0;
+    tx.descriptors[descriptor + 2] = batch.length[i]!;
+    tx.descriptors[descriptor + 3] = 0;
+    tx.submit(1);
+  }
+
+  /** Frames that the kernel has sent are free again. */
+  function reclaim(socket: XskSocket): void {
+    const { completion } = socket;
+    const done = completion.peek(RING_SLOTS);
+    if (done === 0) return;
+    for (let i = 0; i < done; i++) pool.give(completion.descriptors[completion.index(i) * 2]!);
+    completion.release(done);
+  }
+
+  function refill(socket: XskSocket, most: number): void {
+    const { fill } = socket;
+    const count = fill.reserve(Math.min(most, pool.count));
+    for (let i = 0; i < count; i++) {
+      const descriptor = fill.index(i) * 2;
+      fill.descriptors[descriptor] = pool.take();
+      fill.descriptors[descriptor + 1] = 0;
+    }
+    if (count > 0) fill.submit(count);
+  }
+
+  function flush(socket: XskSocket): void {
+    if (socket.tx.pending() === 0) return;
+    for (let kicks = 0; kicks < MAX_KICKS && socket.kick(); kicks++) reclaim(socket);
+  }
+
+  function wait(): void {
+    for (let index = 0; index < sockets.length; index++) {
+      const waiting = sockets[index]!.tx.pending() > 0;
+      pollEntries[index * POLL_WORDS + 1] = waiting ? POLLIN | POLLOUT : POLLIN;
+    }
+    poll(pollEntries, sockets.length + 1, POLL_MILLISECONDS);
+    if (pollEntries[wakeEntry + 2] !== 0) clearEvent(task.wakeFd);
+  }
+
+  function readMessages(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(messages) as { message: WorkerMessage } | undefined;
+      if (received === undefined) break;
+      const { message } = received;
+      if (message.kind === "table") pipeline.table = new ForwardingTable(message.columns);
+      else pipeline.fib = new Fib(message.words);
+    }
+    Atomics.store(control, CONTROL_EPOCH, pipeline.table.epoch);
+    Atomics.notify(control, CONTROL_EPOCH);
+  }
+}
+
+function words(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
+}

@@ -1,0 +1,55 @@
+/**
+ * What a datapath worker is started with, and the words by which the main thread talks to it while it runs.
+ *
+ * A worker never returns to its event loop, so messages wait in a MessagePort until it looks; it looks when the command
+ * word has changed, and an eventfd wakes it from its poll. The epoch word says which forwarding table it works with.
+ */
+import type { MessagePort } from "node:worker_threads";
+import type { Counters } from "../dataplane/counters.ts";
+import type { HashKey } from "../dataplane/flow-hash.ts";
+import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
+import type { BindMode } from "../xdp/xsk.ts";
+
+/** Words of `WorkerTask.control`. */
+export const CONTROL_COMMANDS = 0;
+export const CONTROL_STOP = 1;
+export const CONTROL_EPOCH = 2;
+export const CONTROL_HEARTBEAT = 3;
+export const CONTROL_READY = 4;
+export const CONTROL_WORDS = 8;
+
+/** A socket for the worker to open. */
+export interface SocketTask {
+  /** The port's id, in the tables. */
+  readonly port: number;
+  readonly interface: string;
+  readonly queue: number;
+  readonly bind: BindMode;
+}
+
+export interface WorkerTask {
+  readonly sockets: readonly SocketTask[];
+  readonly frameSize: 2048 | 4096;
+  readonly control: Int32Array;
+  /** Descriptor of the eventfd that ends a poll. */
+  readonly wakeFd: number;
+  /** Descriptors of the BPF maps `flows` and `xsks`, valid in the whole process. */
+  readonly flowsFd: number;
+  readonly xsksFd: number;
+  readonly hashKey: HashKey;
+  readonly ports: Int32Array;
+  readonly neighbors: Int32Array;
+  readonly neighborRequests: Int32Array;
+  readonly counters: Counters;
+  readonly table: ForwardingColumns;
+  readonly fib: Int32Array;
+  readonly messages: MessagePort;
+}
+
+/** Replaces what the worker forwards by, between two batches. */
+export type WorkerMessage =
+  | { readonly kind: "table"; readonly columns: ForwardingColumns }
+  | { readonly kind: "fib"; readonly words: Int32Array };
+
+/** XSKMAP slots of one port: QUEUES_PER_PORT of native/bpf/maps.h. */
+export const QUEUES_PER_PORT = 64;
