@@ -63,6 +63,11 @@ describe("a manifest file", () => {
     expect(said(rows.join("\n"))).toEqual(["a.yaml:1: Excessive alias count indicates a resource exhaustion attack"]);
   });
 
+  test("that is nested without end, or contains itself, is refused", () => {
+    expect(said(`a: ${"[".repeat(100_000)}`)[0]).toMatch(/^a\.yaml(:\d+)?: /);
+    expect(said("kind: &a [*a]\n")).toHaveLength(1);
+  });
+
   test("with a scalar in place of an object is told so", () => {
     expect(said("just text\n")[0]).toContain("must be a Kubernetes object with apiVersion, kind and metadata");
   });

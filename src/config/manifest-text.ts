@@ -14,8 +14,11 @@ export interface ManifestFile {
 /** `fileName` is how people call the file; it appears in front of every problem. */
 export function readManifestText(text: string, fileName: string): ManifestFile {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(expandTabs(text), { lineCounter: lines, prettyErrors: false });
-  const documents = "empty" in parsed ? [] : parsed;
+  const documents = parseDocuments(text, lines);
+  if (documents instanceof Error) {
+    const message = `is not valid YAML: ${documents.message}`;
+    return { manifests: [], problems: [{ severity: "error", object: "", field: "", message, where: fileName }] };
+  }
   const manifests: SourcedManifest[] = [];
   const problems: Problem[] = [];
   const note = (severity: Problem["severity"], object: string, field: string, message: string, line: number) =>
@@ -41,6 +44,16 @@ export function readManifestText(text: string, fileName: string): ManifestFile {
     }
   }
   return { manifests, problems };
+}
+
+function parseDocuments(text: string, lines: LineCounter): readonly Document[] | Error {
+  try {
+    const parsed = parseAllDocuments(expandTabs(text), { lineCounter: lines, prettyErrors: false });
+    return "empty" in parsed ? [] : parsed;
+  } catch (error) {
+    // Thrown for what is nested deeper than the stack.
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** JSON may be indented by tabs, which YAML forbids; no JSON string has a line break, so only indentation is touched. */

@@ -27,6 +27,8 @@ export class PoolStore {
   /** By pool name, beside its blocks. */
   readonly #gaps = new Map<string, FreeGaps[]>();
   readonly #holdings = new Map<string, Holding>();
+  /** The holdings that Services of each sharing key have part in. */
+  readonly #bySharingKey = new Map<string, Set<Holding>>();
 
   constructor(pools: readonly AddressPool[]) {
     this.#pools = [...pools].sort(byAge);
@@ -91,12 +93,12 @@ export class PoolStore {
   /** Gives an address of a pool to a Service, alone or beside those who hold it. */
   hold(pool: AddressPool, address: IpAddress, service: Service): void {
     const key = formatIpAddress(address);
-    const holding = this.#holdings.get(key);
-    if (holding !== undefined) {
-      holding.services.push(service);
-      return;
-    }
-    this.#holdings.set(key, { pool, address, services: [service] });
+    const known = this.#holdings.get(key);
+    const holding = known ?? { pool, address, services: [] };
+    holding.services.push(service);
+    if (service.sharing !== null) this.#sharers(service.sharing.key).add(holding);
+    if (known !== undefined) return;
+    this.#holdings.set(key, holding);
     // Pools in conflict overlap, so the address is taken out of every block that has it.
     for (const { name, blocks } of this.#pools) {
       for (const [index, block] of blocks.entries()) {
@@ -118,9 +120,13 @@ export class PoolStore {
 
   /** Addresses that Services of a sharing key hold, in the order in which they got them. */
   sharedUnder(key: string, family: IpFamily): readonly Pick<Holding, "address" | "pool" | "services">[] {
-    return [...this.#holdings.values()].filter(
-      ({ address, services }) => address.family === family && services.some(({ sharing }) => sharing?.key === key),
-    );
+    return [...this.#sharers(key)].filter(({ address }) => address.family === family);
+  }
+
+  #sharers(key: string): Set<Holding> {
+    const sharers = this.#bySharingKey.get(key) ?? new Set();
+    this.#bySharingKey.set(key, sharers);
+    return sharers;
   }
 
   counts(pool: AddressPool): PoolCounts {

@@ -3,8 +3,6 @@
  * installed in a cluster and the check of files come from one place. Rules across fields are code beside each schema.
  */
 import { Ajv, type ErrorObject } from "ajv";
-import { parseIpAddress } from "../net/ip-address.ts";
-import { parseIpInterface } from "../net/ip-range.ts";
 import type { FieldPath, Finding } from "./finding.ts";
 
 export interface JsonSchema {
@@ -22,7 +20,7 @@ export interface JsonSchema {
   readonly minItems?: number;
   readonly minLength?: number;
   readonly pattern?: string;
-  readonly format?: "cidr" | "ip" | "date-time";
+  readonly format?: "date-time" | "object-name";
 }
 
 /** Checks a value and fills in the defaults of its schema; the value given is not changed. */
@@ -30,9 +28,8 @@ export type SchemaCheck = (value: unknown) => { readonly value: unknown; readonl
 
 export function compileSchema(schema: JsonSchema): SchemaCheck {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true });
-  ajv.addFormat("cidr", (text: string) => parseIpInterface(text) !== null);
-  ajv.addFormat("ip", (text: string) => parseIpAddress(text) !== null);
   ajv.addFormat("date-time", (text: string) => !Number.isNaN(Date.parse(text)));
+  ajv.addFormat("object-name", /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/);
   const validate = ajv.compile(schema);
   return (value) => {
     const filled = structuredClone(value);
@@ -66,13 +63,12 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 };
 
 const FORMAT_WORDS: Readonly<Record<string, string>> = {
-  cidr: "an address with a prefix length, such as 192.0.2.1/32 or 2001:db8::/64",
-  ip: "an IPv4 or IPv6 address",
   "date-time": "a time such as 2026-01-31T12:00:00Z",
+  "object-name": "a name of lower-case letters, digits, '-' and '.', as Kubernetes wants it",
 };
 
 function errorMessage(error: ErrorObject): string {
-  const is = `is ${JSON.stringify(error.data)}`;
+  const is = `is ${excerpt(error.data)}`;
   switch (error.keyword) {
     case "required":
       return "is missing; it is required";
@@ -100,4 +96,10 @@ function errorMessage(error: ErrorObject): string {
     default:
       return error.message ?? "is not valid";
   }
+}
+
+/** What was written, as far as it fits in a sentence. */
+function excerpt(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length <= 60 ? text : `${text.slice(0, 59)}…`;
 }

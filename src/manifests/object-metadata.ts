@@ -22,8 +22,8 @@ const METADATA_SCHEMA: JsonSchema = {
   type: "object",
   required: ["name"],
   properties: {
-    name: { type: "string", minLength: 1 },
-    namespace: { type: "string", minLength: 1 },
+    name: { type: "string", format: "object-name" },
+    namespace: { type: "string", format: "object-name" },
     labels: STRING_MAP_SCHEMA,
     annotations: STRING_MAP_SCHEMA,
     creationTimestamp: { type: "string", format: "date-time", nullable: true },

@@ -82,6 +82,13 @@ describe("a field", () => {
     expect(said(pool({ metadata: {} }))).toEqual(["error metadata.name: is missing; it is required"]);
   });
 
+  test("that names the object must be a name as Kubernetes wants it", () => {
+    expect(said(pool({ metadata: { name: "__proto__" } }))).toEqual([
+      "error metadata.name: must be a name of lower-case letters, digits, '-' and '.', as Kubernetes wants it; " +
+        'is "__proto__"',
+    ]);
+  });
+
   test("that is wrong leaves the object that was given as it was", () => {
     const object = { ...pool(), spec: { blocks: [{ cidr: 5 }] } };
     const copy = structuredClone(object);
