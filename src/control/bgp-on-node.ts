@@ -31,7 +31,7 @@ export function bgpOnNode(intent: Intent, services: Readonly<Record<string, Serv
       routerId: override?.routerId ?? nextHop,
       listenPort: override?.listenPort ?? null,
       peers: router.neighbors.map((neighbor) =>
-        peerSpec(neighbor, routesToNeighbor({ intent, services, node, nextHop, router, neighbor })),
+        peerSpec(intent, neighbor, routesToNeighbor({ intent, services, node, nextHop, router, neighbor })),
       ),
     };
   });
@@ -54,7 +54,7 @@ function severalPolicies(policies: readonly BgpPolicy[]): string {
   return `BGP is off on this node: ${names} select it, and only one may; narrow spec.nodeSelector`;
 }
 
-function peerSpec(neighbor: BgpNeighbor, routes: readonly RouteSpec[]): PeerSpec {
+function peerSpec(intent: Intent, neighbor: BgpNeighbor, routes: readonly RouteSpec[]): PeerSpec {
   const address = formatIpAddress(neighbor.address);
   return {
     // This generation of policies has no names for peers.
@@ -67,9 +67,14 @@ function peerSpec(neighbor: BgpNeighbor, routes: readonly RouteSpec[]): PeerSpec
     holdTimeSeconds: neighbor.holdTimeSeconds,
     keepaliveTimeSeconds: neighbor.keepaliveTimeSeconds,
     ebgpMultihopTtl: neighbor.ebgpMultihopTtl,
-    password: null,
+    password: passwordFor(neighbor, intent),
     families: neighbor.families,
     gracefulRestartSeconds: neighbor.gracefulRestartSeconds,
     routes,
   };
+}
+
+/** As in Cilium a session whose password is missing is tried without one; `planProblems` says so. */
+export function passwordFor({ passwordName }: BgpNeighbor, { bgpPasswords }: Intent): string | null {
+  return passwordName !== null && Object.hasOwn(bgpPasswords, passwordName) ? bgpPasswords[passwordName]! : null;
 }

@@ -1,10 +1,11 @@
 /** What an operator should know about a plan although every object in it is valid: why something they expect is missing. */
+import type { BgpPolicy } from "../intent/bgp-policy.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Problem } from "../intent/problem.ts";
 import { type Service, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
-import { selectsNode } from "./bgp-on-node.ts";
+import { passwordFor, selectsNode } from "./bgp-on-node.ts";
 import type { NodeSummary, ServicePlan } from "./plan.ts";
 
 export function planProblems(
@@ -28,10 +29,23 @@ function bgpProblems(intent: Intent): Problem[] {
     const message = 'is not "true", so no BGP session is opened although there are policies';
     return [warning("ConfigMap/kube-system/cilium-config", "data.enable-bgp-control-plane", message)];
   }
-  return intent.bgpPolicies.flatMap((policy) =>
-    intent.nodes.some((node) => selectsNode(policy, node))
+  return intent.bgpPolicies.flatMap((policy) => [
+    ...(intent.nodes.some((node) => selectsNode(policy, node))
       ? []
-      : [warning(policy.object, "spec.nodeSelector", "selects no node; check the labels of the Node objects")],
+      : [warning(policy.object, "spec.nodeSelector", "selects no node; check the labels of the Node objects")]),
+    ...missingPasswords(policy, intent),
+  ]);
+}
+
+function missingPasswords(policy: BgpPolicy, intent: Intent): Problem[] {
+  return policy.virtualRouters.flatMap(({ neighbors }, router) =>
+    neighbors.flatMap((neighbor, index) => {
+      if (neighbor.passwordName === null || passwordFor(neighbor, intent) !== null) return [];
+      const field = `spec.virtualRouters[${router}].neighbors[${index}].authSecretRef`;
+      const secret = `Secret ${intent.settings.bgpSecretsNamespace}/${neighbor.passwordName}`;
+      const message = `there is no ${secret} with the key "password"; the session is tried without one`;
+      return [warning(policy.object, field, message)];
+    }),
   );
 }
 

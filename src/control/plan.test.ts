@@ -190,6 +190,34 @@ describe("the sessions of a node", () => {
     expect(route(65001)).toMatchObject({ asPath: [65000], localPreference: null });
   });
 
+  test("use the password of their Secret, which the plan does not show", () => {
+    const neighbors = [{ peerAddress: "10.0.0.1", peerASN: 65001, authSecretRef: "bgp-key" }];
+    const policy = peeringPolicy("policy", { neighbors });
+    const secret = (namespace: string, more: object) => ({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "bgp-key", namespace },
+      ...more,
+    });
+    const password = (...objects: readonly object[]) => {
+      const intent = intentOf(N1, policy, ...objects);
+      const planned = plan(intent);
+      expect(JSON.stringify(planned)).not.toContain("s3cret");
+      const [instance] = nodePlan(intent, planned, "n1").bgp.instances;
+      return [instance!.peers[0]!.password, ...planned.problems.map(({ message }) => message)];
+    };
+    expect(password(secret("kube-system", { stringData: { password: "s3cret" } }))).toEqual(["s3cret"]);
+    expect(password(secret("kube-system", { data: { password: btoa("s3cret") } }))).toEqual(["s3cret"]);
+    const elsewhere = secret("default", { stringData: { password: "s3cret" } });
+    expect(password(elsewhere)).toEqual([
+      null,
+      'there is no Secret kube-system/bgp-key with the key "password"; the session is tried without one',
+    ]);
+    expect(
+      password(ciliumConfig({ "enable-bgp-control-plane": "true", "bgp-secrets-namespace": "default" }), elsewhere),
+    ).toEqual(["s3cret"]);
+  });
+
   test("carry no IPv4 route where the family is not configured", () => {
     const neighbors = [{ peerAddress: "10.0.0.1", peerASN: 65001, families: [{ afi: "ipv6", safi: "unicast" }] }];
     expect(

@@ -27,6 +27,8 @@ export interface BgpNeighbor {
   readonly holdTimeSeconds: number;
   readonly keepaliveTimeSeconds: number;
   readonly gracefulRestartSeconds: number | null;
+  /** The name of the password that the session is to use (`Intent.bgpPasswords`); `null` for none. */
+  readonly passwordName: string | null;
   readonly families: readonly RouteFamily[];
   readonly attributes: readonly RouteAttributes[];
 }

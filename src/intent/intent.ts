@@ -14,6 +14,8 @@ export interface Intent {
   readonly pools: readonly AddressPool[];
   readonly services: readonly Service[];
   readonly bgpPolicies: readonly BgpPolicy[];
+  /** By the name under which policies ask for them. Never logged. */
+  readonly bgpPasswords: Readonly<Record<string, string>>;
 }
 
 export const EMPTY_INTENT: Intent = {
@@ -22,4 +24,5 @@ export const EMPTY_INTENT: Intent = {
   pools: [],
   services: [],
   bgpPolicies: [],
+  bgpPasswords: {},
 };

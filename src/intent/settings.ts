@@ -15,6 +15,8 @@ export interface Settings {
   readonly announceWithoutBackends: boolean;
   readonly maglevTableSize: number;
   readonly defaultServiceIpam: DefaultServiceIpam;
+  /** Where the keys of BGP sessions are looked for. */
+  readonly bgpSecretsNamespace: string;
 }
 
 /**
@@ -28,4 +30,5 @@ export const DEFAULT_SETTINGS: Settings = {
   announceWithoutBackends: true,
   maglevTableSize: 16381,
   defaultServiceIpam: "lbipam",
+  bgpSecretsNamespace: "kube-system",
 };

@@ -40,6 +40,7 @@ describe("a peering policy", () => {
               holdTimeSeconds: 90,
               keepaliveTimeSeconds: 30,
               gracefulRestartSeconds: null,
+              passwordName: null,
               families: [
                 { afi: "ipv4", safi: "unicast" },
                 { afi: "ipv6", safi: "unicast" },
@@ -77,10 +78,6 @@ describe("a peering policy", () => {
     [
       { holdTimeSeconds: 9 },
       `error ${AT}.keepAliveTimeSeconds: must not be longer than holdTimeSeconds (9); a third of it is usual`,
-    ],
-    [
-      { authSecretRef: "bgp-password" },
-      `warning ${AT}.authSecretRef: Secrets are not read by this version; the session is tried without a password`,
     ],
     [
       { families: [{ afi: "l2vpn", safi: "evpn" }] },

@@ -116,10 +116,6 @@ function readNeighbor(neighbor: NeighborFields, path: FieldPath, report: Report)
     const advice = `must not be longer than holdTimeSeconds (${neighbor.holdTimeSeconds}); a third of it is usual`;
     report("error", [...path, "keepAliveTimeSeconds"], advice);
   }
-  if (neighbor.authSecretRef !== undefined && neighbor.authSecretRef !== "") {
-    const advice = "Secrets are not read by this version; the session is tried without a password";
-    report("warning", [...path, "authSecretRef"], advice);
-  }
   return {
     address: readPeerAddress(neighbor.peerAddress, [...path, "peerAddress"], report),
     port: neighbor.peerPort,
@@ -129,6 +125,7 @@ function readNeighbor(neighbor: NeighborFields, path: FieldPath, report: Report)
     holdTimeSeconds: neighbor.holdTimeSeconds,
     keepaliveTimeSeconds: neighbor.keepAliveTimeSeconds,
     gracefulRestartSeconds: neighbor.gracefulRestart?.enabled ? neighbor.gracefulRestart.restartTimeSeconds : null,
+    passwordName: neighbor.authSecretRef || null,
     families: readFamilies(neighbor, path, report),
     attributes: neighbor.advertisedPathAttributes.flatMap((fields, index) =>
       readAttributes(fields, [...path, "advertisedPathAttributes", index], report),

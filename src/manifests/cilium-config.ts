@@ -41,6 +41,7 @@ function readSettings(data: Readonly<Record<string, string>>, report: Report): S
     maglevTableSize: Number(
       oneOf("bpf-lb-maglev-table-size", MAGLEV_TABLE_SIZES.map(String), String(DEFAULT_SETTINGS.maglevTableSize)),
     ),
+    bgpSecretsNamespace: data["bgp-secrets-namespace"] || DEFAULT_SETTINGS.bgpSecretsNamespace,
     defaultServiceIpam: oneOf("default-lb-service-ipam", DEFAULT_SERVICE_IPAMS, DEFAULT_SETTINGS.defaultServiceIpam),
   };
 }

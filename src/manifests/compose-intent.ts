@@ -40,8 +40,9 @@ export function composeIntent(sources: readonly SourcedManifest[]): {
     manifests.flatMap((manifest) => (manifest.type === "backend-slice" ? [manifest.slice] : [])),
     (slice) => slice.service,
   );
+  const inForce = settings[0] ?? DEFAULT_SETTINGS;
   const intent: Intent = {
-    settings: settings[0] ?? DEFAULT_SETTINGS,
+    settings: inForce,
     nodes: manifests.flatMap((manifest) => (manifest.type === "node" ? [manifest.node] : [])).sort(byName),
     pools: manifests.flatMap((manifest) => (manifest.type === "pool" ? [manifest.pool] : [])).sort(byName),
     services: manifests
@@ -51,6 +52,13 @@ export function composeIntent(sources: readonly SourcedManifest[]): {
     bgpPolicies: manifests
       .flatMap((manifest) => (manifest.type === "bgp-policy" ? [manifest.policy] : []))
       .sort((a, b) => compareText(a.object, b.object)),
+    bgpPasswords: Object.fromEntries(
+      manifests.flatMap((manifest) =>
+        manifest.type === "bgp-password" && manifest.namespace === inForce.bgpSecretsNamespace
+          ? [[manifest.name, manifest.password]]
+          : [],
+      ),
+    ),
   };
   return { intent, problems };
 }

@@ -26,7 +26,8 @@ export interface JsonSchema {
 /** Checks a value and fills in the defaults of its schema; the value given is not changed. */
 export type SchemaCheck = (value: unknown) => { readonly value: unknown; readonly findings: readonly Finding[] };
 
-export function compileSchema(schema: JsonSchema): SchemaCheck {
+/** Of what is confidential no message repeats a value. */
+export function compileSchema(schema: JsonSchema, confidential: boolean): SchemaCheck {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true });
   ajv.addFormat("date-time", (text: string) => !Number.isNaN(Date.parse(text)));
   ajv.addFormat("object-name", /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/);
@@ -35,7 +36,11 @@ export function compileSchema(schema: JsonSchema): SchemaCheck {
     const filled = structuredClone(value);
     validate(filled);
     const findings = (validate.errors ?? []).map(
-      (error): Finding => ({ severity: "error", path: errorPath(error, filled), message: errorMessage(error) }),
+      (error): Finding => ({
+        severity: "error",
+        path: errorPath(error, filled),
+        message: errorMessage(error, confidential),
+      }),
     );
     return { value: filled, findings };
   };
@@ -67,15 +72,15 @@ const FORMAT_WORDS: Readonly<Record<string, string>> = {
   "object-name": "a name of lower-case letters, digits, '-' and '.', as Kubernetes wants it",
 };
 
-function errorMessage(error: ErrorObject): string {
-  const is = `is ${excerpt(error.data)}`;
+function errorMessage(error: ErrorObject, confidential: boolean): string {
+  const is = confidential ? "is not" : `is ${excerpt(error.data)}`;
   switch (error.keyword) {
     case "required":
       return "is missing; it is required";
     case "type": {
       const wanted = String(error.params["type"]).split(",")[0]!;
       if (wanted === "string" && (typeof error.data === "number" || typeof error.data === "boolean")) {
-        return `must be text: write it in quotes, "${error.data}"`;
+        return `must be text: write it in quotes${confidential ? "" : `, "${error.data}"`}`;
       }
       return `must be ${TYPE_WORDS[wanted] ?? wanted}, ${is}`;
     }

@@ -17,6 +17,7 @@ export type Manifest =
   | { readonly type: "service"; readonly service: Service }
   | { readonly type: "backend-slice"; readonly slice: BackendSlice }
   | { readonly type: "bgp-policy"; readonly policy: BgpPolicy }
+  | { readonly type: "bgp-password"; readonly namespace: string; readonly name: string; readonly password: string }
   | { readonly type: "nothing" };
 
 export interface KindAdapter {
@@ -27,6 +28,8 @@ export interface KindAdapter {
   readonly schema: JsonSchema;
   /** The schema is complete, so a field that it does not know is a mistake. */
   readonly closed: boolean;
+  /** No message may repeat what the object holds. */
+  readonly confidential?: true;
   /** Called with an object that passed the schema. */
   readonly read: (object: KubernetesObject, report: Report) => Manifest;
 }

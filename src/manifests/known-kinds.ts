@@ -9,6 +9,7 @@ import type { KindAdapter } from "./kind.ts";
 import { LOAD_BALANCER_IP_POOL } from "./load-balancer-ip-pool.ts";
 import { nearMiss } from "./near-miss.ts";
 import { NODE } from "./node.ts";
+import { SECRET } from "./secret.ts";
 import { SERVICE } from "./service.ts";
 
 export const KIND_ADAPTERS: readonly KindAdapter[] = [
@@ -19,6 +20,7 @@ export const KIND_ADAPTERS: readonly KindAdapter[] = [
   ENDPOINT_SLICE,
   NODE,
   CONFIG_MAP,
+  SECRET,
 ];
 
 /** Kinds that are part of a gateway's manifests but change nothing by themselves. */
@@ -48,7 +50,7 @@ export interface KnownKind {
 
 const KNOWN_KINDS: ReadonlyMap<string, KnownKind> = new Map(
   KIND_ADAPTERS.flatMap((adapter) => {
-    const known = { adapter, check: compileSchema(adapter.schema) };
+    const known = { adapter, check: compileSchema(adapter.schema, adapter.confidential ?? false) };
     return adapter.apiVersions.map((apiVersion) => [`${apiVersion} ${adapter.kind}`, known] as const);
   }),
 );

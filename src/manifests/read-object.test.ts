@@ -35,7 +35,6 @@ describe("an object of a kind", () => {
     for (const [apiVersion, kind] of [
       ["apps/v1", "Deployment"],
       ["v1", "Pod"],
-      ["v1", "Secret"],
       ["cilium.io/v2", "CiliumNetworkPolicy"],
       ["serving.knative.dev/v1", "Service"],
     ]) {
