@@ -10,7 +10,7 @@ import { formatIpv6Prefix } from "./ipv6-prefix.ts";
 import type { AsSegment, PathAttributes, Update } from "./message.ts";
 import { formatPrefixKey, type PrefixKey } from "./nlri.ts";
 
-export const RECEIVED_LIMIT = 200_000;
+const RECEIVED_LIMIT = 200_000;
 
 export interface ReceivedRoute {
   readonly prefix: string;

@@ -67,7 +67,7 @@ function endOfRib(afi: "ipv4" | "ipv6", wire: WireSession): Uint8Array {
 }
 
 /** The messages that turn `from` into `to` at the peer. */
-export function updatesBetween(from: RouteTable, to: RouteTable, wire: WireSession): Uint8Array[] {
+function updatesBetween(from: RouteTable, to: RouteTable, wire: WireSession): Uint8Array[] {
   const gone4: PrefixKey[] = [];
   for (const key of from.ipv4.keys()) if (!to.ipv4.has(key)) gone4.push(key);
   const gone6: Ipv6Prefix[] = [];

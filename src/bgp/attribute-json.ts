@@ -104,7 +104,7 @@ export function attributesFromJson(json: JsonObject, path: string): PathAttribut
   };
 }
 
-export function asPathToJson(path: readonly AsSegment[]): unknown[] {
+function asPathToJson(path: readonly AsSegment[]): unknown[] {
   if (path.length === 0) return [];
   if (path.length === 1 && path[0]!.kind === "sequence") return [...path[0]!.asns];
   return path.map((segment) => ({ [segment.kind]: segment.asns }));

@@ -6,7 +6,7 @@
  */
 
 /** From mildest to gravest: of several faults in one message the gravest decides (RFC 7606 §3 h). */
-export const FAULT_ACTIONS = ["attribute-discard", "treat-as-withdraw", "afi-safi-disable", "session-reset"] as const;
+const FAULT_ACTIONS = ["attribute-discard", "treat-as-withdraw", "afi-safi-disable", "session-reset"] as const;
 export type FaultAction = (typeof FAULT_ACTIONS)[number];
 
 export const ErrorCode = {

@@ -3,11 +3,12 @@ import { describe, expect, test } from "vitest";
 import { CONFIG } from "../../test/fixtures/bgp-peers.ts";
 import { ipv4FromNumber } from "../net/ipv4.ts";
 import { reset } from "./fault.ts";
-import { type Effect, type Event, IDLE, type Session, step } from "./fsm.ts";
+import { step } from "./fsm.ts";
 import { type Message, NO_ATTRIBUTES, type Open } from "./message.ts";
 import { type Negotiated, negotiate, openFor, type SessionConfig } from "./negotiation.ts";
 import { NO_IPV4_NLRI } from "./nlri.ts";
 import { cease } from "./notification.ts";
+import { type Effect, type Event, IDLE, type Session } from "./session-event.ts";
 import type { SessionState } from "./speaker-spec.ts";
 
 const PEER: SessionConfig = { ...CONFIG, localAsn: 65001, peerAsn: 65000, routerId: ipv4FromNumber(0xc0a80101) };
@@ -215,13 +216,13 @@ describe("timers", () => {
       session = failed.session;
       pauses.push(armed(failed.effects, "idle-hold")!.milliseconds / 1000);
     }
-    expect(pauses).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
+    expect(pauses).toEqual([0.5, 1, 2, 4, 8, 16, 30, 30]);
   });
 
   test("a session that came up starts with a short pause again after it is lost", () => {
     const late: Session = { state: "OpenConfirm", failures: 6, negotiated: NEGOTIATED };
     const up = step(late, CONFIG, EVENTS.KEEPALIVE, 0).session;
-    expect(armed(step(up, CONFIG, EVENTS["connection fails"], 1).effects, "idle-hold")!.milliseconds).toBe(1000);
+    expect(armed(step(up, CONFIG, EVENTS["connection fails"], 1).effects, "idle-hold")!.milliseconds).toBe(500);
   });
 
   test("jitter takes away at most a quarter", () => {

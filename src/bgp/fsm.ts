@@ -9,69 +9,21 @@
  *
  * Where it departs from the letter of §8.2.2, on purpose:
  * - a NOTIFICATION from the peer is never answered with one;
- * - after an error the session starts itself again after the idle hold, 1 s doubled up to 30 s or the connect-retry time;
+ * - after an error the session starts itself again after the idle hold, 0.5 s doubled up to 30 s or the connect-retry time;
  * - Active after a lost connection in OpenSent waits for the same doubling pause, not for the whole connect-retry time.
  * Mandatory attributes, delayed OPEN and damping are as in the RFC's base; DelayOpen is not offered.
  */
 import { ErrorCode, Fault, FsmError, reset } from "./fault.ts";
-import type { Message, Notification, RouteRefresh, Update } from "./message.ts";
+import type { Message, Notification } from "./message.ts";
 import { type Negotiated, negotiate, openFor, type SessionConfig } from "./negotiation.ts";
 import { cease, describeNotification, notificationName, notificationOf } from "./notification.ts";
+import { type Effect, type Event, IDLE, type Session, type Timer, type Transition } from "./session-event.ts";
 import type { SessionState } from "./speaker-spec.ts";
-
-/** What is remembered between two events. */
-export interface Session {
-  readonly state: SessionState;
-  /** Failures in a row, the RFC's ConnectRetryCounter: it sets the pause before the next try. */
-  readonly failures: number;
-  /** Set from OpenConfirm on. */
-  readonly negotiated: Negotiated | null;
-}
-
-export const IDLE: Session = { state: "Idle", failures: 0, negotiated: null };
-/** A session made for a connection that the peer opened. */
-export const AWAITING_PEER: Session = { state: "Active", failures: 0, negotiated: null };
-
-export type Timer = "idle-hold" | "connect-retry" | "hold" | "keepalive";
-export const TIMERS: readonly Timer[] = ["idle-hold", "connect-retry", "hold", "keepalive"];
-
-export type Event =
-  | { readonly type: "start" }
-  /** `notification` tells the peer why; `null` closes without a word, so that a graceful restart may follow. */
-  | { readonly type: "stop"; readonly notification: Notification | null }
-  /** Reset for a changed configuration: told to the peer, then started again at once. */
-  | { readonly type: "restart"; readonly notification: Notification; readonly words: string }
-  | { readonly type: "expired"; readonly timer: Timer }
-  /** What we wrote has not left for too long (RFC 9687). */
-  | { readonly type: "send-hold-expired" }
-  | { readonly type: "connected" }
-  | { readonly type: "connection-failed"; readonly words: string }
-  | { readonly type: "message"; readonly message: Message }
-  | { readonly type: "fault"; readonly fault: Fault }
-  /** The other connection to the same peer is the one to keep. */
-  | { readonly type: "collision" };
-
-export type Effect =
-  | { readonly do: "connect" }
-  /** Closes after everything sent has left; `abort` closes at once, since nothing leaves any more. */
-  | { readonly do: "disconnect"; readonly abort: boolean }
-  | { readonly do: "send"; readonly message: Message }
-  | { readonly do: "arm"; readonly timer: Timer; readonly milliseconds: number }
-  | { readonly do: "disarm"; readonly timer: Timer }
-  | { readonly do: "opened"; readonly negotiated: Negotiated }
-  | { readonly do: "established"; readonly negotiated: Negotiated }
-  | { readonly do: "update"; readonly update: Update }
-  | { readonly do: "refresh"; readonly request: RouteRefresh }
-  /** Why a session ended or could not begin, in words. */
-  | { readonly do: "report"; readonly words: string };
-
-export interface Transition {
-  readonly session: Session;
-  readonly effects: readonly Effect[];
-}
 
 /** RFC 4271 §8.2.2: the hold timer until the OPEN has come. */
 const OPEN_HOLD_MILLISECONDS = 240_000;
+/** A router that was just started refuses for a second or so; one that is gone is asked twice a minute. */
+const FIRST_PAUSE_SECONDS = 0.5;
 const LONGEST_PAUSE_SECONDS = 30;
 
 /** `random` is a number in [0, 1) for the jitter of §10. */
@@ -332,7 +284,7 @@ function farewell(notification: Notification): Effect[] {
 }
 
 function pause(failures: number, config: SessionConfig, random: number): number {
-  const doubled = 2 ** Math.min(failures - 1, 10);
+  const doubled = FIRST_PAUSE_SECONDS * 2 ** Math.min(failures - 1, 10);
   return jittered(Math.min(doubled, LONGEST_PAUSE_SECONDS, config.connectRetrySeconds), random);
 }
 

@@ -2,8 +2,8 @@
  * What two OPENs agree on (RFC 4271 §4.2 and §6.2, 5492), and the OPEN that we propose.
  */
 import type { Ipv4 } from "../net/ipv4.ts";
-import { type Capability, decodeCapabilities, encodeCapability, type Family } from "./capability.ts";
-import { ErrorCode, Fault, OpenError, reset } from "./fault.ts";
+import { type Capability, encodeCapability, type Family } from "./capability.ts";
+import { ErrorCode, type Fault, OpenError, reset } from "./fault.ts";
 import { AS_TRANS, type Open, type WireSession } from "./message.ts";
 import { AFI_IPV4, AFI_IPV6, SAFI_UNICAST } from "./mp-nlri.ts";
 import { OctetWriter } from "./octets.ts";
@@ -41,7 +41,7 @@ export interface Negotiated {
 
 const IPV4_UNICAST: Family = { afi: AFI_IPV4, safi: SAFI_UNICAST };
 
-export function familyNumbers(family: AddressFamily): Family {
+function familyNumbers(family: AddressFamily): Family {
   return { afi: family.afi === "ipv4" ? AFI_IPV4 : AFI_IPV6, safi: SAFI_UNICAST };
 }
 
@@ -126,12 +126,6 @@ function encodedFamilies(config: SessionConfig): Uint8Array {
   const writer = new OctetWriter(16);
   for (const family of config.families) encodeCapability(writer, { name: "multiprotocol", ...familyNumbers(family) });
   return writer.finish();
-}
-
-/** Capabilities that a NOTIFICATION OPEN/Unsupported Capability of the peer complains about. */
-export function missedCapabilities(data: Uint8Array): readonly Capability[] {
-  const found = decodeCapabilities(data, 0, data.length);
-  return found instanceof Fault ? [] : found;
 }
 
 /**

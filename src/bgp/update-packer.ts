@@ -19,7 +19,7 @@ import type { RouteAttributes } from "./route-attributes.ts";
 /** RFC 4271 §5.1.5 leaves the value to the speaker; 100 is what all routers take as usual. */
 const DEFAULT_LOCAL_PREFERENCE = 100;
 
-export function pathAttributesOf(route: RouteAttributes, wire: WireSession): PathAttributes {
+function pathAttributesOf(route: RouteAttributes, wire: WireSession): PathAttributes {
   return {
     ...NO_ATTRIBUTES,
     origin: "IGP",

@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { CONFIG } from "../../test/fixtures/bgp-peers.ts";
 import { gravest } from "./fault.ts";
-import { type Session, step } from "./fsm.ts";
+import { step } from "./fsm.ts";
 import { INITIAL_WIRE_SESSION, type Message, type WireSession } from "./message.ts";
 import { decodeMessage, encodeMessage } from "./message-codec.ts";
 import { messageFromJson, messageToJson } from "./message-json.ts";
 import { formatHex, parseHex } from "./octets.ts";
+import type { Session } from "./session-event.ts";
 
 interface Vector {
   readonly id: string;

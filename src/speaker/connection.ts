@@ -5,7 +5,7 @@
 
 import type { Fault } from "../bgp/fault.ts";
 import { gravest } from "../bgp/fault.ts";
-import { type Effect, type Event, type Session, step, type Timer } from "../bgp/fsm.ts";
+import { step } from "../bgp/fsm.ts";
 import {
   INITIAL_WIRE_SESSION,
   type Message,
@@ -16,6 +16,7 @@ import {
 import { decodeMessage, encodeMessage } from "../bgp/message-codec.ts";
 import { MessageFramer } from "../bgp/message-framer.ts";
 import type { Negotiated, SessionConfig } from "../bgp/negotiation.ts";
+import type { Effect, Event, Session, Timer } from "../bgp/session-event.ts";
 import type { SessionState } from "../bgp/speaker-spec.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
@@ -57,10 +58,6 @@ export class Connection {
 
   get negotiated(): Negotiated | null {
     return this.#session.negotiated;
-  }
-
-  get localAddress(): string | null {
-    return this.#transport?.localAddress ?? null;
   }
 
   handle(event: Event): void {

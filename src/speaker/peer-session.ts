@@ -9,7 +9,6 @@
 import { AdjRibIn, type ReceivedRoute } from "../bgp/adj-rib-in.ts";
 import { AdjRibOut } from "../bgp/adj-rib-out.ts";
 import { Cease, type Fault } from "../bgp/fault.ts";
-import { AWAITING_PEER, IDLE } from "../bgp/fsm.ts";
 import { formatIpv6Prefix } from "../bgp/ipv6-prefix.ts";
 import type { RouteRefresh, Update } from "../bgp/message.ts";
 import { AFI_IPV4, AFI_IPV6 } from "../bgp/mp-nlri.ts";
@@ -17,6 +16,7 @@ import { collisionLoser, type Negotiated, type SessionConfig } from "../bgp/nego
 import { formatPrefixKey } from "../bgp/nlri.ts";
 import { cease } from "../bgp/notification.ts";
 import { compileRoutes, type RouteTable } from "../bgp/route-attributes.ts";
+import { AWAITING_PEER, IDLE } from "../bgp/session-event.ts";
 import type { InstanceSpec, PeerSpec, PeerStatus, RouteSpec, SessionState } from "../bgp/speaker-spec.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
@@ -50,17 +50,23 @@ export class PeerSession implements ConnectionOwner {
   #messagesReceived = 0;
   #timesEstablished = 0;
   #lastError: string | null = null;
+  /** The last error ended an established session; one that only delayed it is forgotten when the session comes up. */
+  #errorEndedSession = false;
 
   constructor(identity: InstanceIdentity, spec: PeerSpec, environment: PeerEnvironment) {
     this.#identity = identity;
     this.#spec = spec;
     this.#environment = environment;
-    this.#declared = this.#compile(spec);
+    this.#declared = compileRoutes(spec.routes);
     this.#main = new Connection(this, IDLE, null);
   }
 
   get address(): string {
     return this.#spec.address;
+  }
+
+  get needsPassword(): boolean {
+    return this.#spec.password !== null;
   }
 
   start(): void {
@@ -72,7 +78,7 @@ export class PeerSession implements ConnectionOwner {
     const routesChanged = JSON.stringify(spec.routes) !== JSON.stringify(this.#spec.routes);
     this.#identity = identity;
     this.#spec = spec;
-    if (routesChanged) this.#declared = this.#compile(spec);
+    if (routesChanged) this.#declared = compileRoutes(spec.routes);
     if (changed !== null) {
       const words = `${changed} changed in the configuration`;
       this.#dropIncoming();
@@ -113,7 +119,7 @@ export class PeerSession implements ConnectionOwner {
       messagesSent: this.#messagesSent,
       messagesReceived: this.#messagesReceived,
       timesEstablished: this.#timesEstablished,
-      lastError: this.#lastError,
+      lastError: this.#lastError ?? refusalOf(this.#declared),
     };
   }
 
@@ -155,7 +161,8 @@ export class PeerSession implements ConnectionOwner {
 
   onState(connection: Connection, from: SessionState, to: SessionState): void {
     if (connection !== this.#main) {
-      if (to === "Idle" || to === "Connect") this.#dropIncoming();
+      // One that failed has no next try: that is for the connection that we make.
+      if (to === "Idle" || to === "Connect" || to === "Active") this.#dropIncoming();
       return;
     }
     if (from === "Established") {
@@ -180,6 +187,7 @@ export class PeerSession implements ConnectionOwner {
 
   onEstablished(connection: Connection, negotiated: Negotiated): void {
     if (connection !== this.#main) this.#promoteIncoming();
+    if (!this.#errorEndedSession) this.#lastError = null;
     this.#timesEstablished++;
     this.#establishedAtMilliseconds = this.#environment.now();
     this.#disabledFamilies = new Set();
@@ -206,18 +214,14 @@ export class PeerSession implements ConnectionOwner {
   }
 
   onReport(connection: Connection, words: string): void {
-    if (connection === this.#main) this.#lastError = words;
+    if (connection !== this.#main) return;
+    this.#lastError = words;
+    this.#errorEndedSession = this.#establishedAtMilliseconds !== null;
   }
 
   onMessage(direction: "sent" | "received"): void {
     if (direction === "sent") this.#messagesSent++;
     else this.#messagesReceived++;
-  }
-
-  #compile(spec: PeerSpec): RouteTable {
-    const table = compileRoutes(spec.routes);
-    if (table.refused.length > 0) this.#lastError = `not announced: ${table.refused.slice(0, 5).join("; ")}`;
-    return table;
   }
 
   #flush(): void {
@@ -247,6 +251,11 @@ export class PeerSession implements ConnectionOwner {
 }
 
 const SILENT: TransportListener = { onConnected() {}, onData() {}, onDrained() {}, onClosed() {} };
+
+/** Routes that cannot be announced, in words: the first few of them. */
+function refusalOf({ refused }: RouteTable): string | null {
+  return refused.length === 0 ? null : `${refused.length} routes not announced: ${refused.slice(0, 3).join("; ")}`;
+}
 
 /** What changed that both sides have settled on, in words; `null` when the session can live on. */
 function resettingChange(

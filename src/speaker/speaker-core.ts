@@ -39,7 +39,10 @@ export class SpeakerCore {
     this.#dial = dial;
   }
 
-  /** Makes the sessions be as `spec` says; throws when the spec itself is impossible, and then changes nothing. */
+  /**
+   * Makes the sessions be as `spec` says. Throws when the spec is impossible, and then changes nothing; throws too when a
+   * port to listen on is taken, with the sessions in force all the same: they connect without it.
+   */
   async apply(spec: SpeakerSpec): Promise<void> {
     for (const instance of spec.instances) {
       if (parseIpv4(instance.routerId) === null) throw new Error(`router ID ${instance.routerId} is not a dotted quad`);
@@ -127,7 +130,8 @@ export class SpeakerCore {
   #accept(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? "");
     const session = [...this.#sessions.values()].find((one) => one.address === address);
-    if (session === undefined) {
+    // An unsigned connection must not pass for a peer that is to sign its segments.
+    if (session === undefined || session.needsPassword) {
       socket.destroy();
       return;
     }

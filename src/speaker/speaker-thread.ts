@@ -2,10 +2,12 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { SpeakerCore } from "./speaker-core.ts";
 import type { SpeakerReply, SpeakerRequest, SpeakerThreadData } from "./speaker-message.ts";
+import { dialTcp } from "./tcp-transport.ts";
+import type { Dial } from "./transport.ts";
 
 const port = mainThread();
 
-const core = new SpeakerCore(workerData as SpeakerThreadData);
+const core = new SpeakerCore(workerData as SpeakerThreadData, await bestDial());
 const reply = (message: SpeakerReply) => port.postMessage(message);
 core.onEvent((event) => reply({ type: "event", event }));
 
@@ -15,6 +17,15 @@ port.on("message", (request: SpeakerRequest) => {
     (error: unknown) => reply({ type: "failed", id: request.id, message: messageOf(error) }),
   );
 });
+
+/** Without the addon the speaker still speaks, but sets no TTL and refuses peers with a password. */
+async function bestDial(): Promise<Dial> {
+  try {
+    return (await import("./native-dial.ts")).dialNative;
+  } catch {
+    return dialTcp;
+  }
+}
 
 function mainThread(): MessagePort {
   if (parentPort === null) throw new Error("speaker-thread runs as a worker thread only");

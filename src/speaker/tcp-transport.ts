@@ -1,5 +1,7 @@
 /**
- * Transport over TCP (`node:net`). What went wrong is said in words that name the likely cause.
+ * Transport over TCP. What went wrong is said in words that name the likely cause.
+ *
+ * `dialTcp` uses `node:net` alone: it cannot set a TTL, and refuses a password rather than connect without it.
  */
 import { createConnection, type Socket } from "node:net";
 import type { DialOptions, Transport, TransportListener } from "./transport.ts";
@@ -28,7 +30,7 @@ export function refuse(listener: TransportListener, words: string): Transport {
   queueMicrotask(() => {
     if (!over) listener.onClosed(words);
   });
-  return { write: () => true, finish: stop, abort: stop, localAddress: null, remotePort: null };
+  return { write: () => true, finish: stop, abort: stop };
 }
 
 export class TcpTransport implements Transport {
@@ -53,14 +55,6 @@ export class TcpTransport implements Transport {
     // The socket is half-open by choice, so the peer's end is an event and not yet a close.
     socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#release()?.onClosed(words));
-  }
-
-  get localAddress(): string | null {
-    return this.#socket.localAddress ?? null;
-  }
-
-  get remotePort(): number | null {
-    return this.#socket.remotePort ?? null;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -91,7 +85,7 @@ export class TcpTransport implements Transport {
   }
 }
 
-function explain(
+export function explain(
   error: NodeJS.ErrnoException,
   { address, port, localAddress }: Pick<DialOptions, "address" | "port" | "localAddress">,
 ): string {
@@ -103,7 +97,7 @@ function explain(
     case "ENETUNREACH":
       return `no route to ${peer}`;
     case "ETIMEDOUT":
-      return `connection to ${peer} timed out`;
+      return `connection to ${peer} timed out (a router with another TCP MD5 password looks the same)`;
     case "EADDRNOTAVAIL":
       return `local address ${localAddress ?? "(chosen by the kernel)"} is not on this node`;
     case "ECONNRESET":

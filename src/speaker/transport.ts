@@ -20,8 +20,6 @@ export interface Transport {
   write(bytes: Uint8Array): boolean;
   finish(): void;
   abort(): void;
-  readonly localAddress: string | null;
-  readonly remotePort: number | null;
 }
 
 export interface DialOptions {

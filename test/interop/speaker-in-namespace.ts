@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { ReceivedRoute } from "../../src/bgp/adj-rib-in.ts";
 import type { PeerStatus, RouteSpec, SpeakerSpec } from "../../src/bgp/speaker-spec.ts";
 import type { SpeakerEvent } from "../../src/speaker/speaker-event.ts";
+import type { Namespace } from "../lab/namespace.ts";
 import type { Command } from "./speaker-process.ts";
 
 interface Line {
@@ -16,17 +17,16 @@ interface Line {
 
 export class SpeakerInNamespace {
   readonly events: SpeakerEvent[] = [];
-  readonly process: ChildProcess;
+  readonly #process: ChildProcess;
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #nextId = 1;
 
-  constructor(namespace: string) {
+  constructor(namespace: Namespace) {
     const program = fileURLToPath(new URL("./speaker-process.ts", import.meta.url));
-    this.process = spawn("nsenter", [`--net=/run/netns/${namespace}`, process.execPath, program], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    createInterface({ input: this.process.stdout! }).on("line", (text) => this.#take(JSON.parse(text) as Line));
-    this.process.once("exit", () => {
+    const [enter, ...words] = namespace.entered([process.execPath, program]);
+    this.#process = spawn(enter!, words, { stdio: ["pipe", "pipe", "inherit"] });
+    createInterface({ input: this.#process.stdout! }).on("line", (text) => this.#take(JSON.parse(text) as Line));
+    this.#process.once("exit", () => {
       for (const { reject } of this.#waiting.values()) reject(new Error("the speaker's process ended"));
       this.#waiting.clear();
     });
@@ -52,19 +52,15 @@ export class SpeakerInNamespace {
     await this.#ask({ do: "stop", cease });
   }
 
-  /** Ends the process, and waits until it is gone. */
-  async close(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const gone = new Promise((resolve) => this.process.once("exit", resolve));
-    this.process.kill(signal);
-    await gone;
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
   }
 
   #ask(command: Command): Promise<unknown> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.process.stdin!.write(`${JSON.stringify({ ...command, id })}\n`);
+      this.#process.stdin!.write(`${JSON.stringify({ ...command, id })}\n`);
     });
   }
 

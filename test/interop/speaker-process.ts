@@ -1,6 +1,6 @@
 /**
  * A process with a speaker in it, steered by lines of JSON on stdin and answering by lines on stdout: a test starts it
- * inside a network namespace.
+ * inside a network namespace. After a stop the speaker is started again, with no session.
  */
 import { createInterface } from "node:readline";
 import type { SpeakerSpec } from "../../src/bgp/speaker-spec.ts";
@@ -39,6 +39,6 @@ function run(command: Command): Promise<unknown> {
     case "received":
       return speaker.received(command.peerName);
     case "stop":
-      return speaker.stop({ cease: command.cease });
+      return speaker.stop({ cease: command.cease }).then(() => speaker.start());
   }
 }
