@@ -17,20 +17,18 @@ function available(): string[] {
     .sort();
 }
 
-function main(args: string[]): void {
+async function main(args: string[]): Promise<void> {
   const names = available();
   const unknown = args.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${names.join(", ")}`);
-  build();
+  await build();
   for (const name of args.length > 0 ? args : names) {
     const { status } = spawnSync(process.execPath, ["--expose-gc", join(BENCH, `${name}.ts`)], { stdio: "inherit" });
     if (status !== 0) throw new Error(`bench/${name}.ts failed`);
   }
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`bench: ${(error as Error).message}\n`);
+main(process.argv.slice(2)).catch((error: Error) => {
+  process.stderr.write(`bench: ${error.message}\n`);
   process.exitCode = 1;
-}
+});

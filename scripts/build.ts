@@ -1,5 +1,6 @@
 /**
- * `npm run build`: the native addon and the BPF programs into build/, the TypeScript sources into dist/.
+ * `npm run build`: the native addon and the BPF programs into build/, the program into dist/program/: one file for the
+ * main thread and one for each kind of thread that it starts.
  *
  * Each half is skipped when nothing it is made of is newer than its result. The compiler writes into a folder of its
  * own that then replaces dist/ in one rename, so a failed build leaves the last good one in place.
@@ -7,21 +8,28 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundle } from "./bundle.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
 const STAMP = ".built";
+/** The threads find each other's files by these names, beside their own. */
+const PROGRAM = {
+  main: join(ROOT, "src/main.ts"),
+  "datapath-worker": join(ROOT, "src/worker/datapath-worker.ts"),
+  "speaker-thread": join(ROOT, "src/speaker/speaker-thread.ts"),
+};
 
 /** Builds what is out of date; throws with one sentence when a compiler refuses. */
-export function build(): void {
+export async function build(): Promise<void> {
   run("the native build", "scripts/build-native.sh", []);
   if (isUpToDate()) return;
   process.stderr.write("build: src -> dist\n");
   const fresh = join(ROOT, `dist.${process.pid}`);
   const startedAt = new Date();
   try {
-    const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", fresh];
-    run("the TypeScript compiler", process.execPath, tsc);
+    run("the TypeScript compiler", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"]);
+    await bundle(PROGRAM, join(fresh, "program"));
     // A file saved while the compiler ran is newer than the stamp: the next run builds it.
     writeFileSync(join(fresh, STAMP), "");
     utimesSync(join(fresh, STAMP), startedAt, startedAt);
@@ -51,7 +59,7 @@ function run(what: string, command: string, args: string[]): void {
 
 if (import.meta.main) {
   try {
-    build();
+    await build();
   } catch (error) {
     process.stderr.write(`build: ${(error as Error).message}\n`);
     process.exitCode = 1;

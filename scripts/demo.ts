@@ -30,7 +30,7 @@ interface Captures {
 
 async function demo(keep: boolean): Promise<boolean> {
   const startedAt = performance.now();
-  build();
+  await build();
   const report = new DemoReport();
   const lab = new Lab(PREFIX);
   try {

@@ -85,7 +85,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (privileged.length > 0 && process.getuid?.() !== 0) {
     throw new Error(`the suites ${privileged.join(", ")} make network namespaces and need root; unit does not`);
   }
-  build();
+  await build();
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
   try {
     const sums: SuiteSum[] = [];

@@ -29,13 +29,22 @@ export class FrameBatch {
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.offset = new Int32Array(capacity);
-    this.length = new Int32Array(capacity);
-    this.port = new Uint8Array(capacity);
-    this.verdict = new Uint8Array(capacity);
-    this.egress = new Uint8Array(capacity);
-    this.reason = new Uint8Array(capacity);
-    this.hash = new Int32Array(capacity);
-    this.transport = new Int32Array(capacity);
+    this.offset = words(capacity);
+    this.length = words(capacity);
+    this.port = octets(capacity);
+    this.verdict = octets(capacity);
+    this.egress = octets(capacity);
+    this.reason = octets(capacity);
+    this.hash = words(capacity);
+    this.transport = words(capacity);
   }
+}
+
+/** Over a buffer of its own: a small typed array without one lives on the heap, where the compiler can't know its base. */
+function words(count: number): Int32Array {
+  return new Int32Array(new ArrayBuffer(count * 4));
+}
+
+function octets(count: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(count));
 }
