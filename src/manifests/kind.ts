@@ -30,6 +30,8 @@ export interface KindAdapter {
   readonly closed: boolean;
   /** No message may repeat what the object holds. */
   readonly confidential?: true;
+  /** What counts in place of an object that is refused, where nothing at all would be worse; by the object's name. */
+  readonly insteadOfRefused?: (object: string) => Manifest | null;
   /** Called with an object that passed the schema. */
   readonly read: (object: KubernetesObject, report: Report) => Manifest;
 }
