@@ -79,14 +79,18 @@ void Link::ByClsact(Napi::Env env, int program, unsigned interface, const std::s
   options.prog_fd = program;
   const int error = -bpf_tc_attach(&hook, &options);
   if (error != 0) Fail(env, "netlink(RTM_NEWTFILTER)", error, what, LastLibraryMessage());
-  // The clsact qdisc stays: another program may have come to use it.
+  // The clsact qdisc stays: another program may have come to use it. The hook is described anew, for a copy of the
+  // struct has arbitrary padding, which libbpf takes for fields that it does not know.
   const uint32_t handle = options.handle;
   const uint32_t priority = options.priority;
-  detach_ = [hook, handle, priority]() mutable {
+  detach_ = [interface, handle, priority]() {
+    LIBBPF_OPTS(bpf_tc_hook, where);
+    where.ifindex = static_cast<int>(interface);
+    where.attach_point = BPF_TC_EGRESS;
     LIBBPF_OPTS(bpf_tc_opts, which);
     which.handle = handle;
     which.priority = priority;
-    bpf_tc_detach(&hook, &which);
+    bpf_tc_detach(&where, &which);
   };
 }
 

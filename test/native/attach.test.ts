@@ -1,12 +1,16 @@
 /** Attaching to hooks: who is there already, who dies, and what is left. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { attachEgress, attachedXdp, attachXdp, HookTakenError, type Link } from "../../src/xdp/attach.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
 import { driverName, offload, rxQueueCount, setOffload } from "../../src/xdp/ethtool.ts";
+import { native } from "../../src/xdp/native.ts";
 import { moveIntoOwnNamespace, run, vethPair } from "./own-namespace.ts";
+
+/** Debian's libxdp1 brings it. */
+const DISPATCHER_OBJECT = "/usr/lib/x86_64-linux-gnu/bpf/xdp-dispatcher.o";
 
 moveIntoOwnNamespace();
 vethPair("aa", "ab", 2);
@@ -64,15 +68,6 @@ describe("attachXdp", () => {
     }
     expect(attachedXdp("aa")).toEqual(owner);
   });
-
-  test("also not one that `ip` attached", () => {
-    run(`ip link set dev aa xdpgeneric obj ${object.path} sec xdp.frags`);
-    try {
-      expect(() => attachXdp({ program: xdp, interface: "aa", mode: "auto" })).toThrow("is taken by sluice_xdp");
-    } finally {
-      run("ip link set dev aa xdpgeneric off");
-    }
-  });
 });
 
 describe("attachEgress", () => {
@@ -88,6 +83,38 @@ describe("attachEgress", () => {
     link.detach();
     link.detach();
     expect(filters()).toBe("");
+  });
+});
+
+describe("ways that this kernel does not need", () => {
+  test("a cls_bpf filter, for kernels without TCX, attaches and leaves no filter", () => {
+    const link = new native.Link("clsact", egress.fd, "aa");
+    expect(run("tc filter show dev aa egress")).toContain("sluice_egress");
+    link.close();
+    link.close();
+    expect(run("tc filter show dev aa egress")).toBe("");
+    run("tc qdisc del dev aa clsact");
+  });
+
+  test("libxdp loads the program over the maps that we have, and unloads it", () => {
+    const link = new native.Link("dispatcher", object.path, "aa", 2, object.mapDescriptors(), xdp.name);
+    const attached = attachedXdp("aa")!;
+    // Its dispatcher where the kernel allows one, else the program alone.
+    expect(["xdp_dispatcher", "sluice_xdp"]).toContain(attached.name);
+    link.close();
+    expect(attachedXdp("aa")).toBeNull();
+    // libxdp keeps its lock in a directory; nobody else uses it when it can be removed.
+    spawnSync("rmdir", ["/sys/fs/bpf/xdp"]);
+  });
+
+  test("a dispatcher that takes no further program is left as it is", () => {
+    const dispatcher = BpfObject.load(DISPATCHER_OBJECT);
+    kept(attachXdp({ program: dispatcher.program("xdp_dispatcher"), interface: "aa", mode: "generic" }));
+    dispatcher.close();
+    const owner = attachedXdp("aa")!;
+    expect(owner.name).toBe("xdp_dispatcher");
+    expect(() => attachXdp({ program: xdp, interface: "aa", mode: "auto" })).toThrow("is taken by xdp_dispatcher");
+    expect(attachedXdp("aa")).toEqual(owner);
   });
 });
 
