@@ -12,9 +12,7 @@ describe("checksum deltas", () => {
         // Never all zero: a real header isn't, and 0 has two spellings in ones' complement.
         view.setUint8(19, 0x45);
         const before = ~sumBytes(view, 0, packet.length) & 0xffff;
-        const delta = fold(
-          delta32(view.getInt32(0, true), first) + delta32(view.getInt32(8, true), second),
-        );
+        const delta = fold(delta32(view.getInt32(0, true), first) + delta32(view.getInt32(8, true), second));
         view.setInt32(0, first, true);
         view.setInt32(8, second, true);
         expect(applyDelta(before, delta)).toBe(~sumBytes(view, 0, packet.length) & 0xffff);
