@@ -65,13 +65,23 @@ export class Fault {
   readonly subcode: number;
   readonly message: string;
   readonly data: Uint8Array;
+  /** What `afi-safi-disable` gives up. */
+  readonly family: "ipv4" | "ipv6" | null;
 
-  constructor(action: FaultAction, code: number, subcode: number, message: string, data: Uint8Array = NO_OCTETS) {
+  constructor(
+    action: FaultAction,
+    code: number,
+    subcode: number,
+    message: string,
+    data: Uint8Array = NO_OCTETS,
+    family: "ipv4" | "ipv6" | null = null,
+  ) {
     this.action = action;
     this.code = code;
     this.subcode = subcode;
     this.message = message;
     this.data = data;
+    this.family = family;
   }
 }
 

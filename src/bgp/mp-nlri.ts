@@ -9,7 +9,7 @@
  * only the prefixes of this one are unreadable, the family alone is given up (RFC 7606 §5.3).
  */
 import { formatIpv4, ipv4FromNumber, parseIpv4 } from "../net/ipv4.ts";
-import { ErrorCode, Fault, type FaultAction, UpdateError } from "./fault.ts";
+import { ErrorCode, Fault, UpdateError } from "./fault.ts";
 import { formatIpv6, parseIpv6 } from "./ipv6-prefix.ts";
 import type { MpReach, MpUnreach, WireSession } from "./message.ts";
 import {
@@ -27,19 +27,19 @@ export const AFI_IPV6 = 2;
 export const SAFI_UNICAST = 1;
 
 export function decodeMpReach(bytes: Uint8Array, start: number, end: number, session: WireSession): MpReach | Fault {
-  if (end - start < 5) return broken("session-reset", "MP_REACH_NLRI is shorter than 5 octets");
+  if (end - start < 5) return broken("MP_REACH_NLRI is shorter than 5 octets");
   const afi = readU16(bytes, start);
   const safi = bytes[start + 2]!;
   const nextHopBytes = bytes[start + 3]!;
   const nextHopAt = start + 4;
   const nlriAt = nextHopAt + nextHopBytes + 1;
-  if (nlriAt > end) return broken("session-reset", "the next hop overruns MP_REACH_NLRI");
+  if (nlriAt > end) return broken("the next hop overruns MP_REACH_NLRI");
   if (safi !== SAFI_UNICAST || (afi !== AFI_IPV4 && afi !== AFI_IPV6)) {
     return { family: "other", afi, safi, value: bytes.slice(start + 3, end) };
   }
   const nextHops = decodeNextHops(bytes, nextHopAt, nextHopBytes, afi);
   if (nextHops === null) {
-    return broken("session-reset", `a next hop of ${nextHopBytes} octets does not suit AFI ${afi}`);
+    return broken(`a next hop of ${nextHopBytes} octets does not suit AFI ${afi}`);
   }
   const found = decodePrefixes(bytes, nlriAt, end, afi, session);
   return found instanceof Fault ? found : { ...found, nextHops };
@@ -51,7 +51,7 @@ export function decodeMpUnreach(
   end: number,
   session: WireSession,
 ): MpUnreach | Fault {
-  if (end - start < 3) return broken("session-reset", "MP_UNREACH_NLRI is shorter than 3 octets");
+  if (end - start < 3) return broken("MP_UNREACH_NLRI is shorter than 3 octets");
   const afi = readU16(bytes, start);
   const safi = bytes[start + 2]!;
   if (safi !== SAFI_UNICAST || (afi !== AFI_IPV4 && afi !== AFI_IPV6)) {
@@ -60,8 +60,8 @@ export function decodeMpUnreach(
   return decodePrefixes(bytes, start + 3, end, afi, session);
 }
 
-function broken(action: FaultAction, message: string): Fault {
-  return new Fault(action, ErrorCode.Update, UpdateError.OptionalAttribute, message);
+function broken(message: string): Fault {
+  return new Fault("session-reset", ErrorCode.Update, UpdateError.OptionalAttribute, message);
 }
 
 type Prefixes =
@@ -75,13 +75,18 @@ function decodePrefixes(
   afi: number,
   session: WireSession,
 ): Prefixes | Fault {
-  const action = session.severalFamilies ? "afi-safi-disable" : "session-reset";
+  const family = afi === AFI_IPV4 ? "ipv4" : "ipv6";
   if (afi === AFI_IPV4) {
     const nlri = decodeIpv4Nlri(bytes, at, end, session.addPathIpv4);
-    return typeof nlri === "string" ? broken(action, nlri) : { family: "ipv4", nlri };
+    return typeof nlri === "string" ? unreadable(nlri, family, session) : { family: "ipv4", nlri };
   }
   const nlri = decodeIpv6Nlri(bytes, at, end, session.addPathIpv6);
-  return typeof nlri === "string" ? broken(action, nlri) : { family: "ipv6", nlri };
+  return typeof nlri === "string" ? unreadable(nlri, family, session) : { family: "ipv6", nlri };
+}
+
+function unreadable(message: string, family: "ipv4" | "ipv6", session: WireSession): Fault {
+  const action = session.severalFamilies ? "afi-safi-disable" : "session-reset";
+  return new Fault(action, ErrorCode.Update, UpdateError.OptionalAttribute, message, undefined, family);
 }
 
 function decodeNextHops(bytes: Uint8Array, at: number, length: number, afi: number): string[] | null {

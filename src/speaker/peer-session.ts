@@ -44,7 +44,7 @@ export class PeerSession implements ConnectionOwner {
   #incoming: Connection | null = null;
   #ribOut: AdjRibOut | null = null;
   #ribIn = new AdjRibIn();
-  #disabledFamilies = new Set<string>();
+  #disabledFamilies = new Set<"ipv4" | "ipv6">();
   #establishedAtMilliseconds: number | null = null;
   #messagesSent = 0;
   #messagesReceived = 0;
@@ -199,10 +199,12 @@ export class PeerSession implements ConnectionOwner {
   onUpdate(_connection: Connection, update: Update, faults: readonly Fault[]): void {
     for (const fault of faults) {
       this.#lastError = `UPDATE of the peer: ${fault.message} (${fault.action})`;
-      if (fault.action === "afi-safi-disable") this.#disabledFamilies.add("ipv6");
+      if (fault.family !== null) this.#disabledFamilies.add(fault.family);
     }
     this.#ribIn.take(update);
-    for (const family of this.#disabledFamilies) this.#ribIn.forget(family as "ipv4" | "ipv6");
+    for (const family of this.#disabledFamilies) this.#ribIn.forget(family);
+    if (this.#ribIn.overflowed)
+      this.#lastError = `the peer announces more than ${this.#ribIn.size} routes; no more are kept`;
   }
 
   onRefresh(connection: Connection, request: RouteRefresh): void {
