@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -119,7 +120,7 @@ describe("watched manifests", () => {
   test("are reported once for a burst of writes, and not at all for a write that changes nothing", async () => {
     await writeFile(at("a.yaml"), pool("a", "10.0.0.0/24"));
     await start(directory);
-    for (let last = 1; last <= 10; last++) await writeFile(at("a.yaml"), pool("a", `10.0.${last}.0/24`));
+    for (let last = 1; last <= 10; last++) writeFileSync(at("a.yaml"), pool("a", `10.0.${last}.0/24`));
     await becomes(["10.0.10.0/24"]);
     expect(changes).toHaveLength(1);
 

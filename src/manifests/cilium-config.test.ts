@@ -31,6 +31,12 @@ describe("the ConfigMap cilium-config", () => {
     expect(findings.map(({ path, message }) => [formatPath(path), message])).toEqual([[`data.${key}`, message]]);
   });
 
+  test("that is wrong counts as one with BGP off, not as none", () => {
+    for (const data of [{ "enable-bgp-control-plane": "flase" }, { "enable-bgp-control-plane": false }]) {
+      expect(readObject({ ...ciliumConfig({}), data }).manifest).toMatchObject({ settings: { bgpEnabled: false } });
+    }
+  });
+
   test("says how to write true where it was written without quotes", () => {
     const object = { ...ciliumConfig({}), data: { "enable-bgp-control-plane": true } };
     expect(readObject(object).findings[0]!.message).toBe('must be text: write it in quotes, "true"');

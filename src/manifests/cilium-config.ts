@@ -14,12 +14,21 @@ export const CONFIG_MAP: KindAdapter = {
   namespaced: true,
   closed: false,
   schema: objectSchema({ data: STRING_MAP_SCHEMA }, []),
+  // A slip in the switches must not open sessions, as no ConfigMap at all would.
+  insteadOfRefused: (object) =>
+    object === "ConfigMap/kube-system/cilium-config"
+      ? { type: "settings", settings: { ...DEFAULT_SETTINGS, bgpEnabled: false } }
+      : null,
   read: (object, report) => {
     const { metadata, data } = object as ConfigMapObject;
     const isOurs = metadata.namespace === "kube-system" && metadata.name === "cilium-config";
     return isOurs ? { type: "settings", settings: readSettings(data ?? {}, report) } : { type: "nothing" };
   },
 };
+
+/** Cilium reads its switches with Go's strconv.ParseBool. */
+const TRUE_WORDS = ["true", "True", "TRUE", "t", "T", "1"];
+const FALSE_WORDS = ["false", "False", "FALSE", "f", "F", "0"];
 
 function readSettings(data: Readonly<Record<string, string>>, report: Report): Settings {
   const oneOf = <Value extends string>(key: string, values: readonly Value[], fallback: Value): Value => {
@@ -31,8 +40,11 @@ function readSettings(data: Readonly<Record<string, string>>, report: Report): S
     }
     return value ?? fallback;
   };
-  const isOn = (key: string, fallback: boolean) =>
-    oneOf(key, ["true", "false"], fallback ? "true" : "false") === "true";
+  const isOn = (key: string, fallback: boolean) => {
+    if (TRUE_WORDS.includes(data[key] ?? "")) return true;
+    if (FALSE_WORDS.includes(data[key] ?? "")) return false;
+    return oneOf(key, ["true", "false"], fallback ? "true" : "false") === "true";
+  };
   return {
     bgpEnabled: isOn("enable-bgp-control-plane", false),
     ipv4Enabled: isOn("enable-ipv4", DEFAULT_SETTINGS.ipv4Enabled),

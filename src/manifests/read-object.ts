@@ -8,7 +8,7 @@ import { reportUnknownFields } from "./unknown-fields.ts";
 export interface ReadObject {
   /** `Kind/namespace/name`: what people call it, and what makes two objects the same one. */
   readonly object: string;
-  /** `null` when it has errors or does not concern Sluice. */
+  /** `null` when it does not concern Sluice, or has errors and nothing stands in for it. */
   readonly manifest: Manifest | null;
   readonly findings: readonly Finding[];
 }
@@ -31,7 +31,8 @@ export function readObject(value: unknown): ReadObject {
   }
   const checked = known.check(value);
   const findings = [...checked.findings];
-  if (findings.length > 0) return { object, manifest: null, findings };
+  const instead = known.adapter.insteadOfRefused?.(object) ?? null;
+  if (findings.length > 0) return { object, manifest: instead, findings };
   const report: Report = (severity, path, message) => findings.push({ severity, path, message });
   if (known.adapter.closed) reportUnknownFields(known.adapter.schema, value, report);
   const filled = checked.value as KubernetesObject;
@@ -40,7 +41,7 @@ export function readObject(value: unknown): ReadObject {
     : filled.metadata;
   const manifest = known.adapter.read({ ...filled, metadata }, report);
   const isUsable = findings.every((finding) => finding.severity !== "error");
-  return { object: objectLabel({ ...filled, metadata }), manifest: isUsable ? manifest : null, findings };
+  return { object: objectLabel({ ...filled, metadata }), manifest: isUsable ? manifest : instead, findings };
 }
 
 function refused(object: string, path: FieldPath, message: string): ReadObject {
