@@ -287,6 +287,12 @@ describe("a plan", () => {
     ]);
   });
 
+  test("gives no address any more when the last pool is gone", () => {
+    const before = plan(intentOf(POOL, lbService("a")));
+    const after = plan(withHeldAddresses(intentOf(lbService("a")), before.services));
+    expect(after.services["default/a"]).toMatchObject({ ingress: [], conditions: [{ reason: "no_pool" }] });
+  });
+
   test("keeps the addresses of the plan before it, whoever leaves", () => {
     const before = plan(intentOf(POOL, lbService("a"), lbService("b")));
     const after = plan(withHeldAddresses(intentOf(POOL, lbService("b")), before.services));
