@@ -27,6 +27,7 @@ libraries="/usr/lib/$multiarch"
 command -v g++ >/dev/null || missing g++ g++
 command -v clang-14 >/dev/null || missing clang-14 clang-14
 command -v objcopy >/dev/null || missing objcopy binutils
+command -v flock >/dev/null || missing flock util-linux
 [ -e "$libraries/libbpf.a" ] || missing libbpf.a libbpf-dev
 [ -e "$libraries/libxdp.a" ] || missing libxdp.a libxdp-dev
 [ -e "$libraries/libelf.a" ] || missing libelf.a libelf-dev
@@ -48,6 +49,9 @@ stale() {
 
 objects="$output/objects"
 mkdir -p "$objects"
+# Several suites may build at once.
+exec 9>build/.lock
+flock 9
 
 bpf=build/sluice.bpf.o
 if stale "$bpf" native/bpf/*; then
@@ -59,8 +63,10 @@ fi
 
 # One object per source, two at a time.
 pending=()
+linked=()
 for source in native/addon/*.cc native/addon/*.c; do
   object="$objects/$(basename "$source").o"
+  linked+=("$object")
   if stale "$object" "$source" native/addon/*.h; then
     echo "build-native: $object"
     case $source in
@@ -80,13 +86,13 @@ done
 for process in "${pending[@]}"; do wait "$process"; done
 
 addon="$output/sluice.node"
-if stale "$addon" "$objects"/*.o; then
+if stale "$addon" "${linked[@]}"; then
   echo "build-native: $addon"
   # Why this is done: native/addon/static_shims.c.
   for library in libbpf libxdp; do
     objcopy --redefine-sym stderr=sluice_stderr "$libraries/$library.a" "$objects/$library.a"
   done
-  g++ -shared "${link[@]}" -o "$addon.new" "$objects"/*.o "$objects/libxdp.a" "$objects/libbpf.a" -L"$libraries" \
+  g++ -shared "${link[@]}" -o "$addon.new" "${linked[@]}" "$objects/libxdp.a" "$objects/libbpf.a" -L"$libraries" \
     -l:libelf.a -l:libz.a -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--as-needed
   mv "$addon.new" "$addon"
 fi

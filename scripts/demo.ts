@@ -119,7 +119,8 @@ function showUpdate(report: DemoReport, { outside }: Captures): void {
   report.section("The UPDATE, captured on the router and read by sluice bgp decode");
   const messages = decodeBgp(bgpMessagesFrom(NODE_ADDRESS, outside.frames()));
   const update = messages.find((message) => nlriOf(message).length > 0);
-  report.show(JSON.stringify(update, null, 1).replace(/\n\s*/g, " "));
+  for (const [field, value] of Object.entries(update ?? {}))
+    report.show(`${field.padEnd(10)} ${JSON.stringify(value)}`);
   const attributes = (update?.["attributes"] ?? {}) as Record<string, unknown>;
   report.check(`NLRI is ${VIP}/32`, update !== undefined && nlriOf(update).join() === `${VIP}/32`, update);
   report.check(`NEXT_HOP is ${NODE_ADDRESS}`, attributes["nextHop"] === NODE_ADDRESS, attributes);

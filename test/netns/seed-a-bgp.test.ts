@@ -17,6 +17,7 @@ let configuration: Configuration;
 let capture: Capture;
 let gateway: Gateway;
 
+const problems = () => gateway.status().config.problems;
 const routed = () => network.frr.paths(`${VIP}/32`).length > 0;
 
 beforeAll(async () => {
@@ -54,24 +55,24 @@ test("the UPDATE on the wire is the one that the seed prints", () => {
 
 test("a file that stops making sense changes nothing, and status names file, object and field", async () => {
   configuration.edit("localASN: 65000", "localASN: sixty-five");
-  const [problem] = await waitFor("the problem in status", () => nonEmpty(gateway.status().problems));
-  expect(problem!.object).toContain("BGPPeeringPolicy/cilium-bgp-policy");
-  expect(problem!.field).toBe("spec.virtualRouters[0].localASN");
+  const problem = await waitFor("the problem in status", () => problems()[0]);
+  expect(problem.object).toContain("BGPPeeringPolicy/cilium-bgp-policy");
+  expect(problem.field).toBe("spec.virtualRouters[0].localASN");
   expect(JSON.stringify(problem)).toContain("bgp-peering-policy.yaml");
   expect(routed()).toBe(true);
   expect(curl(network.client, URL).exitCode).toBe(0);
   configuration.edit("localASN: sixty-five", "localASN: 65000");
-  await waitFor("status to be clean again", () => gateway.status().problems.length === 0);
+  await waitFor("status to be clean again", () => problems().length === 0);
   expect(network.frr.sessionState(NODE_ADDRESS)).toBe("Established");
 });
 
 test("a file that is not YAML changes nothing either", async () => {
   configuration.write("torn.yaml", "kind: [Service\n  spec: {");
-  const [problem] = await waitFor("the problem in status", () => nonEmpty(gateway.status().problems));
+  const problem = await waitFor("the problem in status", () => problems()[0]);
   expect(JSON.stringify(problem)).toContain("torn.yaml");
   expect(curl(network.client, URL).exitCode).toBe(0);
   configuration.remove("torn.yaml");
-  await waitFor("status to be clean again", () => gateway.status().problems.length === 0);
+  await waitFor("status to be clean again", () => problems().length === 0);
 });
 
 test("an endpoint taken out of its slice gets no new connections", async () => {
@@ -89,7 +90,3 @@ test("switching BGP off ends the session with Cease, Administrative Shutdown, an
   const messages = decodeBgp(bgpMessagesFrom(NODE_ADDRESS, capture.frames()));
   expect(messages.at(-1)).toMatchObject({ type: "NOTIFICATION", code: 6, subcode: 2 });
 });
-
-function nonEmpty<T>(list: readonly T[]): readonly T[] | null {
-  return list.length > 0 ? list : null;
-}
