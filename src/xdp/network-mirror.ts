@@ -48,8 +48,12 @@ export type NetworkTable = keyof NetworkSnapshot;
 /** RTNLGRP_ LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE. */
 const GROUPS = [1, 3, 5, 7, 9, 11];
 
-/** Changes come in bursts (an interface going down is dozens): routes are read once for those this close together. */
+/**
+ * Changes come in bursts (an interface going down is dozens): routes are read once for those this close together. A
+ * large table that changes all the time takes at most a tenth of this thread.
+ */
 const ROUTES_DELAY_MILLISECONDS = 10;
+const ROUTES_DELAY_PER_READING = 10;
 
 export class NetworkMirror {
   #links = new Map<number, NetworkLink>();
@@ -61,6 +65,7 @@ export class NetworkMirror {
   readonly #listeners = new Set<(changed: ReadonlySet<NetworkTable>) => void>();
   #rest = new Uint8Array(0);
   #routesTimer: NodeJS.Timeout | null = null;
+  #readingMilliseconds = 0;
 
   constructor() {
     this.#monitor = new native.NetlinkMonitor(GROUPS);
@@ -105,7 +110,9 @@ export class NetworkMirror {
   }
 
   #readRoutes(): void {
+    const start = performance.now();
     this.#routes = dump(RTM_GETROUTE, "list the routes", decodeRoute);
+    this.#readingMilliseconds = performance.now() - start;
   }
 
   #receive(chunk: Uint8Array): void {
@@ -118,11 +125,12 @@ export class NetworkMirror {
     for (const message of messages) this.#apply(message, changed);
     if (changed.has("routes")) {
       changed.delete("routes");
+      const delay = Math.max(ROUTES_DELAY_MILLISECONDS, this.#readingMilliseconds * ROUTES_DELAY_PER_READING);
       this.#routesTimer ??= setTimeout(() => {
         this.#routesTimer = null;
         this.#readRoutes();
         this.#notify(new Set<NetworkTable>(["routes"]));
-      }, ROUTES_DELAY_MILLISECONDS).unref();
+      }, delay).unref();
     }
     if (changed.size > 0) this.#notify(changed);
   }
