@@ -14,7 +14,7 @@ import { clearFlows, type FlowKey, type RowFields, writeRow } from "./reference-
 import { interfaceIndex, SMALL_RINGS, words } from "./traffic.ts";
 
 moveIntoOwnNamespace();
-vethPair("pa", "pb");
+vethPair("pa", "pb", 2);
 vethPair("qa", "qb");
 
 const ROWS = 1 << 12;
@@ -122,6 +122,7 @@ describe("everything else goes to the kernel untouched", () => {
   });
 
   test("a frame of ours passes when its queue has no socket", () => {
+    expect(judge(to("192.0.2.1"), { ...uplink, queue: 1 })).toEqual([XDP_PASS, "noSocket"]);
     expect(judge(to("192.0.2.1"), { interfaceIndex: interfaceIndex("qa"), queue: 0 })).toEqual([XDP_PASS, "noSocket"]);
   });
 });
