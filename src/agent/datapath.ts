@@ -150,7 +150,8 @@ export class Datapath {
         table: table.columns,
         fib: network.fib.words,
       })),
-      (worker, error) => log.error({ worker, err: error }, "a datapath worker has failed; its queues stand still"),
+      (worker, error) =>
+        log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
     );
     const workers = pool;
     cleanup.push(() => workers.stop());

@@ -27,6 +27,8 @@ export type WorkerSpec = Omit<WorkerTask, "control" | "wakeFd" | "messages">;
 
 const ACKNOWLEDGE_MILLISECONDS = 5000;
 const STOP_MILLISECONDS = 3000;
+/** A worker that has failed is started anew after this long: its flows are in the shared table and go on. */
+const RESTART_MILLISECONDS = 1000;
 
 interface RunningWorker {
   readonly control: Int32Array;
@@ -42,6 +44,9 @@ export class WorkerPool {
   readonly #onFailure: (worker: number, error: Error) => void;
   readonly #pool: Piscina;
   #workers: RunningWorker[] = [];
+  /** What a worker that is started anew forwards by. */
+  #newest: Partial<Pick<WorkerSpec, "table" | "fib">> = {};
+  #started = false;
   #stopping = false;
 
   constructor(specs: readonly WorkerSpec[], onFailure: (worker: number, error: Error) => void) {
@@ -64,10 +69,12 @@ export class WorkerPool {
     await Promise.all(
       this.#workers.map((worker) => Promise.race([waitWhile(worker.control, CONTROL_READY, 0), worker.ended])),
     );
+    this.#started = true;
   }
 
   /** Makes every worker forward by a new table; resolves when all do. */
   async publishTable(columns: ForwardingColumns): Promise<void> {
+    this.#newest = { ...this.#newest, table: columns };
     this.#send({ kind: "table", columns });
     const deadline = Date.now() + ACKNOWLEDGE_MILLISECONDS;
     for (const worker of this.#workers) {
@@ -81,6 +88,7 @@ export class WorkerPool {
   }
 
   publishFib(words: Int32Array): void {
+    this.#newest = { ...this.#newest, fib: words };
     this.#send({ kind: "fib", words });
   }
 
@@ -123,10 +131,20 @@ export class WorkerPool {
       },
       (error: Error) => {
         worker.alive = false;
-        if (!this.#stopping) this.#onFailure(index, error);
+        if (this.#started && !this.#stopping) this.#replace(worker, index, error);
       },
     );
     return worker;
+  }
+
+  #replace(worker: RunningWorker, index: number, error: Error): void {
+    this.#onFailure(index, error);
+    worker.messages.close();
+    setTimeout(() => {
+      if (this.#stopping) return;
+      worker.wake.close();
+      this.#workers[index] = this.#run({ ...this.#specs[index]!, ...this.#newest }, index);
+    }, RESTART_MILLISECONDS).unref();
   }
 
   #send(message: WorkerMessage): void {
