@@ -36,9 +36,10 @@ beforeAll(async () => {
   network = await RouterAndNode.open();
 });
 
-/** Each test begins without a session. */
+/** Each test begins without a session and without what the last one left in the router's kernel. */
 afterEach(async () => {
   await network.speaker.apply(spec());
+  await gone(VIP);
 });
 
 afterAll(() => network?.close());
