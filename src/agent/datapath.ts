@@ -16,7 +16,9 @@ import {
 } from "../dataplane/counters.ts";
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
-import { FlowTable } from "../dataplane/flow-table.ts";
+import type { FlowTable } from "../dataplane/flow-table.ts";
+import { FlowTable4 } from "../dataplane/flow-table4.ts";
+import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import { buildForwardingTable, type ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
@@ -41,6 +43,8 @@ const EXPIRY_MILLISECONDS = 250;
 const EXPIRY_ROUNDS = 40;
 /** A frame of 2048 bytes holds packets of this size: 256 are the kernel's, 2 ours, 14 the Ethernet header. */
 const SMALL_FRAME_MTU = 2048 - 256 - 2 - 14;
+/** Place of `flow6_mask` in `settings` of native/bpf/maps.h. */
+const FLOW6_MASK = 4;
 /** `PORT_DROP_OTHERS` of native/bpf/maps.h. */
 const PORT_DROP_OTHERS = 1;
 
@@ -53,7 +57,8 @@ export interface PortStatus {
 }
 
 export class Datapath {
-  readonly flows: FlowTable;
+  /** One table per family. */
+  readonly flows: readonly FlowTable[];
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
   readonly #key: HashKey;
@@ -65,7 +70,7 @@ export class Datapath {
   readonly #links: readonly Link[];
   readonly #stack: StackInside | null;
   readonly #portList: readonly Port[];
-  readonly #expiry: FlowExpiry;
+  readonly #expiry: readonly FlowExpiry[];
   readonly #expiryTimer: NodeJS.Timeout;
   readonly #clock = new Float64Array(1);
   #table: ForwardingTable;
@@ -106,12 +111,13 @@ export class Datapath {
     }
     const ports = portList(uplinks, inside, stack);
 
-    const object = BpfObject.load(undefined, { maxEntries: { flows: options.flowRows } });
+    const object = BpfObject.load(undefined, { maxEntries: { flows: options.flowRows, flows6: options.flowRows } });
     cleanup.push(() => object.close());
     const settings = object.map("settings").mmap();
     settings[0] = key.k0;
     settings[1] = key.k1;
     settings[2] = options.flowRows - 1;
+    settings[FLOW6_MASK] = options.flowRows - 1;
     settings[3] = stack?.outer.index ?? 0;
     ports.forEach((port, id) => {
       const flags = port.kind === "stack" ? PORT_DROP_OTHERS : 0;
@@ -122,7 +128,7 @@ export class Datapath {
     let datapath: Datapath | null = null;
     const network = new NetworkTables(ports, (fib) => {
       pool?.publishFib(fib.words);
-      if (datapath !== null) reroute(datapath.flows, fib, network.neighbors);
+      for (const flows of datapath?.flows ?? []) reroute(flows, fib, network.neighbors);
     });
     cleanup.push(() => network.close());
 
@@ -140,7 +146,8 @@ export class Datapath {
           .map((port, id) => ({ port: id, interface: port.name, queue, bind: "auto" as const }))
           .filter((socket) => queue < rxQueueCount(socket.interface)),
         frameSize: mtu > SMALL_FRAME_MTU ? 4096 : 2048,
-        flowsFd: object.map("flows").fd,
+        flows4Fd: object.map("flows").fd,
+        flows6Fd: object.map("flows6").fd,
         xsksFd: object.map("xsks").fd,
         hashKey: key,
         ports: network.ports.words,
@@ -197,9 +204,15 @@ export class Datapath {
     this.#stack = parts.stack;
     this.#portList = parts.ports;
     this.#table = parts.table;
-    this.#owned = new OwnedMap(parts.object.map("owned4"), parts.object.map("arp4"));
-    this.flows = new FlowTable(parts.object.map("flows").mmap(), parts.key);
-    this.#expiry = new FlowExpiry(this.flows);
+    this.#owned = new OwnedMap({
+      4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
+      6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
+    });
+    this.flows = [
+      new FlowTable4(parts.object.map("flows").mmap(), parts.key),
+      new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
+    ];
+    this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
     this.ports = parts.ports.map((port, id) => ({
       id,
       name: port.name,
@@ -208,8 +221,8 @@ export class Datapath {
       queues: rxQueueCount(port.name),
     }));
     this.#expiryTimer = setInterval(() => {
-      const rows = Math.ceil(this.flows.capacity / EXPIRY_ROUNDS);
-      this.#flowsEnded += this.#expiry.tick(rows, this.now());
+      const rows = Math.ceil(this.flows[0]!.capacity / EXPIRY_ROUNDS);
+      for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(rows, this.now());
     }, EXPIRY_MILLISECONDS);
   }
 
@@ -288,7 +301,7 @@ export class Datapath {
     const retired = this.ids.missingFrom(spec);
     if (retired.vips.size === 0 && retired.backends.size === 0) return;
     const isGone = (vip: number, backend: number) => retired.vips.has(vip) || retired.backends.has(backend);
-    this.#flowsEnded += withdrawOwned(this.flows, isGone, this.now());
+    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, isGone, this.now());
     this.ids.retain(spec);
   }
 }

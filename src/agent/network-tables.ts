@@ -2,14 +2,13 @@
  * Keeps the datapath's ports, FIB and neighbours as the kernel has them. The kernel stays the one that knows: it
  * resolves neighbours, routers' daemons write its routes, and this mirrors both into the shared tables.
  */
-import { Fib, type Route } from "../dataplane/fib.ts";
+import { Fib, NO_ROUTE, type Route } from "../dataplane/fib.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
-import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
+import { NeighborTable, neighborTableMemory, STACK_NEIGHBOR } from "../dataplane/neighbor-table.ts";
 import { PORT_STACK, PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
-import { type IpAddress, toIpv4 } from "../net/ip-address.ts";
-import { type Ipv4, ipv4FromNumber, netmask } from "../net/ipv4.ts";
+import { formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
-import { addressFromRaw } from "../wire/raw.ts";
+import { ADDRESS_WORDS, loadAddress, storeAddress } from "../wire/raw.ts";
 import { resolveNeighbor } from "../xdp/netlink.ts";
 import { NetworkMirror, type NetworkSnapshot } from "../xdp/network-mirror.ts";
 import { isUsable, type NetworkLink } from "../xdp/rtnetlink.ts";
@@ -30,8 +29,11 @@ const REQUEST_MILLISECONDS = 20;
 const ASK_AGAIN_MILLISECONDS = 500;
 /** The kernel does not see our traffic, so next hops in use are kept fresh by asking now and then. */
 const REFRESH_MILLISECONDS = 10_000;
-/** The address under which a stack port's own neighbour is kept: no host has it. */
-const STACK_NEIGHBOR = ipv4FromNumber(0);
+
+interface NextHop {
+  readonly address: IpAddress;
+  readonly port: number;
+}
 
 export class NetworkTables {
   readonly ports = new PortTable();
@@ -41,8 +43,9 @@ export class NetworkTables {
   readonly #list: readonly Port[];
   readonly #mirror: NetworkMirror;
   readonly #timers: NodeJS.Timeout[] = [];
-  #neighborKeys = new Map<string, { address: Ipv4; port: number }>();
-  #nextHops = new Map<string, { address: Ipv4; port: number }>();
+  readonly #words = new Int32Array(ADDRESS_WORDS);
+  #known = new Map<string, NextHop>();
+  #nextHops = new Map<string, NextHop>();
 
   /** @param onFib called after the FIB was replaced. */
   constructor(ports: readonly Port[], onFib: (fib: Fib) => void) {
@@ -58,16 +61,15 @@ export class NetworkTables {
   }
 
   /** Makes sure that the next hops towards these addresses are resolved before the first frame needs them. */
-  prepare(addresses: readonly Ipv4[]): void {
+  prepare(addresses: readonly IpAddress[]): void {
     this.#nextHops = new Map();
     for (const address of [...addresses, ...this.#gateways()]) {
-      const route = this.fib.lookup(address);
-      if (route < 0) continue;
-      const gateway = this.fib.gateway(route);
-      const nextHop = gateway === 0 ? address : addressFromRaw(gateway);
+      const route = this.fib.lookup(this.#wordsOf(address), 0);
+      if (route === NO_ROUTE) continue;
       const port = this.fib.port(route);
-      this.#nextHops.set(`${nextHop} ${port}`, { address: nextHop, port });
-      this.neighbors.want(nextHop, port);
+      const nextHop = this.fib.hasGateway(route) ? loadAddress(this.fib.words, this.fib.gatewayAt(route)) : address;
+      this.#nextHops.set(keyOf(nextHop, port), { address: nextHop, port });
+      this.neighbors.want(this.#wordsOf(nextHop), port);
     }
     this.#refresh();
   }
@@ -86,7 +88,8 @@ export class NetworkTables {
         kind: port.kind === "stack" ? PORT_STACK : PORT_WIRE,
         mac: link.mac,
         mtu: link.mtu,
-        address: firstIpv4(snapshot, port.interfaceIndex),
+        ipv4: firstAddress(snapshot, port.interfaceIndex, 4),
+        ipv6: firstAddress(snapshot, port.interfaceIndex, 6),
         pair: port.pair,
       });
       if (port.kind === "stack") this.#setStackNeighbor(id, link, snapshot.links);
@@ -102,50 +105,42 @@ export class NetworkTables {
   }
 
   #updateNeighbors(snapshot: NetworkSnapshot, links: ReadonlyMap<number, NetworkLink>): void {
-    const seen = new Map<string, { address: Ipv4; port: number }>();
+    const seen = new Map<string, NextHop>();
     for (const neighbor of snapshot.neighbors) {
       const port = this.#portOf(neighbor.interfaceIndex);
-      const address = toIpv4(neighbor.address);
+      const { address } = neighbor;
       const own: Mac | null | undefined = links.get(neighbor.interfaceIndex)?.mac;
-      if (port < 0 || address === null || !own) continue;
-      seen.set(`${address} ${port}`, { address, port });
-      const index = this.neighbors.set(address, port, isUsable(neighbor) ? neighbor.mac : null, own);
+      if (port < 0 || !own) continue;
+      seen.set(keyOf(address, port), { address, port });
+      const index = this.neighbors.set(this.#wordsOf(address), port, isUsable(neighbor) ? neighbor.mac : null, own);
       if (index >= 0 && isUsable(neighbor)) this.neighbors.clearWanted(index);
     }
-    for (const [key, { address, port }] of this.#neighborKeys) {
-      if (!seen.has(key)) this.neighbors.set(address, port, null, 0 as Mac);
+    for (const [key, { address, port }] of this.#known) {
+      if (!seen.has(key)) this.neighbors.set(this.#wordsOf(address), port, null, 0 as Mac);
     }
-    this.#neighborKeys = seen;
+    this.#known = seen;
   }
 
   #routes(snapshot: NetworkSnapshot): Route[] {
     return snapshot.routes
-      .filter((route) => route.type === "unicast" && route.destination.family === 4)
+      .filter((route) => route.type === "unicast")
       .toSorted((a, b) => a.metric - b.metric)
-      .flatMap((route) => {
+      .flatMap(({ destination, prefixLength, nextHops }) => {
         // Of a multipath route the first hop is taken: balancing over equal routers is theirs and the kernel's.
-        const hop = route.nextHops.find(({ interfaceIndex }) => this.#portOf(interfaceIndex) >= 0);
-        if (hop === undefined || hop.gateway?.family === 6) return [];
-        const network = toIpv4(route.destination)! & netmask(route.prefixLength);
-        return [
-          {
-            prefix: { address: ipv4FromNumber(network), length: route.prefixLength },
-            gateway: hop.gateway === null ? null : toIpv4(hop.gateway),
-            port: this.#portOf(hop.interfaceIndex),
-          },
-        ];
+        const hop = nextHops.find(({ interfaceIndex }) => this.#portOf(interfaceIndex) >= 0);
+        if (hop === undefined) return [];
+        return [{ destination, prefixLength, gateway: hop.gateway, port: this.#portOf(hop.interfaceIndex) }];
       });
   }
 
-  #gateways(): Ipv4[] {
-    const gateways = this.#mirror.snapshot().routes.flatMap(({ nextHops }) => nextHops.map(({ gateway }) => gateway));
-    return gateways.flatMap((gateway) => (gateway?.family === 4 ? [toIpv4(gateway)!] : []));
+  #gateways(): IpAddress[] {
+    return this.#mirror.snapshot().routes.flatMap(({ nextHops }) => nextHops.flatMap(({ gateway }) => gateway ?? []));
   }
 
   #serveRequests(): void {
-    this.neighborRequests.drain((raw, port) => {
-      const address = addressFromRaw(raw);
-      const index = this.neighbors.want(address, port);
+    this.neighborRequests.drain((addressAt, port) => {
+      const address = loadAddress(this.neighborRequests.words, addressAt);
+      const index = this.neighbors.want(this.#wordsOf(address), port);
       this.#ask(address, port);
       if (index >= 0) setTimeout(() => this.neighbors.clearWanted(index), ASK_AGAIN_MILLISECONDS).unref();
     });
@@ -155,15 +150,20 @@ export class NetworkTables {
     for (const { address, port } of this.#nextHops.values()) this.#ask(address, port);
   }
 
-  #ask(address: Ipv4, port: number): void {
-    const target: IpAddress = { family: 4, value: BigInt(address) };
+  #ask(address: IpAddress, port: number): void {
     const entry = this.#list[port];
     if (entry === undefined || entry.kind === "stack") return;
     try {
-      resolveNeighbor(entry.interfaceIndex, target);
+      resolveNeighbor(entry.interfaceIndex, address);
     } catch {
       // The interface is down or gone; its routes go with it, and frames towards it are counted as unresolved.
     }
+  }
+
+  /** The address as raw words, good until the next call. */
+  #wordsOf(address: IpAddress): Int32Array {
+    storeAddress(this.#words, 0, address);
+    return this.#words;
   }
 
   #portOf(interfaceIndex: number): number {
@@ -171,7 +171,19 @@ export class NetworkTables {
   }
 }
 
-function firstIpv4(snapshot: NetworkSnapshot, interfaceIndex: number): Ipv4 | null {
-  const own = snapshot.addresses.find((entry) => entry.interfaceIndex === interfaceIndex && entry.address.family === 4);
-  return own === undefined ? null : toIpv4(own.address);
+function keyOf(address: IpAddress, port: number): string {
+  return `${formatIpAddress(address)} ${port}`;
+}
+
+/** An address that others can answer to: of IPv6 a global one before a link-local one. */
+function firstAddress(snapshot: NetworkSnapshot, interfaceIndex: number, family: IpFamily): IpAddress | null {
+  const own = snapshot.addresses
+    .filter((entry) => entry.interfaceIndex === interfaceIndex && entry.address.family === family)
+    .map(({ address }) => address);
+  return own.find((address) => !isLinkLocal(address)) ?? own[0] ?? null;
+}
+
+/** fe80::/10. */
+function isLinkLocal(address: IpAddress): boolean {
+  return address.family === 6 && address.value >> 118n === 0x3fan;
 }

@@ -1,59 +1,75 @@
 /** The BPF maps by which the XDP program knows which addresses are ours: written by difference, never emptied. */
 import type { OwnedAddress } from "../dataplane/forwarding-spec.ts";
-import type { Ipv4 } from "../net/ipv4.ts";
+import { formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
+import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { BpfMap } from "../xdp/bpf-map.ts";
 
-/** Flags of `owned4` in native/bpf/maps.h. */
+/** Flags of `owned4` and `owned6` in native/bpf/maps.h. */
 const OWNED_SERVE = 1 << 0;
-const OWNED_ARP_ALL = 1 << 1;
+const OWNED_ANSWER_ALL = 1 << 1;
+
+/** The maps of one family: owned addresses, and those that are answered for on single interfaces. */
+export interface FamilyMaps {
+  readonly owned: BpfMap;
+  readonly answered: BpfMap;
+}
+
+interface Entry {
+  readonly family: IpFamily;
+  readonly key: Uint8Array;
+  readonly value: number;
+}
 
 export class OwnedMap {
-  readonly #owned4: BpfMap;
-  readonly #arp4: BpfMap;
-  #addresses = new Map<Ipv4, number>();
-  #arp = new Set<string>();
+  readonly #maps: Readonly<Record<IpFamily, FamilyMaps>>;
+  #addresses = new Map<string, Entry>();
+  #answered = new Map<string, Entry>();
 
-  constructor(owned4: BpfMap, arp4: BpfMap) {
-    this.#owned4 = owned4;
-    this.#arp4 = arp4;
+  constructor(maps: Readonly<Record<IpFamily, FamilyMaps>>) {
+    this.#maps = maps;
   }
 
-  /** @param interfaceIndex of an interface that ARP is to be answered on; `null` when it is no port. */
+  /** @param interfaceIndex of an interface that is answered on; `null` when it is no port. */
   apply(owned: readonly OwnedAddress[], interfaceIndex: (name: string) => number | null): void {
-    const addresses = new Map<Ipv4, number>();
-    const arp = new Set<string>();
-    for (const { address, arpInterfaces } of owned) {
-      addresses.set(address, OWNED_SERVE | (arpInterfaces === "all" ? OWNED_ARP_ALL : 0));
-      if (arpInterfaces === "all") continue;
-      for (const name of arpInterfaces) {
+    const addresses = new Map<string, Entry>();
+    const answered = new Map<string, Entry>();
+    for (const { address, answerOn } of owned) {
+      const { family } = address;
+      const key = networkOrder(address);
+      const value = OWNED_SERVE | (answerOn === "all" ? OWNED_ANSWER_ALL : 0);
+      addresses.set(formatIpAddress(address), { family, key, value });
+      if (answerOn === "all") continue;
+      for (const name of answerOn) {
         const index = interfaceIndex(name);
-        if (index !== null) arp.add(`${address} ${index}`);
+        if (index === null) continue;
+        // struct arp4_key, struct ndp6_key: address in network order, interface index in the machine's.
+        const both = Uint8Array.of(...key, ...word(index));
+        answered.set(`${formatIpAddress(address)} ${index}`, { family, key: both, value: 1 });
       }
     }
-    for (const [address, flags] of addresses) {
-      if (this.#addresses.get(address) !== flags) this.#owned4.update(addressKey(address), word(flags));
+    const previous = this.#addresses;
+    for (const [name, { family, key, value }] of addresses) {
+      if (previous.get(name)?.value !== value) this.#maps[family].owned.update(key, word(value));
     }
-    for (const key of arp) if (!this.#arp.has(key)) this.#arp4.update(arpKey(key), Uint8Array.of(1));
-    for (const key of this.#arp) if (!arp.has(key)) this.#arp4.delete(arpKey(key));
-    for (const address of this.#addresses.keys()) {
-      if (!addresses.has(address)) this.#owned4.delete(addressKey(address));
+    for (const [name, { family, key }] of answered) {
+      if (!this.#answered.has(name)) this.#maps[family].answered.update(key, Uint8Array.of(1));
+    }
+    for (const [name, { family, key }] of this.#answered) {
+      if (!answered.has(name)) this.#maps[family].answered.delete(key);
+    }
+    for (const [name, { family, key }] of previous) {
+      if (!addresses.has(name)) this.#maps[family].owned.delete(key);
     }
     this.#addresses = addresses;
-    this.#arp = arp;
+    this.#answered = answered;
   }
 }
 
-/** Network order. */
-function addressKey(address: Ipv4): Uint8Array {
-  const key = new Uint8Array(4);
-  new DataView(key.buffer).setUint32(0, address);
-  return key;
-}
-
-/** struct arp4_key: address in network order, interface index in the machine's. */
-function arpKey(text: string): Uint8Array {
-  const [address, index] = text.split(" ").map(Number) as [Ipv4, number];
-  return Uint8Array.of(...addressKey(address), ...word(index));
+function networkOrder(address: IpAddress): Uint8Array {
+  const words = new Int32Array(ADDRESS_WORDS);
+  storeAddress(words, 0, address);
+  const bytes = new Uint8Array(words.buffer);
+  return address.family === 4 ? bytes.slice(12) : bytes;
 }
 
 function word(value: number): Uint8Array {

@@ -3,25 +3,11 @@ import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import { TOTALS, type TotalName, type VipCounterName } from "../dataplane/counters.ts";
 import { DROP_REASONS } from "../dataplane/drop-reason.ts";
 import { type FlowState, flowState } from "../dataplane/expiry.ts";
-import {
-  NO_ROW,
-  ROW_BYTES_COUNT,
-  ROW_DESTINATION,
-  ROW_LAST_SEEN,
-  ROW_NEW_DESTINATION,
-  ROW_NEW_PORTS,
-  ROW_OWNER,
-  ROW_PACKETS,
-  ROW_PORTS,
-  ROW_SOURCE,
-  ROW_TAG,
-  ROW_WORDS,
-  rowCounter,
-  TAG_PROTOCOL,
-} from "../dataplane/flow-table.ts";
+import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
+import { type FlowTable, NO_ROW, rowCounter, TAG_PROTOCOL } from "../dataplane/flow-table.ts";
 import { PROTOCOL_NUMBER } from "../dataplane/forwarding-table.ts";
-import { formatIpv4 } from "../net/ipv4.ts";
-import { addressFromRaw, destinationPortFromRaw, sourcePortFromRaw } from "../wire/raw.ts";
+import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
+import { destinationPortFromRaw, loadAddress, sourcePortFromRaw } from "../wire/raw.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { PortStatus } from "./datapath.ts";
 import type { Gateway } from "./gateway.ts";
@@ -98,7 +84,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
       reasons: Object.fromEntries(reasons.filter(([, count]) => count > 0)),
       flows: {
         live: totals.flowsOpened - datapath.flowsEnded,
-        rows: datapath.flows.capacity,
+        rows: datapath.flows[0]!.capacity,
         opened: totals.flowsOpened,
         ended: datapath.flowsEnded,
       },
@@ -106,8 +92,8 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
     },
     services: [...datapath.ids.vips()].map(([id, vip]) => ({
       service: vip.service,
-      vip: `${formatIpv4(vip.address)}:${vip.port}/${vip.protocol}`,
-      backends: vip.backends.map((backend) => `${formatIpv4(backend.address)}:${backend.port}`),
+      vip: `${endpoint(vip.address, vip.port)}/${vip.protocol}`,
+      backends: vip.backends.map((backend) => endpoint(backend.address, backend.port)),
       ...datapath.vipCounters(id, counters),
     })),
     bgp: await gateway.peers(),
@@ -116,33 +102,45 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
 
 /** The live flows, at most `limit` of them, in no order. */
 export function flowList(gateway: Gateway, limit: number): FlowStatus[] {
-  const { flows, ids } = gateway.datapath;
-  const { words } = flows;
-  const now = gateway.datapath.now();
   const list: FlowStatus[] = [];
-  for (let row = 0; row < words.length && list.length < limit; row += ROW_WORDS) {
-    if (!flows.isLive(row) || flows.isReply(row)) continue;
-    const reply = flows.peer(row);
-    const seen = Math.max(words[row + ROW_LAST_SEEN]!, reply === NO_ROW ? 0 : words[reply + ROW_LAST_SEEN]!);
-    list.push({
-      protocol: protocolName(words[row + ROW_TAG]! & TAG_PROTOCOL),
-      client: endpoint(words[row + ROW_SOURCE]!, sourcePortFromRaw(words[row + ROW_PORTS]!)),
-      vip: endpoint(words[row + ROW_DESTINATION]!, destinationPortFromRaw(words[row + ROW_PORTS]!)),
-      backend: endpoint(words[row + ROW_NEW_DESTINATION]!, destinationPortFromRaw(words[row + ROW_NEW_PORTS]!)),
-      service: ids.vipById(words[row + ROW_OWNER]! >>> 16)?.service ?? "",
-      state: flowState(flows, row, reply),
-      idleSeconds: Math.max(0, now - seen),
-      requestPackets: rowCounter(words, row + ROW_PACKETS),
-      requestBytes: rowCounter(words, row + ROW_BYTES_COUNT),
-      replyPackets: reply === NO_ROW ? 0 : rowCounter(words, reply + ROW_PACKETS),
-      replyBytes: reply === NO_ROW ? 0 : rowCounter(words, reply + ROW_BYTES_COUNT),
-    });
+  for (const flows of gateway.datapath.flows) {
+    const { words, layout } = flows;
+    for (let row = 0; row < words.length && list.length < limit; row += layout.words) {
+      if (flows.isLive(row) && !flows.isReply(row)) list.push(flowStatus(gateway, flows, row));
+    }
   }
   return list;
 }
 
-function endpoint(address: number, port: number): string {
-  return `${formatIpv4(addressFromRaw(address))}:${port}`;
+function flowStatus({ datapath }: Gateway, flows: FlowTable, row: number): FlowStatus {
+  const { words, layout } = flows;
+  const key = newFlowKey();
+  const translated = newFlowKey();
+  flows.loadKey(row, key);
+  flows.loadTranslation(row, translated);
+  const reply = flows.peer(row);
+  const seen = Math.max(words[row + layout.lastSeen]!, reply === NO_ROW ? 0 : words[reply + layout.lastSeen]!);
+  const at = (place: number, ports: (raw: number) => number, of = key) =>
+    endpoint(loadAddress(of, place), ports(of[KEY_PORTS]!));
+  return {
+    protocol: protocolName(words[row + layout.tag]! & TAG_PROTOCOL),
+    client: at(KEY_SOURCE, sourcePortFromRaw),
+    vip: at(KEY_DESTINATION, destinationPortFromRaw),
+    backend: at(KEY_DESTINATION, destinationPortFromRaw, translated),
+    service: datapath.ids.vipById(words[row + layout.owner]! >>> 16)?.service ?? "",
+    state: flowState(flows, row, reply),
+    idleSeconds: Math.max(0, datapath.now() - seen),
+    requestPackets: rowCounter(words, row + layout.packets),
+    requestBytes: rowCounter(words, row + layout.bytes),
+    replyPackets: reply === NO_ROW ? 0 : rowCounter(words, reply + layout.packets),
+    replyBytes: reply === NO_ROW ? 0 : rowCounter(words, reply + layout.bytes),
+  };
+}
+
+/** `192.0.2.1:80`, `[2001:db8::1]:80`. */
+function endpoint(address: IpAddress, port: number): string {
+  const text = formatIpAddress(address);
+  return address.family === 4 ? `${text}:${port}` : `[${text}]:${port}`;
 }
 
 function protocolName(protocol: number): string {

@@ -3,8 +3,7 @@ import type { BackendSpec, ForwardingSpec, OwnedAddress, VipSpec } from "../data
 import type { Intent } from "../intent/intent.ts";
 import { type Service, type ServiceBackend, type ServicePort, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
-import { parseIpAddress, toIpv4 } from "../net/ip-address.ts";
-import type { Ipv4 } from "../net/ipv4.ts";
+import { compareIpAddress, formatIpAddress, type IpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { isLocalTo } from "./eligibility.ts";
 import type { Plan } from "./plan.ts";
 
@@ -14,43 +13,53 @@ import type { Plan } from "./plan.ts";
  */
 export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): ForwardingSpec {
   const vips = new Map<string, VipSpec>();
-  const owned = new Map<Ipv4, OwnedAddress>();
+  const owned = new Map<string, OwnedAddress>();
   for (const service of intent.services) {
     if (addressSource(service, intent) === "other-controller") continue;
     for (const address of servedAddresses(service, plan)) {
-      owned.set(address, { address, arpInterfaces: [] });
+      owned.set(formatIpAddress(address), { address, answerOn: [] });
       for (const port of service.ports) {
         const { protocol } = port;
-        const key = `${address} ${port.port} ${protocol}`;
-        if (protocol === "SCTP" || vips.has(key)) continue;
-        const backends = usableBackends(service, port, nodeName);
-        vips.set(key, { service: serviceKey(service), address, port: port.port, protocol, backends });
+        const key = `${formatIpAddress(address)} ${port.port} ${protocol}`;
+        if (vips.has(key)) continue;
+        const backends = usableBackends(service, port, nodeName, address.family);
+        vips.set(key, {
+          service: serviceKey(service),
+          address,
+          port: port.port,
+          protocol,
+          backends,
+          affinity: false,
+          sources: null,
+        });
       }
     }
   }
   return {
     vips: [...vips.values()],
-    owned: [...owned.values()].sort((a, b) => a.address - b.address),
+    owned: [...owned.values()].sort((a, b) => compareIpAddress(a.address, b.address)),
     maglevTableSize: intent.settings.maglevTableSize,
     // Routers move flows between nodes without asking; Maglev on the new one finds the same backend.
     strictSyn: false,
+    rejectWithoutBackend: true,
   };
 }
 
-function servedAddresses(service: Service, plan: Plan): Ipv4[] {
-  return plan.services[serviceKey(service)]!.ingress.flatMap((text) => toIpv4(parseIpAddress(text)!) ?? []);
+function servedAddresses(service: Service, plan: Plan): IpAddress[] {
+  return plan.services[serviceKey(service)]!.ingress.map((text) => parseIpAddress(text)!);
 }
 
 /** New flows go to what is ready, or else to what still serves on its way out (KEP-1669); the rest keeps its flows. */
-function usableBackends(service: Service, port: ServicePort, nodeName: string): BackendSpec[] {
+function usableBackends(service: Service, port: ServicePort, nodeName: string, family: IpFamily): BackendSpec[] {
   const reachable = port.backends.filter(
-    (backend) => service.externalTrafficPolicy === "cluster" || isLocalTo(backend, nodeName),
+    (backend) =>
+      backend.address.family === family &&
+      (service.externalTrafficPolicy === "cluster" || isLocalTo(backend, nodeName)),
   );
   const usableState = reachable.some(({ state }) => state === "ready") ? "ready" : "serving";
-  return reachable.flatMap((backend) => backendSpec(backend, backend.state !== usableState));
+  return reachable.map((backend) => backendSpec(backend, backend.state !== usableState));
 }
 
-function backendSpec({ address, port }: ServiceBackend, draining: boolean): BackendSpec[] {
-  const ipv4 = toIpv4(address);
-  return ipv4 === null ? [] : [{ address: ipv4, port, weight: 1, draining }];
+function backendSpec({ address, port }: ServiceBackend, draining: boolean): BackendSpec {
+  return { address, port, weight: 1, draining };
 }

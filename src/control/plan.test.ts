@@ -9,7 +9,7 @@ import {
   lbService,
   peeringPolicy,
 } from "../../test/fixtures/kubernetes-objects.ts";
-import { formatIpv4 } from "../net/ipv4.ts";
+import { formatIpAddress } from "../net/ip-address.ts";
 import { withHeldAddresses } from "./held-addresses.ts";
 import { nodePlan } from "./node-plan.ts";
 import { plan } from "./plan.ts";
@@ -32,7 +32,7 @@ function backends(node: string, ...objects: readonly object[]): string[] {
   return nodePlan(intent, plan(intent), node).forwarding.vips.flatMap((vip) =>
     vip.backends.map(
       ({ address, port, draining }) =>
-        `${formatIpv4(vip.address)}:${vip.port} -> ${formatIpv4(address)}:${port}${draining ? " draining" : ""}`,
+        `${formatIpAddress(vip.address)}:${vip.port} -> ${formatIpAddress(address)}:${port}${draining ? " draining" : ""}`,
     ),
   );
 }
@@ -261,7 +261,7 @@ describe("what a node forwards to", () => {
   test("is known on nodes that do not announce: what arrives there must not go round in a circle", () => {
     const intent = intentOf(N1, N2, POOL, lbService("a", LOCAL), endpointSlice("a", [at("n1")]));
     const { forwarding } = nodePlan(intent, plan(intent), "n2");
-    expect(forwarding.owned.map(({ address }) => formatIpv4(address))).toEqual(["20.0.0.0"]);
+    expect(forwarding.owned.map(({ address }) => formatIpAddress(address))).toEqual(["20.0.0.0"]);
     expect(forwarding.vips.map(({ backends }) => backends)).toEqual([[]]);
   });
 

@@ -2,9 +2,8 @@
  * The pipeline's first pass: parses and checks the headers of each frame of a batch, so that the second one can trust
  * them, and computes its flow hash. What is wrong is dropped with its reason; what is not for us is passed.
  *
- * After it, `batch.transport[i]` is the offset of the transport header of a frame to look up, or one of the markers.
+ * After it, `batch.kind` says what the second pass has to do, and `network`, `transport` and `end` where the headers are.
  */
-
 import { fold } from "../wire/checksum.ts";
 import { ETHERNET_HEADER_BYTES } from "../wire/ethernet.ts";
 import {
@@ -18,6 +17,14 @@ import {
   PROTOCOL_UDP,
   RAW_FRAGMENT_MASK,
 } from "../wire/ipv4.ts";
+import {
+  EXTENSION_FRAGMENT,
+  EXTENSION_TOO_MANY,
+  IPV6_HEADER_BYTES,
+  IPV6_PAYLOAD_LENGTH,
+  PROTOCOL_ICMPV6,
+  walkExtensions,
+} from "../wire/ipv6.ts";
 import { swap16 } from "../wire/raw.ts";
 import {
   SCTP_HEADER_BYTES,
@@ -29,24 +36,24 @@ import {
 } from "../wire/transport.ts";
 import { RECEIVED, RECEIVED_BYTES } from "./counters.ts";
 import { DropReason } from "./drop-reason.ts";
+import { FrameKind } from "./frame-batch.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { PORT_WIRE } from "./port-table.ts";
 
 const RAW_ETHERTYPE_IPV4 = 0x0008;
 const RAW_ETHERTYPE_ARP = 0x0608;
+const RAW_ETHERTYPE_IPV6 = 0xdd86;
 
-/** Markers in `FrameBatch.transport` for frames that the second pass does not look up: verdict given already, */
-export const DONE = -1;
-/** an ARP packet, */
-export const ARP = -2;
-/** an ICMP message. */
-export const ICMP = -3;
+/** `transportFault` answers so when there is none. */
+const SOUND = 0;
 
 /** @returns the pass; a closure over its tables, see forward.ts. */
 export function makeClassifier(pipeline: Pipeline): () => void {
-  const { batch, view, flows, ports } = pipeline;
+  const { batch, view, flows4, flows6, ports, key } = pipeline;
   const totals = pipeline.counters.totals;
-  const { offset: offsets, length: lengths, port: inPorts, transport: transports, hash: hashes } = batch;
+  const { offset: offsets, length: lengths, port: inPorts } = batch;
+  const { kind: kinds, protocol: protocols, network: networks, transport: transports, end: ends, hash: hashes } = batch;
+  const extensionProtocol = new Int32Array(1);
 
   return function classify() {
     const count = batch.count;
@@ -65,12 +72,14 @@ export function makeClassifier(pipeline: Pipeline): () => void {
       const toUs =
         (macFirst === ports.macFirst(port) && view.getUint16(offset + 4, true) === ports.macLast(port)) ||
         ports.kind(port) !== PORT_WIRE;
+      const l3 = offset + ETHERNET_HEADER_BYTES;
+      networks[i] = l3;
       if (etherType !== RAW_ETHERTYPE_IPV4) {
-        if (etherType === RAW_ETHERTYPE_ARP && (toUs || (macFirst & 1) !== 0)) transports[i] = ARP;
-        else pipeline.pass(i, DropReason.NotIpv4);
+        if (etherType === RAW_ETHERTYPE_IPV6) classifyIpv6(i, l3, offset + length, toUs, (macFirst & 1) !== 0);
+        else if (etherType === RAW_ETHERTYPE_ARP && (toUs || (macFirst & 1) !== 0)) kinds[i] = FrameKind.Arp;
+        else pipeline.pass(i, DropReason.NotIp);
         continue;
       }
-      const l3 = offset + ETHERNET_HEADER_BYTES;
       const available = length - ETHERNET_HEADER_BYTES;
       if (available < IPV4_HEADER_BYTES) {
         pipeline.drop(i, DropReason.Ipv4HeaderInvalid);
@@ -78,19 +87,19 @@ export function makeClassifier(pipeline: Pipeline): () => void {
       }
       if (!toUs) {
         // RFC 1122 §3.3.6: a unicast address in a link-layer broadcast is not to be answered.
-        if ((macFirst & 1) !== 0) pipeline.refuse(i, l3, DropReason.BroadcastUnicast);
+        if ((macFirst & 1) !== 0) pipeline.refuse(i, true, l3, DropReason.BroadcastUnicast);
         else pipeline.pass(i, DropReason.NotOurMac);
         continue;
       }
       const word0 = view.getInt32(l3, true);
       const headerBytes = (word0 & 0x0f) << 2;
       if ((word0 & 0xf0) !== 0x40 || headerBytes < IPV4_HEADER_BYTES || headerBytes > available) {
-        pipeline.refuse(i, l3, DropReason.Ipv4HeaderInvalid);
+        pipeline.refuse(i, true, l3, DropReason.Ipv4HeaderInvalid);
         continue;
       }
       const totalBytes = swap16(word0 >>> 16);
       if (totalBytes < headerBytes || totalBytes > available) {
-        pipeline.refuse(i, l3, DropReason.Ipv4LengthInvalid);
+        pipeline.refuse(i, true, l3, DropReason.Ipv4LengthInvalid);
         continue;
       }
       const word1 = view.getInt32(l3 + 4, true);
@@ -102,59 +111,95 @@ export function makeClassifier(pipeline: Pipeline): () => void {
       sum += (source & 0xffff) + (source >>> 16) + (destination & 0xffff) + (destination >>> 16);
       for (let at = l3 + IPV4_HEADER_BYTES; at < l3 + headerBytes; at += 2) sum += view.getUint16(at, true);
       if (fold(sum) !== 0xffff) {
-        pipeline.refuse(i, l3, DropReason.Ipv4ChecksumInvalid);
+        pipeline.refuse(i, true, l3, DropReason.Ipv4ChecksumInvalid);
         continue;
       }
       if (((word1 >>> 16) & RAW_FRAGMENT_MASK) !== 0) {
-        pipeline.refuse(i, l3, DropReason.Fragment);
+        pipeline.refuse(i, true, l3, DropReason.Fragment);
         continue;
       }
       const protocol = (word2 >>> 8) & 0xff;
       const l4 = l3 + headerBytes;
-      const payloadBytes = totalBytes - headerBytes;
-      if (protocol === PROTOCOL_TCP) {
-        if (payloadBytes < TCP_HEADER_BYTES) {
-          pipeline.refuse(i, l3, DropReason.TransportTruncated);
-          continue;
-        }
-        const offsetAndFlags = view.getUint16(l4 + TCP_DATA_OFFSET, true);
-        const tcpHeaderBytes = (offsetAndFlags & 0xf0) >>> 2;
-        if (tcpHeaderBytes < TCP_HEADER_BYTES || tcpHeaderBytes > payloadBytes) {
-          pipeline.refuse(i, l3, DropReason.TcpHeaderInvalid);
-          continue;
-        }
-        if (!tcpFlagsValid(offsetAndFlags >>> 8)) {
-          pipeline.refuse(i, l3, DropReason.TcpFlagsInvalid);
-          continue;
-        }
-      } else if (protocol === PROTOCOL_UDP) {
-        if (payloadBytes < UDP_HEADER_BYTES) {
-          pipeline.refuse(i, l3, DropReason.TransportTruncated);
-          continue;
-        }
-        const udpBytes = view.getUint16(l4 + UDP_LENGTH);
-        if (udpBytes < UDP_HEADER_BYTES || udpBytes > payloadBytes) {
-          pipeline.refuse(i, l3, DropReason.UdpLengthInvalid);
-          continue;
-        }
-      } else if (protocol === PROTOCOL_SCTP) {
-        if (payloadBytes < SCTP_HEADER_BYTES) {
-          pipeline.refuse(i, l3, DropReason.TransportTruncated);
-          continue;
-        }
-      } else if (protocol === PROTOCOL_ICMP) {
-        transports[i] = ICMP;
-        continue;
-      } else {
-        pipeline.refuse(i, l3, DropReason.ProtocolNotServed);
+      protocols[i] = protocol;
+      transports[i] = l4;
+      ends[i] = l3 + totalBytes;
+      if (protocol === PROTOCOL_ICMP) {
+        kinds[i] = FrameKind.Icmp4;
         continue;
       }
-      const hash = flows.hash(source, destination, view.getInt32(l4, true), protocol);
+      const fault = transportFault(protocol, l4, totalBytes - headerBytes);
+      if (fault !== SOUND) {
+        pipeline.refuse(i, true, l3, fault);
+        continue;
+      }
+      const hash = flows4.hash(source, destination, view.getInt32(l4, true), protocol);
       hashes[i] = hash;
-      transports[i] = l4;
-      flows.touch(hash);
+      kinds[i] = FrameKind.Flow4;
+      flows4.touch(hash);
     }
     totals[RECEIVED]! += count;
     totals[RECEIVED_BYTES]! += receivedBytes;
   };
+
+  function classifyIpv6(i: number, l3: number, frameEnd: number, toUs: boolean, toGroup: boolean): void {
+    if (frameEnd - l3 < IPV6_HEADER_BYTES) {
+      pipeline.drop(i, DropReason.Ipv6HeaderInvalid);
+      return;
+    }
+    if (!toUs && !toGroup) {
+      pipeline.pass(i, DropReason.NotOurMac);
+      return;
+    }
+    const end = l3 + IPV6_HEADER_BYTES + view.getUint16(l3 + IPV6_PAYLOAD_LENGTH);
+    if (view.getUint8(l3) >>> 4 !== 6 || end > frameEnd) {
+      pipeline.refuse(i, false, l3, DropReason.Ipv6HeaderInvalid);
+      return;
+    }
+    const l4 = walkExtensions(view, l3, end, extensionProtocol);
+    if (l4 < 0) {
+      const reason = l4 === EXTENSION_FRAGMENT ? DropReason.Fragment : DropReason.Ipv6ExtensionsInvalid;
+      pipeline.refuse(i, false, l3, l4 === EXTENSION_TOO_MANY ? DropReason.Ipv6ExtensionsInvalid : reason);
+      return;
+    }
+    const protocol = extensionProtocol[0]!;
+    protocols[i] = protocol;
+    transports[i] = l4;
+    ends[i] = end;
+    if (protocol === PROTOCOL_ICMPV6) {
+      kinds[i] = FrameKind.Icmp6;
+      return;
+    }
+    if (!toUs) {
+      pipeline.refuse(i, false, l3, DropReason.BroadcastUnicast);
+      return;
+    }
+    const fault = transportFault(protocol, l4, end - l4);
+    if (fault !== SOUND) {
+      pipeline.refuse(i, false, l3, fault);
+      return;
+    }
+    pipeline.loadKey(key, false, l3, l4, protocol);
+    const hash = flows6.hashKey(key);
+    hashes[i] = hash;
+    kinds[i] = FrameKind.Flow6;
+    flows6.touch(hash);
+  }
+
+  /** What is wrong with a transport header, as a DropReason; SOUND when nothing is. */
+  function transportFault(protocol: number, l4: number, payloadBytes: number): number {
+    if (protocol === PROTOCOL_TCP) {
+      if (payloadBytes < TCP_HEADER_BYTES) return DropReason.TransportTruncated;
+      const offsetAndFlags = view.getUint16(l4 + TCP_DATA_OFFSET, true);
+      const tcpHeaderBytes = (offsetAndFlags & 0xf0) >>> 2;
+      if (tcpHeaderBytes < TCP_HEADER_BYTES || tcpHeaderBytes > payloadBytes) return DropReason.TcpHeaderInvalid;
+      return tcpFlagsValid(offsetAndFlags >>> 8) ? SOUND : DropReason.TcpFlagsInvalid;
+    }
+    if (protocol === PROTOCOL_UDP) {
+      if (payloadBytes < UDP_HEADER_BYTES) return DropReason.TransportTruncated;
+      const udpBytes = view.getUint16(l4 + UDP_LENGTH);
+      return udpBytes < UDP_HEADER_BYTES || udpBytes > payloadBytes ? DropReason.UdpLengthInvalid : SOUND;
+    }
+    if (protocol === PROTOCOL_SCTP) return payloadBytes < SCTP_HEADER_BYTES ? DropReason.TransportTruncated : SOUND;
+    return DropReason.ProtocolNotServed;
+  }
 }

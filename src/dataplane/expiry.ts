@@ -6,17 +6,7 @@
  */
 import { PROTOCOL_SCTP, PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, RST } from "../wire/transport.ts";
-import {
-  type FlowTable,
-  NO_ROW,
-  ROW_LAST_SEEN,
-  ROW_OWNER,
-  ROW_PACKETS,
-  ROW_STATE,
-  ROW_TAG,
-  ROW_WORDS,
-  TAG_PROTOCOL,
-} from "./flow-table.ts";
+import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
 
 /** Seconds of silence after which a flow ends. */
 export const TIMEOUT_SECONDS = {
@@ -40,11 +30,11 @@ export type FlowState = (typeof FLOW_STATES)[number];
 
 /** The state of a flow by what its two rows have seen; `reply` is NO_ROW when that row is gone. */
 export function flowState(flows: FlowTable, request: number, reply: number): FlowState {
-  const { words } = flows;
-  const replied = reply !== NO_ROW && (words[reply + ROW_PACKETS]! | words[reply + ROW_PACKETS + 1]!) !== 0;
-  if ((words[request + ROW_TAG]! & TAG_PROTOCOL) !== PROTOCOL_TCP) return replied ? "replied" : "unreplied";
-  const there = words[request + ROW_STATE]!;
-  const back = reply === NO_ROW ? 0 : words[reply + ROW_STATE]!;
+  const { words, layout } = flows;
+  const replied = reply !== NO_ROW && (words[reply + layout.packets]! | words[reply + layout.packets + 1]!) !== 0;
+  if ((words[request + layout.tag]! & TAG_PROTOCOL) !== PROTOCOL_TCP) return replied ? "replied" : "unreplied";
+  const there = words[request + layout.state]!;
+  const back = reply === NO_ROW ? 0 : words[reply + layout.state]!;
   if (((there | back) & RST) !== 0 || (there & back & FIN) !== 0) return "closed";
   if (((there | back) & FIN) !== 0) return "half-closed";
   return (there & back & ACK) !== 0 ? "established" : "opening";
@@ -82,7 +72,7 @@ export class FlowExpiry {
     const rows = Math.min(rowsPerTick, flows.capacity);
     let ended = 0;
     for (let visited = 0; visited < rows; visited++) {
-      const row = this.#next * ROW_WORDS;
+      const row = this.#next * flows.layout.words;
       this.#next = this.#next + 1 === flows.capacity ? 0 : this.#next + 1;
       if (!flows.isLive(row)) continue;
       const peer = flows.peer(row);
@@ -90,7 +80,7 @@ export class FlowExpiry {
       if (flows.isReply(row) && peer !== NO_ROW) continue;
       if (
         now - lastSeen(flows, row, peer) <
-        timeoutSeconds(flows.words[row + ROW_TAG]! & TAG_PROTOCOL, flowState(flows, row, peer))
+        timeoutSeconds(flows.words[row + flows.layout.tag]! & TAG_PROTOCOL, flowState(flows, row, peer))
       ) {
         continue;
       }
@@ -111,9 +101,9 @@ export function withdrawOwned(
   now: number,
 ): number {
   let ended = 0;
-  for (let row = 0; row < flows.words.length; row += ROW_WORDS) {
+  for (let row = 0; row < flows.words.length; row += flows.layout.words) {
     if (!flows.isLive(row)) continue;
-    const owner = flows.words[row + ROW_OWNER]!;
+    const owner = flows.words[row + flows.layout.owner]!;
     if (!isGone(owner >>> 16, owner & 0xffff)) continue;
     if (flows.withdraw(row, now) && !flows.isReply(row)) ended++;
   }
@@ -121,6 +111,6 @@ export function withdrawOwned(
 }
 
 function lastSeen(flows: FlowTable, row: number, peer: number): number {
-  const own = flows.words[row + ROW_LAST_SEEN]!;
-  return peer === NO_ROW ? own : Math.max(own, flows.words[peer + ROW_LAST_SEEN]!);
+  const own = flows.words[row + flows.layout.lastSeen]!;
+  return peer === NO_ROW ? own : Math.max(own, flows.words[peer + flows.layout.lastSeen]!);
 }

@@ -2,80 +2,113 @@
  * The forwarding information base: longest-prefix match over the kernel's routes that leave by one of our ports.
  * Immutable; a changed routing table is a new Fib. Asked once per new flow, not per frame.
  *
- *   word 0..65: for each prefix length 32..0, first entry and end;  then entries of 3 words, sorted by network
- *   entry: network (host order, signed)   gateway (raw, 0 = on link)   port
+ * Both families lie in one table: an IPv4 prefix of length n is one of 96 + n under ::ffff:0:0/96. For each length that
+ * occurs, longest first, the masked address is looked up in a hash.
+ *
+ *   word 0: how many lengths   1..129: the lengths, longest first   130: hash slots
+ *   then slots of 11 words: network 0..3, length + 1 (0: free), gateway 5..8, has gateway, port
  */
-import { type Ipv4, type Ipv4Prefix, netmask } from "../net/ipv4.ts";
-import { rawAddress } from "../wire/raw.ts";
+import type { IpAddress } from "../net/ip-address.ts";
+import { ADDRESS_WORDS, isMapped, sameAddress, storeAddress } from "../wire/raw.ts";
+import { applyMask, commonLength } from "./prefix-mask.ts";
 
 export interface Route {
-  readonly prefix: Ipv4Prefix;
+  readonly destination: IpAddress;
+  readonly prefixLength: number;
   /** Next hop, or `null` when the destination is on the link. */
-  readonly gateway: Ipv4 | null;
+  readonly gateway: IpAddress | null;
   readonly port: number;
 }
 
-const HEADER_WORDS = 33 * 2;
-const ENTRY_WORDS = 3;
+const LENGTHS = 1;
+const SLOTS = 130;
+const TABLE = 131;
+const SLOT_WORDS = 11;
+const SLOT_LENGTH = 4;
+const SLOT_GATEWAY = 5;
+const SLOT_HAS_GATEWAY = 9;
+const SLOT_PORT = 10;
+const MAPPED_LENGTH = 96;
 
 export const NO_ROUTE = -1;
 
 export class Fib {
   readonly words: Int32Array;
+  readonly #masked = new Int32Array(ADDRESS_WORDS);
 
   constructor(words: Int32Array) {
     this.words = words;
   }
 
   static build(routes: readonly Route[]): Fib {
-    // Of several routes to one prefix the first in the list wins: the caller lists them by metric.
-    const unique = new Map(
-      routes.toReversed().map((route) => [`${route.prefix.address}/${route.prefix.length}`, route]),
-    );
-    const sorted = [...unique.values()].sort(
-      (a, b) => b.prefix.length - a.prefix.length || (a.prefix.address | 0) - (b.prefix.address | 0),
-    );
-    const words = new Int32Array(new SharedArrayBuffer((HEADER_WORDS + sorted.length * ENTRY_WORDS) * 4));
-    sorted.forEach((route, entry) => {
-      const at = HEADER_WORDS + entry * ENTRY_WORDS;
-      words[at] = route.prefix.address;
-      words[at + 1] = route.gateway === null ? 0 : rawAddress(route.gateway);
-      words[at + 2] = route.port;
-      const range = (32 - route.prefix.length) * 2;
-      if (words[range + 1] === 0) words[range] = entry;
-      words[range + 1] = entry + 1;
-    });
+    const entries = new Map<string, { length: number; network: Int32Array; route: Route }>();
+    for (const route of routes) {
+      const length = commonLength(route.destination, route.prefixLength);
+      const network = new Int32Array(ADDRESS_WORDS);
+      storeAddress(network, 0, route.destination);
+      applyMask(network, 0, length, network, 0);
+      // Of several routes to one prefix the first in the list wins: the caller lists them by metric.
+      const key = `${network.join()}/${length}`;
+      if (!entries.has(key)) entries.set(key, { length, network, route });
+    }
+    let slots = 8;
+    while (slots < entries.size * 2) slots *= 2;
+    const words = new Int32Array(new SharedArrayBuffer((TABLE + slots * SLOT_WORDS) * 4));
+    const lengths = [...new Set([...entries.values()].map(({ length }) => length))].sort((a, b) => b - a);
+    words[0] = lengths.length;
+    words.set(lengths, LENGTHS);
+    words[SLOTS] = slots;
+    for (const { length, network, route } of entries.values()) {
+      let slot = home(network, length, slots);
+      while (words[TABLE + slot * SLOT_WORDS + SLOT_LENGTH] !== 0) slot = (slot + 1) % slots;
+      const at = TABLE + slot * SLOT_WORDS;
+      words.set(network, at);
+      words[at + SLOT_LENGTH] = length + 1;
+      words[at + SLOT_HAS_GATEWAY] = route.gateway === null ? 0 : 1;
+      words[at + SLOT_PORT] = route.port;
+      if (route.gateway !== null) storeAddress(words, at + SLOT_GATEWAY, route.gateway);
+    }
     return new Fib(words);
   }
 
-  /** Longest match for an address (host order). @returns an entry for `gateway` and `port`, or `NO_ROUTE`. */
-  lookup(address: number): number {
+  /** Longest match for an address of four raw words. @returns an entry for the accessors below, or `NO_ROUTE`. */
+  lookup(address: Int32Array, at: number): number {
     const words = this.words;
-    for (let range = 0; range < HEADER_WORDS; range += 2) {
-      let low = words[range]!;
-      let high = words[range + 1]! - 1;
-      if (high < low) continue;
-      const network = (address & netmask(32 - (range >> 1))) | 0;
-      while (low <= high) {
-        const middle = (low + high) >> 1;
-        const at = HEADER_WORDS + middle * ENTRY_WORDS;
-        const candidate = words[at]!;
-        if (candidate === network) return at;
-        if (candidate < network) low = middle + 1;
-        else high = middle - 1;
+    const shortest = isMapped(address, at) ? MAPPED_LENGTH : 0;
+    const slots = words[SLOTS]!;
+    for (let which = 0; which < words[0]!; which++) {
+      const length = words[LENGTHS + which]!;
+      if (length < shortest) break;
+      applyMask(address, at, length, this.#masked, 0);
+      let slot = home(this.#masked, length, slots);
+      for (;;) {
+        const entry = TABLE + slot * SLOT_WORDS;
+        const found = words[entry + SLOT_LENGTH]!;
+        if (found === 0) break;
+        if (found === length + 1 && sameAddress(words, entry, this.#masked, 0)) return entry;
+        slot = slot + 1 === slots ? 0 : slot + 1;
       }
     }
     return NO_ROUTE;
   }
 
-  /** Raw gateway of an entry; 0 when the destination is on the link. */
-  gateway(entry: number): number {
-    return this.words[entry + 1]!;
+  hasGateway(entry: number): boolean {
+    return this.words[entry + SLOT_HAS_GATEWAY] !== 0;
+  }
+
+  /** Where in `words` the gateway of an entry is. */
+  gatewayAt(entry: number): number {
+    return entry + SLOT_GATEWAY;
   }
 
   port(entry: number): number {
-    return this.words[entry + 2]!;
+    return this.words[entry + SLOT_PORT]!;
   }
 }
 
 export const EMPTY_FIB = Fib.build([]);
+
+function home(words: Int32Array, length: number, slots: number): number {
+  const address = words[0]! ^ words[1]! ^ words[2]! ^ words[3]!;
+  return (Math.imul(address ^ length, 0x9e3779b1) >>> 8) & (slots - 1);
+}

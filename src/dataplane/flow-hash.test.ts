@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { flowHash } from "./flow-hash.ts";
+import { flowHash, flowHash6 } from "./flow-hash.ts";
 
 const MASK = 0xffffffffn;
 const rotate = (value: bigint, bits: bigint) => ((value << bits) | (value >> (32n - bits))) & MASK;
@@ -58,6 +58,22 @@ describe("the flow hash", () => {
           expect(flowHash(k0, k1, source, destination, ports, protocol)).toBe(slowTwin(k0, k1, message));
         },
       ),
+    );
+  });
+
+  it("is the same function over the 37 bytes of an IPv6 key", () => {
+    const word = fc.integer({ min: -0x80000000, max: 0x7fffffff });
+    const words = fc.array(word, { minLength: 9, maxLength: 9 });
+    fc.assert(
+      fc.property(word, word, words, fc.integer({ min: 0, max: 255 }), (k0, k1, key, protocol) => {
+        const message = new Uint8Array(37);
+        const view = new DataView(message.buffer);
+        key.forEach((value, index) => {
+          view.setInt32(4 * index, value, true);
+        });
+        view.setUint8(36, protocol);
+        expect(flowHash6(k0, k1, Int32Array.of(99, ...key), 1, protocol)).toBe(slowTwin(k0, k1, message));
+      }),
     );
   });
 });

@@ -2,13 +2,13 @@
  * What the datapath of one node is to forward: the declarative input from which `ForwardingTable` is built. Control
  * computes it from the Intent; `sluice replay` reads it from a scenario. Plain data, so it can be logged and compared.
  */
-import type { Ipv4 } from "../net/ipv4.ts";
+import type { IpAddress } from "../net/ip-address.ts";
 
 export type TransportProtocol = "TCP" | "UDP" | "SCTP";
 
 /** One backend of a VIP. Identified by address and port, never by its place in a list. */
 export interface BackendSpec {
-  readonly address: Ipv4;
+  readonly address: IpAddress;
   readonly port: number;
   /** Share of new flows relative to its siblings; 0 takes none. */
   readonly weight: number;
@@ -20,17 +20,27 @@ export interface BackendSpec {
 export interface VipSpec {
   /** `namespace/name` of the Service, for people and counters. */
   readonly service: string;
-  readonly address: Ipv4;
+  readonly address: IpAddress;
   readonly port: number;
   readonly protocol: TransportProtocol;
   readonly backends: readonly BackendSpec[];
+  /** One client keeps one backend (ClientIP), on all ports of the Service. */
+  readonly affinity: boolean;
+  /** Who may come in: `null` for everybody. */
+  readonly sources: SourceRanges | null;
 }
 
-/** An address this node owns: it takes all traffic to it, and may answer ARP for it. */
+/** Clients that may come in, or that may not. */
+export interface SourceRanges {
+  readonly action: "allow" | "deny";
+  readonly ranges: readonly { readonly address: IpAddress; readonly prefixLength: number }[];
+}
+
+/** An address this node owns: it takes all traffic to it, and may answer ARP or Neighbor Solicitations for it. */
 export interface OwnedAddress {
-  readonly address: Ipv4;
-  /** Interfaces on which ARP is answered: `"all"`, or their names (none: a BGP-only address). */
-  readonly arpInterfaces: "all" | readonly string[];
+  readonly address: IpAddress;
+  /** Interfaces on which ARP or NDP is answered: `"all"`, or their names (none: a BGP-only address). */
+  readonly answerOn: "all" | readonly string[];
 }
 
 export interface ForwardingSpec {
@@ -43,6 +53,14 @@ export interface ForwardingSpec {
    * takes it, so a flow survives when routers move it to another node. `true`: dropped.
    */
   readonly strictSyn: boolean;
+  /** A VIP without a backend refuses (RST, ICMP port unreachable) rather than staying silent. */
+  readonly rejectWithoutBackend: boolean;
 }
 
-export const EMPTY_FORWARDING_SPEC: ForwardingSpec = { vips: [], owned: [], maglevTableSize: 16381, strictSyn: false };
+export const EMPTY_FORWARDING_SPEC: ForwardingSpec = {
+  vips: [],
+  owned: [],
+  maglevTableSize: 16381,
+  strictSyn: false,
+  rejectWithoutBackend: true,
+};

@@ -1,30 +1,38 @@
 /**
  * The forwarding table: what a worker serves, as columns in shared memory. It never changes; a new epoch replaces it
- * between two batches. Built by the main thread from a `ForwardingSpec`.
+ * between two batches. Built by the main thread from a `ForwardingSpec`. Addresses are four raw words (wire/raw.ts).
  *
- *   owned     hash of owned addresses      [address (raw), flags: USED | bit per port that answers ARP << 8]
- *   vipIndex  hash of address/port/proto   [address (raw), port (raw) << 16 | protocol, row of `vips` + 1]
- *   vips      [id, first backend, backends, first Maglev slot or -1, Maglev slots]
- *   backends  [address (raw), port (raw), id]
+ *   owned     hash of owned addresses      [address, flags: USED | bit per port that answers ARP or NDP << 8]
+ *   vipIndex  hash of address/port/proto   [address, port (raw) << 16 | protocol, row of `vips` + 1]
+ *   vips      [id, first backend, backends, first Maglev slot or -1, Maglev slots, flags, first range, ranges]
+ *   backends  [address, port (raw), id]
+ *   ranges    [network, prefix length]: who may come in
  *   maglev    slots of all VIPs, each an index among the VIP's own backends
  *
  * VIPs and backends have ids that live as long as the thing itself, across epochs: flow rows and counters refer to them.
  */
 
+import type { IpAddress } from "../net/ip-address.ts";
 import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
-import { rawAddress, swap16 } from "../wire/raw.ts";
+import { ADDRESS_WORDS, sameAddress, storeAddress, swap16 } from "../wire/raw.ts";
 import type { HashKey } from "./flow-hash.ts";
 import type { BackendSpec, ForwardingSpec, TransportProtocol, VipSpec } from "./forwarding-spec.ts";
 import type { IdRegistry } from "./id-registry.ts";
 import { fillMaglev } from "./maglev.ts";
+import { applyMask, commonLength, isInside } from "./prefix-mask.ts";
 
 export const NO_VIP = -1;
-const VIP_WORDS = 5;
-const BACKEND_WORDS = 3;
-const OWNED_WORDS = 2;
-const INDEX_WORDS = 3;
+const VIP_WORDS = 8;
+const VIP_FLAGS = 5;
+const VIP_RANGES = 6;
+const FLAG_AFFINITY = 1 << 0;
+const FLAG_DENY = 1 << 1;
+const RANGE_WORDS = ADDRESS_WORDS + 1;
+const BACKEND_WORDS = ADDRESS_WORDS + 2;
+const OWNED_WORDS = ADDRESS_WORDS + 1;
+const INDEX_WORDS = ADDRESS_WORDS + 2;
 const OWNED_USED = 1;
-const ARP_PORT_SHIFT = 8;
+const ANSWER_PORT_SHIFT = 8;
 
 export const PROTOCOL_NUMBER: Readonly<Record<TransportProtocol, number>> = {
   TCP: PROTOCOL_TCP,
@@ -36,10 +44,12 @@ export const PROTOCOL_NUMBER: Readonly<Record<TransportProtocol, number>> = {
 export interface ForwardingColumns {
   readonly epoch: number;
   readonly strictSyn: boolean;
+  readonly rejects: boolean;
   readonly owned: Int32Array;
   readonly vipIndex: Int32Array;
   readonly vips: Int32Array;
   readonly backends: Int32Array;
+  readonly ranges: Int32Array;
   readonly maglev: Uint16Array;
 }
 
@@ -48,51 +58,76 @@ export class ForwardingTable {
   readonly epoch: number;
   /** Mid-flow segments of unknown flows are dropped instead of given to the backend that Maglev says. */
   readonly strictSyn: boolean;
+  /** A VIP without a backend refuses rather than staying silent. */
+  readonly rejects: boolean;
   readonly #owned: Int32Array;
   readonly #vipIndex: Int32Array;
   readonly #vips: Int32Array;
   readonly #backends: Int32Array;
+  readonly #ranges: Int32Array;
   readonly #maglev: Uint16Array;
 
   constructor(columns: ForwardingColumns) {
     this.columns = columns;
     this.epoch = columns.epoch;
     this.strictSyn = columns.strictSyn;
+    this.rejects = columns.rejects;
     this.#owned = columns.owned;
     this.#vipIndex = columns.vipIndex;
     this.#vips = columns.vips;
     this.#backends = columns.backends;
+    this.#ranges = columns.ranges;
     this.#maglev = columns.maglev;
   }
 
-  /** Whether an address (raw) is ours: all traffic to it is served, answered or dropped, never passed on. */
-  owns(address: number): boolean {
-    return findAddress(this.#owned, address) >= 0;
+  /** Whether an address is ours: all traffic to it is served, answered or dropped, never passed on. */
+  owns(words: Int32Array, at: number): boolean {
+    return findOwned(this.#owned, words, at) >= 0;
   }
 
-  /** Whether we answer ARP for an address (raw) on a port. */
-  answersArp(address: number, port: number): boolean {
-    const at = findAddress(this.#owned, address);
-    return at >= 0 && (this.#owned[at + 1]! & (1 << (ARP_PORT_SHIFT + port))) !== 0;
+  /** Whether we answer ARP or Neighbor Solicitations for an address on a port. */
+  answersFor(words: Int32Array, at: number, port: number): boolean {
+    const owned = findOwned(this.#owned, words, at);
+    return owned >= 0 && (this.#owned[owned + ADDRESS_WORDS]! & (1 << (ANSWER_PORT_SHIFT + port))) !== 0;
   }
 
-  /** The VIP that serves an address (raw), port (raw) and protocol; `NO_VIP` when none does. */
-  vip(address: number, port: number, protocol: number): number {
+  /** The VIP that serves an address, port (raw) and protocol; `NO_VIP` when none does. */
+  vip(words: Int32Array, at: number, port: number, protocol: number): number {
     const index = this.#vipIndex;
     const slots = index.length / INDEX_WORDS;
     const portAndProtocol = (port << 16) | protocol;
-    let slot = vipHome(address, portAndProtocol, slots);
+    let slot = home(words, at, portAndProtocol, slots);
     for (;;) {
-      const at = slot * INDEX_WORDS;
-      const row = index[at + 2]!;
+      const entry = slot * INDEX_WORDS;
+      const row = index[entry + ADDRESS_WORDS + 1]!;
       if (row === 0) return NO_VIP;
-      if (index[at] === address && index[at + 1] === portAndProtocol) return (row - 1) * VIP_WORDS;
+      if (index[entry + ADDRESS_WORDS] === portAndProtocol && sameAddress(index, entry, words, at)) {
+        return (row - 1) * VIP_WORDS;
+      }
       slot = slot + 1 === slots ? 0 : slot + 1;
     }
   }
 
   vipId(vip: number): number {
     return this.#vips[vip]!;
+  }
+
+  /** Whether a client may use a VIP. */
+  allowsSource(vip: number, words: Int32Array, at: number): boolean {
+    const first = this.#vips[vip + VIP_RANGES]!;
+    const count = this.#vips[vip + VIP_RANGES + 1]!;
+    if (count === 0) return true;
+    const denies = (this.#vips[vip + VIP_FLAGS]! & FLAG_DENY) !== 0;
+    for (let range = first; range < first + count; range++) {
+      const entry = range * RANGE_WORDS;
+      if (isInside(words, at, this.#ranges, entry, this.#ranges[entry + ADDRESS_WORDS]!)) return !denies;
+    }
+    return denies;
+  }
+
+  /** Whether one client keeps one backend: its flows are then hashed by the client's address alone. */
+  hasAffinity(vip: number): boolean {
+    return (this.#vips[vip + VIP_FLAGS]! & FLAG_AFFINITY) !== 0;
   }
 
   /** The backend for a flow hash: one of the VIP's, or -1 when it has none that takes new flows. */
@@ -104,17 +139,18 @@ export class ForwardingTable {
     return count === 1 ? first * BACKEND_WORDS : -1;
   }
 
-  backendAddress(backend: number): number {
-    return this.#backends[backend]!;
+  /** The words that `backend` points into: first the address. */
+  get backends(): Int32Array {
+    return this.#backends;
   }
 
   /** Raw, 0..65535. */
   backendPort(backend: number): number {
-    return this.#backends[backend + 1]!;
+    return this.#backends[backend + ADDRESS_WORDS]!;
   }
 
   backendId(backend: number): number {
-    return this.#backends[backend + 2]!;
+    return this.#backends[backend + ADDRESS_WORDS + 1]!;
   }
 }
 
@@ -123,7 +159,7 @@ export interface BuildContext {
   readonly epoch: number;
   readonly key: HashKey;
   readonly ids: IdRegistry;
-  /** Interface names by port id, for ARP. */
+  /** Interface names by port id, for ARP and NDP. */
   readonly portNames: readonly string[];
 }
 
@@ -136,18 +172,20 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const vipIndex = shared(INDEX_WORDS * hashSlots(serving.length));
   const vips = shared(VIP_WORDS * serving.length);
   const backends = shared(BACKEND_WORDS * backendCount);
+  const ranges = shared(RANGE_WORDS * serving.reduce((sum, { vip }) => sum + (vip.sources?.ranges.length ?? 0), 0));
   const maglev = new Uint16Array(new SharedArrayBuffer(2 * balanced * spec.maglevTableSize));
 
-  for (const { address, arpInterfaces } of spec.owned) {
+  for (const { address, answerOn } of spec.owned) {
     let ports = 0;
     context.portNames.forEach((name, port) => {
-      if (arpInterfaces === "all" || arpInterfaces.includes(name)) ports |= 1 << port;
+      if (answerOn === "all" || answerOn.includes(name)) ports |= 1 << port;
     });
-    insertOwned(owned, rawAddress(address), OWNED_USED | (ports << ARP_PORT_SHIFT));
+    insertOwned(owned, address, OWNED_USED | (ports << ANSWER_PORT_SHIFT));
   }
 
   let nextBackend = 0;
   let nextSlot = 0;
+  let nextRange = 0;
   serving.forEach(({ vip, backends: members }, row) => {
     const at = row * VIP_WORDS;
     vips[at] = context.ids.vip(vip);
@@ -162,49 +200,68 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     }
     for (const member of members) {
       const backend = nextBackend++ * BACKEND_WORDS;
-      backends[backend] = rawAddress(member.address);
-      backends[backend + 1] = swap16(member.port);
-      backends[backend + 2] = context.ids.backend(vip, member);
+      storeAddress(backends, backend, member.address);
+      backends[backend + ADDRESS_WORDS] = swap16(member.port);
+      backends[backend + ADDRESS_WORDS + 1] = context.ids.backend(vip, member);
+    }
+    const { affinity, sources } = vip;
+    vips[at + VIP_FLAGS] = (affinity ? FLAG_AFFINITY : 0) | (sources?.action === "deny" ? FLAG_DENY : 0);
+    vips[at + VIP_RANGES] = nextRange;
+    vips[at + VIP_RANGES + 1] = sources?.ranges.length ?? 0;
+    for (const { address, prefixLength } of sources?.ranges ?? []) {
+      const entry = nextRange++ * RANGE_WORDS;
+      const length = commonLength(address, prefixLength);
+      storeAddress(ranges, entry, address);
+      applyMask(ranges, entry, length, ranges, entry);
+      ranges[entry + ADDRESS_WORDS] = length;
     }
     insertVip(vipIndex, vip, row);
   });
 
-  const { strictSyn } = spec;
-  return new ForwardingTable({ epoch: context.epoch, strictSyn, owned, vipIndex, vips, backends, maglev });
+  const { strictSyn, rejectWithoutBackend: rejects } = spec;
+  const { epoch } = context;
+  return new ForwardingTable({ epoch, strictSyn, rejects, owned, vipIndex, vips, backends, ranges, maglev });
 }
 
 function takesNewFlows(backend: BackendSpec): boolean {
   return backend.weight > 0 && !backend.draining;
 }
 
-function insertOwned(index: Int32Array, address: number, flags: number): void {
+function insertOwned(index: Int32Array, address: IpAddress, flags: number): void {
+  const words = addressWords(address);
   const slots = index.length / OWNED_WORDS;
-  let slot = addressHome(address, slots);
-  while ((index[slot * OWNED_WORDS + 1]! & OWNED_USED) !== 0) slot = (slot + 1) % slots;
-  index[slot * OWNED_WORDS] = address;
-  index[slot * OWNED_WORDS + 1] = flags;
+  let slot = home(words, 0, 0, slots);
+  while ((index[slot * OWNED_WORDS + ADDRESS_WORDS]! & OWNED_USED) !== 0) slot = (slot + 1) % slots;
+  index.set(words, slot * OWNED_WORDS);
+  index[slot * OWNED_WORDS + ADDRESS_WORDS] = flags;
 }
 
-function findAddress(index: Int32Array, address: number): number {
+function findOwned(index: Int32Array, words: Int32Array, at: number): number {
   const slots = index.length / OWNED_WORDS;
-  let slot = addressHome(address, slots);
+  let slot = home(words, at, 0, slots);
   for (;;) {
-    const at = slot * OWNED_WORDS;
-    if ((index[at + 1]! & OWNED_USED) === 0) return -1;
-    if (index[at] === address) return at;
+    const entry = slot * OWNED_WORDS;
+    if ((index[entry + ADDRESS_WORDS]! & OWNED_USED) === 0) return -1;
+    if (sameAddress(index, entry, words, at)) return entry;
     slot = slot + 1 === slots ? 0 : slot + 1;
   }
 }
 
 function insertVip(index: Int32Array, vip: VipSpec, row: number): void {
+  const words = addressWords(vip.address);
   const slots = index.length / INDEX_WORDS;
-  const address = rawAddress(vip.address);
   const portAndProtocol = (swap16(vip.port) << 16) | PROTOCOL_NUMBER[vip.protocol];
-  let slot = vipHome(address, portAndProtocol, slots);
-  while (index[slot * INDEX_WORDS + 2] !== 0) slot = (slot + 1) % slots;
-  index[slot * INDEX_WORDS] = address;
-  index[slot * INDEX_WORDS + 1] = portAndProtocol;
-  index[slot * INDEX_WORDS + 2] = row + 1;
+  let slot = home(words, 0, portAndProtocol, slots);
+  while (index[slot * INDEX_WORDS + ADDRESS_WORDS + 1] !== 0) slot = (slot + 1) % slots;
+  index.set(words, slot * INDEX_WORDS);
+  index[slot * INDEX_WORDS + ADDRESS_WORDS] = portAndProtocol;
+  index[slot * INDEX_WORDS + ADDRESS_WORDS + 1] = row + 1;
+}
+
+function addressWords(address: IpAddress): Int32Array {
+  const words = new Int32Array(ADDRESS_WORDS);
+  storeAddress(words, 0, address);
+  return words;
 }
 
 /** At most half full, never full: a probe always ends. What is in it is the operator's, so the hash needs no key. */
@@ -214,11 +271,8 @@ function hashSlots(entries: number): number {
   return slots;
 }
 
-function addressHome(address: number, slots: number): number {
-  return (Math.imul(address, 0x9e3779b1) >>> 8) & (slots - 1);
-}
-
-function vipHome(address: number, portAndProtocol: number, slots: number): number {
+function home(words: Int32Array, at: number, portAndProtocol: number, slots: number): number {
+  const address = words[at]! ^ words[at + 1]! ^ words[at + 2]! ^ words[at + 3]!;
   return (Math.imul(address ^ Math.imul(portAndProtocol, 0x85ebca6b), 0x9e3779b1) >>> 8) & (slots - 1);
 }
 

@@ -6,6 +6,9 @@
 
 export const Verdict = { Drop: 0, Transmit: 1, Reply: 2, Pass: 3 } as const;
 
+/** What the first pass has found a frame to be. */
+export const FrameKind = { Done: 0, Flow4: 1, Flow6: 2, Arp: 3, Icmp4: 4, Icmp6: 5 } as const;
+
 export class FrameBatch {
   readonly capacity: number;
   count = 0;
@@ -22,10 +25,18 @@ export class FrameBatch {
   /** A `DropReason` when the verdict is Drop or Pass. */
   readonly reason: Uint8Array;
 
-  /** Between the pipeline's passes: flow hash. */
-  readonly hash: Int32Array;
-  /** Between the pipeline's passes: offset of the transport header, or one of the pipeline's markers below zero. */
+  /** Between the pipeline's passes: what the second is to do, a `FrameKind`. */
+  readonly kind: Uint8Array;
+  /** Between the pipeline's passes: the transport protocol, */
+  readonly protocol: Uint8Array;
+  /** offset of the IP header, */
+  readonly network: Int32Array;
+  /** of the transport header, */
   readonly transport: Int32Array;
+  /** offset past the IP packet's last byte (padding may follow), */
+  readonly end: Int32Array;
+  /** and the flow hash. */
+  readonly hash: Int32Array;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -35,8 +46,12 @@ export class FrameBatch {
     this.verdict = octets(capacity);
     this.egress = octets(capacity);
     this.reason = octets(capacity);
-    this.hash = words(capacity);
+    this.kind = octets(capacity);
+    this.protocol = octets(capacity);
+    this.network = words(capacity);
     this.transport = words(capacity);
+    this.end = words(capacity);
+    this.hash = words(capacity);
   }
 }
 

@@ -2,7 +2,7 @@
  * Ids of VIPs and backends: 16 bits each, given once and kept as long as the thing is configured, whatever else changes.
  * Flow rows and counters refer to them; the names behind them stay here, for people.
  */
-import { formatIpv4 } from "../net/ipv4.ts";
+import { formatIpAddress } from "../net/ip-address.ts";
 import type { BackendSpec, ForwardingSpec, VipSpec } from "./forwarding-spec.ts";
 
 const MAX_IDS = 1 << 16;
@@ -86,11 +86,11 @@ class Ids<T> {
 }
 
 function vipKey(vip: VipSpec): string {
-  return `${formatIpv4(vip.address)}:${vip.port}/${vip.protocol}`;
+  return `${formatIpAddress(vip.address)}:${vip.port}/${vip.protocol}`;
 }
 
 function backendKey(vip: VipSpec, backend: BackendSpec): string {
-  return `${vipKey(vip)} ${formatIpv4(backend.address)}:${backend.port}`;
+  return `${vipKey(vip)} ${formatIpAddress(backend.address)}:${backend.port}`;
 }
 
 function vipKeys(spec: ForwardingSpec): ReadonlySet<string> {

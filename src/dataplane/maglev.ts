@@ -2,19 +2,21 @@
  * Maglev hashing: D. E. Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer" (NSDI 2016) §3.4,
  * with weights as turns: a backend of weight w takes w turns for each turn of one of weight 1.
  *
- * Each backend's preference list comes from a keyed hash of its address and port, never from its place in the list, so
- * that every node of a cluster builds the same table whatever order it learned the backends in.
+ * Each backend's preference list comes from a keyed hash of its address, never from its place in the list, so that every
+ * node of a cluster builds the same table whatever order it learned the backends in. The port has no part in it: the
+ * ports of one Service then have the same table, and a client with affinity meets the same pod on each of them.
  */
 
-import type { Ipv4 } from "../net/ipv4.ts";
-import { rawAddress } from "../wire/raw.ts";
-import { flowHash, type HashKey } from "./flow-hash.ts";
+import { compareIpAddress, type IpAddress } from "../net/ip-address.ts";
+import { storeAddress } from "../wire/raw.ts";
+import { flowHash6, type HashKey } from "./flow-hash.ts";
+import { KEY_SOURCE, newFlowKey } from "./flow-key.ts";
 
 /** Cilium's choice of table sizes; each is a prime, so every skip visits every slot. */
 export const MAGLEV_SIZES: readonly number[] = [251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071];
 
 export interface MaglevBackend {
-  readonly address: Ipv4;
+  readonly address: IpAddress;
   readonly port: number;
   readonly weight: number;
 }
@@ -32,7 +34,7 @@ export function fillMaglev(table: Uint16Array, backends: readonly MaglevBackend[
   const members = backends
     .map((backend, index) => ({ backend, index }))
     .filter(({ backend }) => backend.weight > 0)
-    .sort((a, b) => a.backend.address - b.backend.address || a.backend.port - b.backend.port);
+    .sort((a, b) => compareIpAddress(a.backend.address, b.backend.address) || a.backend.port - b.backend.port);
   if (members.length === 0) return false;
 
   const position = new Float64Array(members.length);
@@ -64,5 +66,7 @@ export function fillMaglev(table: Uint16Array, backends: readonly MaglevBackend[
 }
 
 function backendHash(backend: MaglevBackend, domain: number, key: HashKey): number {
-  return flowHash(key.k0, key.k1, rawAddress(backend.address), backend.port, 0, domain) >>> 0;
+  const words = newFlowKey();
+  storeAddress(words, KEY_SOURCE, backend.address);
+  return flowHash6(key.k0, key.k1, words, 0, domain) >>> 0;
 }

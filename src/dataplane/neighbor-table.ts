@@ -2,22 +2,23 @@
  * Neighbours: the MAC behind each next hop, in shared memory. The main thread mirrors them from the kernel; a flow row
  * keeps the index of its neighbour, so the hot path rewrites both MACs with three loads and three stores.
  *
- *   word 0 address (raw)   1 state   2..4 Ethernet words, copy A   5..7 copy B
- *   state: | port 8 | 0 | WANTED | COPY_B | VALID |
+ *   word 0..3 address (wire/raw.ts)   4 state   5..7 Ethernet words, copy A   8..10 copy B   11 unused
+ *   state: | port 8 | 0 | USED | WANTED | COPY_B | VALID |
  *   Ethernet words: destination[0..3] | destination[4..5] source[0..1] | source[2..5]
  *
  * A changed MAC is written to the copy that nobody reads, then the selector flips: no frame gets half of one. An index
  * is never given to another address while the process lives, so a flow can't be sent to a stranger.
  */
-import type { Ipv4 } from "../net/ipv4.ts";
 import type { Mac } from "../net/mac.ts";
-import { rawAddress } from "../wire/raw.ts";
+import { ADDRESS_WORDS, copyAddress, sameAddress } from "../wire/raw.ts";
 import { rawMac } from "./port-table.ts";
 
-const WORDS = 8;
+const WORDS = 12;
 const PROBE_LIMIT = 32;
 
-const STATE = 1;
+const STATE = ADDRESS_WORDS;
+const COPY_A = STATE + 1;
+const COPY_B = COPY_A + 3;
 const STATE_VALID = 1 << 0;
 const STATE_COPY_B = 1 << 1;
 const STATE_WANTED = 1 << 2;
@@ -26,6 +27,8 @@ const STATE_USED = 1 << 3;
 const STATE_PORT_SHIFT = 8;
 
 export const NO_NEIGHBOR = -1;
+/** The "address" of a stack port's one neighbour, the other end of its veth pair: no host has it. */
+export const STACK_NEIGHBOR = new Int32Array(ADDRESS_WORDS);
 /** Indices fit the 16 bits that a flow row has for them. */
 export const MAX_NEIGHBORS = 1 << 16;
 
@@ -42,15 +45,15 @@ export class NeighborTable {
     this.#mask = capacity - 1;
   }
 
-  /** Index of the row for a next hop (raw address) on a port, resolved or not, or `NO_NEIGHBOR`. */
-  find(address: number, port: number): number {
+  /** Index of the row for a next hop on a port, resolved or not, or `NO_NEIGHBOR`. */
+  find(address: Int32Array, at: number, port: number): number {
     const words = this.words;
-    let index = this.#home(address, port);
+    let index = this.#home(address, at, port);
     for (let probe = 0; probe < PROBE_LIMIT; probe++) {
-      const at = index * WORDS;
-      const state = words[at + STATE]!;
+      const row = index * WORDS;
+      const state = words[row + STATE]!;
       if ((state & STATE_USED) === 0) return NO_NEIGHBOR;
-      if (words[at] === address && state >>> STATE_PORT_SHIFT === port) return index;
+      if (state >>> STATE_PORT_SHIFT === port && sameAddress(words, row, address, at)) return index;
       index = (index + 1) & this.#mask;
     }
     return NO_NEIGHBOR;
@@ -60,9 +63,9 @@ export class NeighborTable {
     return (this.words[index * WORDS + STATE]! & STATE_VALID) !== 0;
   }
 
-  /** Address (raw) of a row. */
-  address(index: number): number {
-    return this.words[index * WORDS]!;
+  /** Where in `words` the address of a row is. */
+  addressAt(index: number): number {
+    return index * WORDS;
   }
 
   port(index: number): number {
@@ -71,44 +74,44 @@ export class NeighborTable {
 
   /** Index of the first Ethernet word of the copy that is in force. */
   ethernetWords(index: number): number {
-    const at = index * WORDS;
-    return (this.words[at + STATE]! & STATE_COPY_B) !== 0 ? at + 5 : at + 2;
+    const row = index * WORDS;
+    return (this.words[row + STATE]! & STATE_COPY_B) !== 0 ? row + COPY_B : row + COPY_A;
   }
 
   /** Sets the MAC of a next hop, or marks it unresolved with `null`. @returns its index, `NO_NEIGHBOR` when full. */
-  set(address: Ipv4, port: number, destination: Mac | null, source: Mac): number {
+  set(address: Int32Array, port: number, destination: Mac | null, source: Mac): number {
     const index = this.want(address, port);
     if (index === NO_NEIGHBOR) return index;
-    const at = index * WORDS;
-    const state = this.words[at + STATE]!;
+    const row = index * WORDS;
+    const state = this.words[row + STATE]!;
     if (destination === null) {
-      Atomics.store(this.words, at + STATE, state & ~STATE_VALID);
+      Atomics.and(this.words, row + STATE, ~STATE_VALID);
       return index;
     }
-    const spare = (state & STATE_COPY_B) !== 0 ? at + 2 : at + 5;
+    const spare = (state & STATE_COPY_B) !== 0 ? row + COPY_A : row + COPY_B;
     const [destinationFirst, destinationLast] = rawMac(destination);
     const [sourceFirst, sourceLast] = rawMac(source);
     this.words[spare] = destinationFirst;
     this.words[spare + 1] = destinationLast | (sourceFirst << 16);
     this.words[spare + 2] = (sourceFirst >>> 16) | (sourceLast << 16);
-    Atomics.store(this.words, at + STATE, (state ^ STATE_COPY_B) | STATE_VALID);
+    Atomics.xor(this.words, row + STATE, STATE_COPY_B);
+    Atomics.or(this.words, row + STATE, STATE_VALID);
     return index;
   }
 
   /** Makes sure that a next hop has a row, resolved or not yet. Main thread only. */
-  want(address: Ipv4, port: number): number {
-    const raw = rawAddress(address);
+  want(address: Int32Array, port: number): number {
     const words = this.words;
-    let index = this.#home(raw, port);
+    let index = this.#home(address, 0, port);
     for (let probe = 0; probe < PROBE_LIMIT; probe++) {
-      const at = index * WORDS;
-      const state = words[at + STATE]!;
+      const row = index * WORDS;
+      const state = words[row + STATE]!;
       if ((state & STATE_USED) === 0) {
-        words[at] = raw;
-        Atomics.store(words, at + STATE, STATE_USED | (port << STATE_PORT_SHIFT));
+        copyAddress(words, row, address, 0);
+        Atomics.store(words, row + STATE, STATE_USED | (port << STATE_PORT_SHIFT));
         return index;
       }
-      if (words[at] === raw && state >>> STATE_PORT_SHIFT === port) return index;
+      if (state >>> STATE_PORT_SHIFT === port && sameAddress(words, row, address, 0)) return index;
       index = (index + 1) & this.#mask;
     }
     return NO_NEIGHBOR;
@@ -124,8 +127,9 @@ export class NeighborTable {
     Atomics.and(this.words, index * WORDS + STATE, ~STATE_WANTED);
   }
 
-  #home(address: number, port: number): number {
+  #home(words: Int32Array, at: number, port: number): number {
     // Next hops are few and on our own links; a multiplicative hash (Knuth, 6.4) spreads them well enough.
+    const address = words[at]! ^ words[at + 1]! ^ words[at + 2]! ^ words[at + 3]!;
     return (Math.imul(address ^ port, 0x9e3779b1) >>> 12) & this.#mask;
   }
 }

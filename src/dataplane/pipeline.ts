@@ -4,31 +4,39 @@
  * this same code.
  *
  * Two passes over the batch. The first (classify.ts) parses and checks each frame, computes its flow hash and touches
- * the home slot in the flow table; the second (forward.ts) looks the flow up and rewrites the frame. By then the row is on its way into the cache:
- * at a million flows that halves the cost (bench/pipeline.ts).
+ * the home slot in the flow table; the second (forward.ts) looks the flow up and rewrites the frame. By then the row is
+ * on its way into the cache: at a million flows that halves the cost (bench/pipeline.ts).
  *
  * The rare kinds of frames are worked off in files of their own: a flow's first frame in first-frame.ts, frames to the
- * gateway itself (ARP, ICMP echo) in answers.ts.
+ * gateway itself (ARP, NDP, echo) in answers.ts, errors about our flows in related-icmp.ts, errors of our own in
+ * icmp-error.ts.
  *
  * Nothing here allocates per frame: numbers in, numbers out (test/zero-allocation.test.ts).
  */
-
-import { IPV4_DESTINATION } from "../wire/ipv4.ts";
-import { DONE, makeClassifier } from "./classify.ts";
-import { type Counters, DROPPED, PASSED, REPLIED } from "./counters.ts";
+import { IPV4_DESTINATION, IPV4_HEADER_BYTES, IPV4_SOURCE } from "../wire/ipv4.ts";
+import { IPV6_DESTINATION, IPV6_SOURCE } from "../wire/ipv6.ts";
+import { ADDRESS_WORDS, storeMapped } from "../wire/raw.ts";
+import { makeClassifier } from "./classify.ts";
+import { type Counters, DROPPED, PASSED, REPLIED, TRANSMITTED, TRANSMITTED_BYTES } from "./counters.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { Fib } from "./fib.ts";
+import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "./flow-key.ts";
 import type { FlowTable } from "./flow-table.ts";
+import type { FlowTable4 } from "./flow-table4.ts";
+import type { FlowTable6 } from "./flow-table6.ts";
 import { makeForwarder } from "./forward.ts";
 import type { ForwardingTable } from "./forwarding-table.ts";
-import { type FrameBatch, Verdict } from "./frame-batch.ts";
+import { type FrameBatch, FrameKind, Verdict } from "./frame-batch.ts";
+import { IcmpLimit } from "./icmp-limit.ts";
+import { type Leave, makeLeave } from "./leave.ts";
 import type { NeighborRequests } from "./neighbor-requests.ts";
 import type { NeighborTable } from "./neighbor-table.ts";
 import type { PortTable } from "./port-table.ts";
 
 /** What the pipeline works on. All of it but the frames is shared with other threads. */
 export interface PipelineTables {
-  readonly flows: FlowTable;
+  readonly flows4: FlowTable4;
+  readonly flows6: FlowTable6;
   readonly ports: PortTable;
   readonly neighbors: NeighborTable;
   readonly neighborRequests: NeighborRequests;
@@ -38,46 +46,87 @@ export interface PipelineTables {
 export class Pipeline {
   readonly batch: FrameBatch;
   readonly view: DataView;
-  readonly flows: FlowTable;
+  /** The same memory as `view`, for moving bytes. */
+  readonly bytes: Uint8Array;
+  readonly flows4: FlowTable4;
+  readonly flows6: FlowTable6;
   readonly ports: PortTable;
   readonly neighbors: NeighborTable;
   readonly neighborRequests: NeighborRequests;
   readonly counters: Counters;
+  readonly icmpLimit = new IcmpLimit();
   /** Replaced between two batches, never changed. */
   table: ForwardingTable;
   /** Likewise. */
   fib: Fib;
+  /** Reused by whoever works on a frame away from the hot path: its key, */
+  readonly key: FlowKey = newFlowKey();
+  /** what the key becomes, */
+  readonly translated: FlowKey = newFlowKey();
+  /** the key of the other direction, */
+  readonly otherKey: FlowKey = newFlowKey();
+  /** and one more. */
+  readonly spareKey: FlowKey = newFlowKey();
+  /** Monotonic seconds of the batch in work. */
+  now = 0;
+  /** Gives a frame its way out; see leave.ts. */
+  readonly leave: Leave;
   readonly #classify: () => void;
-  readonly #forward: (now: number) => void;
+  readonly #forward: () => void;
 
   /**
    * @param batch the one batch that this pipeline works on.
-   * @param view the frame memory that the batch's offsets point into.
+   * @param view the frame memory that the batch's offsets point into; it begins at the start of its buffer.
    */
   constructor(batch: FrameBatch, view: DataView, tables: PipelineTables, table: ForwardingTable, fib: Fib) {
     this.batch = batch;
     this.view = view;
-    this.flows = tables.flows;
+    this.bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    this.flows4 = tables.flows4;
+    this.flows6 = tables.flows6;
     this.ports = tables.ports;
     this.neighbors = tables.neighbors;
     this.neighborRequests = tables.neighborRequests;
     this.counters = tables.counters;
     this.table = table;
     this.fib = fib;
+    this.leave = makeLeave(this);
     this.#classify = makeClassifier(this);
     this.#forward = makeForwarder(this);
   }
 
   /** Gives each frame of the batch its verdict, rewriting it in place where it goes on. `now`: monotonic seconds. */
   run(now: number): void {
+    this.now = now;
     this.#classify();
-    this.#forward(now);
+    this.#forward();
+  }
+
+  /** The flow table of a frame's family. */
+  flowsOf(isIpv4: boolean): FlowTable {
+    return isIpv4 ? this.flows4 : this.flows6;
+  }
+
+  /** Reads a packet's addresses and ports into a key. */
+  loadKey(into: FlowKey, isIpv4: boolean, l3: number, l4: number, protocol: number): void {
+    const view = this.view;
+    if (isIpv4) {
+      storeMapped(into, KEY_SOURCE, view.getInt32(l3 + IPV4_SOURCE, true));
+      storeMapped(into, KEY_DESTINATION, view.getInt32(l3 + IPV4_DESTINATION, true));
+    } else {
+      for (let word = 0; word < ADDRESS_WORDS; word++) {
+        into[KEY_SOURCE + word] = view.getInt32(l3 + IPV6_SOURCE + 4 * word, true);
+        into[KEY_DESTINATION + word] = view.getInt32(l3 + IPV6_DESTINATION + 4 * word, true);
+      }
+    }
+    into[KEY_PORTS] = view.getInt32(l4, true);
+    into[KEY_PROTOCOL] = protocol;
   }
 
   drop(i: number, reason: number): void {
     this.batch.verdict[i] = Verdict.Drop;
     this.batch.reason[i] = reason;
-    this.batch.transport[i] = DONE;
+    this.batch.kind[i] = FrameKind.Done;
     this.counters.totals[DROPPED]! += 1;
     this.counters.reasons[reason]! += 1;
   }
@@ -86,7 +135,7 @@ export class Pipeline {
   pass(i: number, reason: number): void {
     this.batch.verdict[i] = Verdict.Pass;
     this.batch.reason[i] = reason;
-    this.batch.transport[i] = DONE;
+    this.batch.kind[i] = FrameKind.Done;
     this.counters.totals[PASSED]! += 1;
     this.counters.reasons[reason]! += 1;
   }
@@ -98,17 +147,27 @@ export class Pipeline {
     this.counters.totals[REPLIED]! += 1;
   }
 
+  transmit(i: number, port: number): void {
+    this.batch.verdict[i] = Verdict.Transmit;
+    this.batch.egress[i] = port;
+    this.counters.totals[TRANSMITTED]! += 1;
+    this.counters.totals[TRANSMITTED_BYTES]! += this.batch.length[i]!;
+  }
+
   /** The frame's next hop is known by its index, but not its MAC: dropped, and the main thread is asked once. */
   unresolved(i: number, neighbor: number): void {
-    if (this.neighbors.markWanted(neighbor)) {
-      this.neighborRequests.ask(this.neighbors.address(neighbor), this.neighbors.port(neighbor));
+    const { neighbors } = this;
+    if (neighbors.markWanted(neighbor)) {
+      this.neighborRequests.ask(neighbors.words, neighbors.addressAt(neighbor), neighbors.port(neighbor));
     }
     this.drop(i, DropReason.NeighborUnresolved);
   }
 
   /** A frame that can't be served: dropped when it is for one of our addresses, else the kernel's business. */
-  refuse(i: number, l3: number, reason: number): void {
-    if (this.table.owns(this.view.getInt32(l3 + IPV4_DESTINATION, true))) this.drop(i, reason);
+  refuse(i: number, isIpv4: boolean, l3: number, reason: number): void {
+    // Too short to have ports; they don't matter to who owns the address.
+    this.loadKey(this.key, isIpv4, l3, l3 + IPV4_HEADER_BYTES - 4, 0);
+    if (this.table.owns(this.key, KEY_DESTINATION)) this.drop(i, reason);
     else this.pass(i, reason);
   }
 }

@@ -5,19 +5,20 @@
  * A *wire* port is a NIC. A *stack* port is our veth into the node's own IP stack, the inside of a gateway whose pods are
  * local; it is paired with the wire port whose traffic it takes over: what came in by one leaves by the other.
  */
-import type { Ipv4 } from "../net/ipv4.ts";
+import type { IpAddress } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
-import { rawAddress } from "../wire/raw.ts";
+import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 
 export const MAX_PORTS = 16;
-const WORDS = 8;
+const WORDS = 16;
 
 const PORT_KIND = 0;
 const PORT_MAC_FIRST = 1;
 const PORT_MAC_LAST = 2;
 const PORT_MTU = 3;
-const PORT_ADDRESS = 4;
-const PORT_PAIR = 5;
+const PORT_PAIR = 4;
+const PORT_ADDRESS4 = 5;
+const PORT_ADDRESS6 = PORT_ADDRESS4 + ADDRESS_WORDS;
 
 export const PORT_WIRE = 1;
 export const PORT_STACK = 2;
@@ -26,8 +27,9 @@ export interface PortSettings {
   readonly kind: typeof PORT_WIRE | typeof PORT_STACK;
   readonly mac: Mac;
   readonly mtu: number;
-  /** First IPv4 address of the interface, or `null`. */
-  readonly address: Ipv4 | null;
+  /** The interface's own addresses, from which it sends ICMP errors; `null` for a family that it has none of. */
+  readonly ipv4: IpAddress | null;
+  readonly ipv6: IpAddress | null;
   /** The other half of a wire/stack pair, or `null`. */
   readonly pair: number | null;
 }
@@ -45,7 +47,8 @@ export class PortTable {
     this.words[at + PORT_MAC_FIRST] = first;
     this.words[at + PORT_MAC_LAST] = last;
     this.words[at + PORT_MTU] = settings.mtu;
-    this.words[at + PORT_ADDRESS] = settings.address === null ? 0 : rawAddress(settings.address);
+    if (settings.ipv4 !== null) storeAddress(this.words, at + PORT_ADDRESS4, settings.ipv4);
+    if (settings.ipv6 !== null) storeAddress(this.words, at + PORT_ADDRESS6, settings.ipv6);
     this.words[at + PORT_PAIR] = settings.pair ?? -1;
     Atomics.store(this.words, at + PORT_KIND, settings.kind);
   }
@@ -66,6 +69,11 @@ export class PortTable {
 
   mtu(port: number): number {
     return this.words[port * WORDS + PORT_MTU]!;
+  }
+
+  /** Where in `words` the port's own address of a family is: four words, zero when it has none. */
+  addressAt(port: number, isIpv4: boolean): number {
+    return port * WORDS + (isIpv4 ? PORT_ADDRESS4 : PORT_ADDRESS6);
   }
 
   /** The port that takes what came in by this one; -1 when it has no pair. */

@@ -2,31 +2,34 @@
  * After a change of routes: gives live flows the way out that the new FIB says. Stores one word per row, so a worker
  * that reads it meanwhile takes the old way or the new one.
  */
-import { addressFromRaw } from "../wire/raw.ts";
 import { EGRESS_PAIR, egressWord } from "./egress.ts";
 import { type Fib, NO_ROUTE } from "./fib.ts";
-import { type FlowTable, ROW_EGRESS, ROW_NEW_DESTINATION, ROW_WORDS } from "./flow-table.ts";
+import { KEY_DESTINATION, newFlowKey } from "./flow-key.ts";
+import type { FlowTable } from "./flow-table.ts";
 import { type NeighborTable, NO_NEIGHBOR } from "./neighbor-table.ts";
 
 const EGRESS_ACTIONS = 0xff00;
 
 /** @returns how many rows changed. A flow without a route or neighbour keeps its old way. */
 export function reroute(flows: FlowTable, fib: Fib, neighbors: NeighborTable): number {
-  const { words } = flows;
+  const { words, layout } = flows;
+  const translated = newFlowKey();
   let changed = 0;
-  for (let row = 0; row < words.length; row += ROW_WORDS) {
+  for (let row = 0; row < words.length; row += layout.words) {
     if (!flows.isLive(row)) continue;
-    const egress = words[row + ROW_EGRESS]!;
+    const egress = words[row + layout.egress]!;
     if ((egress & EGRESS_PAIR) !== 0) continue;
-    const destination = words[row + ROW_NEW_DESTINATION]!;
-    const route = fib.lookup(addressFromRaw(destination));
+    flows.loadTranslation(row, translated);
+    const route = fib.lookup(translated, KEY_DESTINATION);
     if (route === NO_ROUTE) continue;
     const port = fib.port(route);
-    const neighbor = neighbors.find(fib.gateway(route) || destination, port);
+    const neighbor = fib.hasGateway(route)
+      ? neighbors.find(fib.words, fib.gatewayAt(route), port)
+      : neighbors.find(translated, KEY_DESTINATION, port);
     if (neighbor === NO_NEIGHBOR) continue;
     const next = egressWord(port, neighbor, egress & EGRESS_ACTIONS);
     if (next === egress) continue;
-    words[row + ROW_EGRESS] = next;
+    words[row + layout.egress] = next;
     changed++;
   }
   return changed;

@@ -5,9 +5,10 @@
 import { type Counters, countersMemory, TOTALS } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
 import { FlowExpiry } from "../dataplane/expiry.ts";
-import { Fib } from "../dataplane/fib.ts";
+import { Fib, NO_ROUTE } from "../dataplane/fib.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
-import { FlowTable, flowTableMemory } from "../dataplane/flow-table.ts";
+import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
+import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import { buildForwardingTable } from "../dataplane/forwarding-table.ts";
 import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
@@ -16,6 +17,7 @@ import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
 import { PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
+import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { Scenario, ScenarioNode } from "./scenario.ts";
 
 export interface FrameResult {
@@ -53,10 +55,11 @@ export function replay(scenario: Scenario): ScenarioResult {
       portNames: node.interfaces.map(({ name }) => name),
     });
   const memory = new Uint8Array(MAX_FRAME_BYTES);
-  const flows = new FlowTable(flowTableMemory(FLOW_ROWS), REPLAY_KEY);
-  const expiry = new FlowExpiry(flows);
+  const flows4 = new FlowTable4(flowTable4Memory(FLOW_ROWS), REPLAY_KEY);
+  const flows6 = new FlowTable6(flowTable6Memory(FLOW_ROWS), REPLAY_KEY);
+  const expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
   const batch = new FrameBatch(1);
-  const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), flows, tableOf(scenario.spec));
+  const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), flows4, flows6, tableOf(scenario.spec));
   const results: FrameResult[] = [];
   let now = START_SECONDS;
 
@@ -65,7 +68,7 @@ export function replay(scenario: Scenario): ScenarioResult {
       pipeline.table = tableOf(step.spec);
     } else if (step.kind === "advance") {
       now += step.seconds;
-      expiry.tick(flows.capacity, now);
+      for (const each of expiry) each.tick(FLOW_ROWS, now);
     } else {
       memory.set(step.bytes);
       batch.count = 1;
@@ -83,22 +86,27 @@ function pipelineFor(
   node: ScenarioNode,
   batch: FrameBatch,
   view: DataView,
-  flows: FlowTable,
+  flows4: FlowTable4,
+  flows6: FlowTable6,
   table: Pipeline["table"],
 ): Pipeline {
   const ports = new PortTable();
-  node.interfaces.forEach(({ mac, mtu, address }, port) => {
-    ports.set(port, { kind: PORT_WIRE, mac, mtu, address, pair: null });
+  node.interfaces.forEach(({ mac, mtu, ipv4, ipv6 }, port) => {
+    ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null });
   });
   const fib = Fib.build(node.routes);
   const neighbors = new NeighborTable(neighborTableMemory(1024));
+  const words = new Int32Array(ADDRESS_WORDS);
   for (const { address, mac } of node.neighbors) {
-    const route = fib.lookup(address);
-    if (route < 0) continue;
+    storeAddress(words, 0, address);
+    const route = fib.lookup(words, 0);
+    if (route === NO_ROUTE) continue;
     const port = fib.port(route);
-    neighbors.set(address, port, mac, node.interfaces[port]!.mac);
+    neighbors.set(words, port, mac, node.interfaces[port]!.mac);
   }
-  const tables = { flows, ports, neighbors, neighborRequests: new NeighborRequests(), counters: countersMemory(256) };
+  const neighborRequests = new NeighborRequests();
+  const counters = countersMemory(256);
+  const tables = { flows4, flows6, ports, neighbors, neighborRequests, counters };
   return new Pipeline(batch, view, tables, table, fib);
 }
 

@@ -5,8 +5,14 @@
  */
 
 import type { Route } from "../dataplane/fib.ts";
-import type { BackendSpec, ForwardingSpec, TransportProtocol, VipSpec } from "../dataplane/forwarding-spec.ts";
-import { type Ipv4, parseIpv4, parseIpv4Prefix } from "../net/ipv4.ts";
+import type {
+  BackendSpec,
+  ForwardingSpec,
+  SourceRanges,
+  TransportProtocol,
+  VipSpec,
+} from "../dataplane/forwarding-spec.ts";
+import { addressBits, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { type Mac, parseMac } from "../net/mac.ts";
 
 /** Says which field of which scenario can't be read, and why. */
@@ -17,14 +23,15 @@ export class ScenarioError extends Error {
 export interface ScenarioInterface {
   readonly name: string;
   readonly mac: Mac;
-  readonly address: Ipv4 | null;
+  readonly ipv4: IpAddress | null;
+  readonly ipv6: IpAddress | null;
   readonly mtu: number;
 }
 
 export interface ScenarioNode {
   readonly interfaces: readonly ScenarioInterface[];
   readonly routes: readonly Route[];
-  readonly neighbors: readonly { address: Ipv4; mac: Mac }[];
+  readonly neighbors: readonly { address: IpAddress; mac: Mac }[];
 }
 
 export type Step =
@@ -76,49 +83,46 @@ function parseNode(node: Json): ScenarioNode {
     const where = `node.ifaces.${name}`;
     const iface = object(value, where);
     if ("vlan" in iface) throw new ScenarioError(`${where}.vlan: VLAN ports are not supported`);
-    const address = iface["ipv4"];
+    const own = (field: string) =>
+      iface[field] === undefined ? null : ip(String(iface[field]).split("/")[0], `${where}.${field}`);
     return {
       name,
       mac: mac(iface["mac"], `${where}.mac`),
-      address: address === undefined ? null : ipv4(String(address).split("/")[0], `${where}.ipv4`),
+      ipv4: own("ipv4"),
+      ipv6: own("ipv6"),
       mtu: number(iface["mtu"] ?? 1500, `${where}.mtu`),
     };
   });
-  const routes = list(node["routes"] ?? [], "node.routes")
-    .map((route, index) => ({ route: object(route, `node.routes[${index}]`), where: `node.routes[${index}]` }))
-    .filter(({ route }) => !String(route["dst"]).includes(":"))
-    .map(({ route, where }): Route => {
-      const prefix = parseIpv4Prefix(String(route["dst"]));
-      if (prefix === null) throw new ScenarioError(`${where}.dst: not an IPv4 prefix: ${JSON.stringify(route["dst"])}`);
-      const port = interfaces.findIndex(({ name }) => name === route["iface"]);
-      if (port < 0)
-        throw new ScenarioError(`${where}.iface: the node has no interface ${JSON.stringify(route["iface"])}`);
-      return { prefix, gateway: route["via"] === undefined ? null : ipv4(route["via"], `${where}.via`), port };
-    });
-  const neighbors = Object.entries(object(node["neighbors"] ?? {}, "node.neighbors"))
-    .filter(([address]) => !address.includes(":"))
-    .map(([address, value]) => ({
-      address: ipv4(address, "node.neighbors"),
-      mac: mac(value, `node.neighbors.${address}`),
-    }));
+  const routes = list(node["routes"] ?? [], "node.routes").map((value, index): Route => {
+    const where = `node.routes[${index}]`;
+    const route = object(value, where);
+    const port = interfaces.findIndex(({ name }) => name === route["iface"]);
+    if (port < 0)
+      throw new ScenarioError(`${where}.iface: the node has no interface ${JSON.stringify(route["iface"])}`);
+    const { address, prefixLength } = prefix(route["dst"], `${where}.dst`);
+    const gateway = route["via"] === undefined ? null : ip(route["via"], `${where}.via`);
+    return { destination: address, prefixLength, gateway, port };
+  });
+  const neighbors = Object.entries(object(node["neighbors"] ?? {}, "node.neighbors")).map(([address, value]) => ({
+    address: ip(address, "node.neighbors"),
+    mac: mac(value, `node.neighbors.${address}`),
+  }));
   return { interfaces, routes, neighbors };
 }
 
 function parseSpec(vips: unknown, node: Json, scenario: Json): ForwardingSpec {
   const policy = object(scenario["policy"] ?? {}, "policy");
   const announce = scenario["announce"] === undefined ? null : object(scenario["announce"], "announce");
-  const arpInterfaces = announce === null ? "all" : list(announce["interfaces"], "announce.interfaces").map(String);
+  const answerOn = announce === null ? "all" : list(announce["interfaces"], "announce.interfaces").map(String);
   return {
-    // IPv6 services of a dual-stack scenario are somebody else's: their frames pass.
-    vips: list(vips ?? [], "vips")
-      .map((vip, index) => ({ vip: object(vip, `vips[${index}]`), where: `vips[${index}]` }))
-      .filter(({ vip }) => !String(vip["addr"]).includes(":"))
-      .map(({ vip, where }) => parseVip(vip, where)),
-    owned: list(node["owned_addrs"] ?? [], "node.owned_addrs")
-      .filter((address) => !String(address).includes(":"))
-      .map((address) => ({ address: ipv4(address, "node.owned_addrs"), arpInterfaces })),
+    vips: list(vips ?? [], "vips").map((vip, index) => parseVip(object(vip, `vips[${index}]`), `vips[${index}]`)),
+    owned: list(node["owned_addrs"] ?? [], "node.owned_addrs").map((address) => ({
+      address: ip(address, "node.owned_addrs"),
+      answerOn,
+    })),
     maglevTableSize: 16381,
     strictSyn: policy["conntrack"] === "strict-syn",
+    rejectWithoutBackend: policy["no_backend"] !== "drop",
   };
 }
 
@@ -128,9 +132,6 @@ function parseVip(vip: Json, where: string): VipSpec {
   const snat = vip["snat"] ?? "none";
   if (snat !== "none")
     throw new ScenarioError(`${where}.snat: ${JSON.stringify(snat)} is not supported; only "none" is`);
-  for (const field of ["affinity", "source_ranges"]) {
-    if (field in vip) throw new ScenarioError(`${where}.${field} is not supported`);
-  }
   const protocol = String(vip["proto"]).toUpperCase();
   if (protocol !== "TCP" && protocol !== "UDP" && protocol !== "SCTP") {
     throw new ScenarioError(`${where}.proto: must be tcp, udp or sctp, not ${JSON.stringify(vip["proto"])}`);
@@ -138,18 +139,24 @@ function parseVip(vip: Json, where: string): VipSpec {
   const port = number(vip["port"], `${where}.port`);
   return {
     service: String(vip["service"] ?? `replay/${vip["addr"]}-${port}`),
-    address: ipv4(vip["addr"], `${where}.addr`),
+    address: ip(vip["addr"], `${where}.addr`),
     port,
     protocol: protocol satisfies TransportProtocol,
     backends: list(vip["backends"] ?? [], `${where}.backends`).map((backend, index) =>
       parseBackend(object(backend, `${where}.backends[${index}]`), `${where}.backends[${index}]`),
     ),
+    affinity: vip["affinity"] !== undefined,
+    sources: vip["source_ranges"] === undefined ? null : parseSources(vip["source_ranges"], `${where}.source_ranges`),
   };
+}
+
+function parseSources(value: unknown, where: string): SourceRanges {
+  return { action: "allow", ranges: list(value, where).map((range, index) => prefix(range, `${where}[${index}]`)) };
 }
 
 function parseBackend(backend: Json, where: string): BackendSpec {
   return {
-    address: ipv4(backend["addr"], `${where}.addr`),
+    address: ip(backend["addr"], `${where}.addr`),
     port: number(backend["port"], `${where}.port`),
     weight: number(backend["weight"] ?? 1, `${where}.weight`),
     draining: backend["state"] === "draining",
@@ -173,10 +180,21 @@ function number(value: unknown, where: string): number {
   return value;
 }
 
-function ipv4(value: unknown, where: string): Ipv4 {
-  const address = parseIpv4(String(value));
-  if (address === null) throw new ScenarioError(`${where}: not an IPv4 address: ${JSON.stringify(value)}`);
+function ip(value: unknown, where: string): IpAddress {
+  const address = parseIpAddress(String(value));
+  if (address === null) throw new ScenarioError(`${where}: not an IP address: ${JSON.stringify(value)}`);
   return address;
+}
+
+function prefix(value: unknown, where: string): { address: IpAddress; prefixLength: number } {
+  const [text, length] = String(value).split("/");
+  const address = ip(text, where);
+  const bits = addressBits(address.family);
+  const prefixLength = length === undefined ? bits : Number(length);
+  if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > bits) {
+    throw new ScenarioError(`${where}: not a prefix: ${JSON.stringify(value)}`);
+  }
+  return { address, prefixLength };
 }
 
 function mac(value: unknown, where: string): Mac {

@@ -12,7 +12,8 @@ import { receiveMessageOnPort } from "node:worker_threads";
 import { DROPPED } from "../dataplane/counters.ts";
 import { DropReason } from "../dataplane/drop-reason.ts";
 import { Fib } from "../dataplane/fib.ts";
-import { FlowTable } from "../dataplane/flow-table.ts";
+import { FlowTable4 } from "../dataplane/flow-table4.ts";
+import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
@@ -52,7 +53,8 @@ export function runDatapathWorker(task: WorkerTask): void {
     frameSize: task.frameSize,
     headroom: HEADROOM,
   });
-  const flowsMap = BpfMap.fromFd(task.flowsFd);
+  const flows4 = BpfMap.fromFd(task.flows4Fd);
+  const flows6 = BpfMap.fromFd(task.flows6Fd);
   const sockets: XskSocket[] = [];
   try {
     for (const { interface: name, queue, bind } of task.sockets) {
@@ -68,15 +70,22 @@ export function runDatapathWorker(task: WorkerTask): void {
         }),
       );
     }
-    forwardUntilStopped(task, umem, flowsMap, sockets);
+    forwardUntilStopped(task, umem, flows4, flows6, sockets);
   } finally {
     for (const socket of sockets) socket.close();
-    flowsMap.close();
+    flows4.close();
+    flows6.close();
     umem.close();
   }
 }
 
-function forwardUntilStopped(task: WorkerTask, umem: Umem, flowsMap: BpfMap, sockets: readonly XskSocket[]): void {
+function forwardUntilStopped(
+  task: WorkerTask,
+  umem: Umem,
+  flows4: BpfMap,
+  flows6: BpfMap,
+  sockets: readonly XskSocket[],
+): void {
   const { control, counters, messages } = task;
   const pool = new FramePool(umem.frameCount, umem.frameSize);
   const batch = new FrameBatch(BATCH);
@@ -84,7 +93,8 @@ function forwardUntilStopped(task: WorkerTask, umem: Umem, flowsMap: BpfMap, soc
     batch,
     umem.view,
     {
-      flows: new FlowTable(flowsMap.mmap(), task.hashKey),
+      flows4: new FlowTable4(flows4.mmap(), task.hashKey),
+      flows6: new FlowTable6(flows6.mmap(), task.hashKey),
       ports: new PortTable(task.ports),
       neighbors: new NeighborTable(task.neighbors),
       neighborRequests: new NeighborRequests(task.neighborRequests),

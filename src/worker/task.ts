@@ -33,8 +33,9 @@ export interface WorkerTask {
   readonly control: Int32Array;
   /** Descriptor of the eventfd that ends a poll. */
   readonly wakeFd: number;
-  /** Descriptors of the BPF maps `flows` and `xsks`, valid in the whole process. */
-  readonly flowsFd: number;
+  /** Descriptors of the BPF maps `flows`, `flows6` and `xsks`, valid in the whole process. */
+  readonly flows4Fd: number;
+  readonly flows6Fd: number;
   readonly xsksFd: number;
   readonly hashKey: HashKey;
   readonly ports: Int32Array;

@@ -6,9 +6,11 @@
 import { createSocket } from "node:dgram";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
-import { FlowTable, TAG_REPLY } from "../../src/dataplane/flow-table.ts";
+import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "../../src/dataplane/flow-key.ts";
+import { TAG_REPLY } from "../../src/dataplane/flow-table.ts";
+import { FlowTable4 } from "../../src/dataplane/flow-table4.ts";
 import { parseIpv4 } from "../../src/net/ipv4.ts";
-import { rawAddress, rawPorts } from "../../src/wire/raw.ts";
+import { rawAddress, rawPorts, storeMapped } from "../../src/wire/raw.ts";
 import { attachEgress, attachXdp } from "../../src/xdp/attach.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
 import { setOffload } from "../../src/xdp/ethtool.ts";
@@ -38,7 +40,7 @@ run("ip neigh add 10.6.0.2 lladdr 02:00:00:00:00:66 dev up0");
 const ROWS = 256;
 const key = { k0: 7, k1: 9 };
 const object = BpfObject.load(undefined, { maxEntries: { flows: ROWS } });
-const table = new FlowTable(object.map("flows").mmap(), key);
+const table = new FlowTable4(object.map("flows").mmap(), key);
 const umem = new Umem({ frameCount: 64, frameSize: 2048 });
 const socket = new XskSocket(umem, { interface: "sl1", queue: 0, ...SMALL_RINGS });
 const links = [
@@ -66,7 +68,11 @@ test("goes to the socket while its flow is live, with the next hop's MAC and a f
     number,
   ];
   const ports = rawPorts(8080, 4242);
-  const hash = table.hash(source, destination, ports, 17);
+  const key = newFlowKey();
+  storeMapped(key, KEY_SOURCE, source);
+  storeMapped(key, KEY_DESTINATION, destination);
+  key[KEY_PORTS] = ports;
+  key[KEY_PROTOCOL] = 17;
   const answer = async (text: string) => {
     await new Promise((resolve) => pod.send(text, 4242, "10.6.0.2", resolve));
     await sleep(20);
@@ -76,7 +82,7 @@ test("goes to the socket while its flow is live, with the next hop's MAC and a f
   await answer("before the flow");
   expect(counters().egressReply).toBe(0);
 
-  const row = table.claim(hash, source, destination, ports, 17, TAG_REPLY, 1);
+  const row = table.claim(table.hashKey(key), key, 17, TAG_REPLY, 1);
   await answer("claimed, not live");
   expect(counters().egressReply).toBe(0);
 

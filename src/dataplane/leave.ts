@@ -1,0 +1,47 @@
+/**
+ * The way out of a frame: which port, with which MACs; and the two reasons why a packet goes no further there: its TTL
+ * ends, or it is longer than the port's MTU. Both are answered by an ICMP error.
+ */
+import { DropReason } from "./drop-reason.ts";
+import { EGRESS_CHECK_TTL, EGRESS_KEEP_MAC, EGRESS_NEIGHBOR_SHIFT, EGRESS_PAIR, EGRESS_PORT } from "./egress.ts";
+import { packetTooBig, timeExceeded } from "./icmp-error.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+/**
+ * Writes the MACs that `egress` says; the caller decrements the TTL, which it has in its hands.
+ * @param ttl of the packet, before it is decremented.
+ * @returns the port; -1 when the frame has been dropped or answered.
+ */
+export type Leave = (i: number, egress: number, ttl: number) => number;
+
+/** A closure over its tables, see forward.ts. */
+export function makeLeave(pipeline: Pipeline): Leave {
+  const { batch, view, ports, neighbors } = pipeline;
+  const neighborWords = neighbors.words;
+  const { offset: offsets, port: inPorts, network: networks, end: ends } = batch;
+
+  return function leave(i, egress, ttl) {
+    if (ttl <= 1 && (ttl === 0 || (egress & EGRESS_CHECK_TTL) !== 0)) {
+      timeExceeded(pipeline, i, DropReason.TtlExpired);
+      return -1;
+    }
+    const port = (egress & EGRESS_PAIR) !== 0 ? ports.pair(inPorts[i]!) : egress & EGRESS_PORT;
+    const mtu = ports.mtu(port);
+    if (ends[i]! - networks[i]! > mtu) {
+      packetTooBig(pipeline, i, mtu, DropReason.MtuExceeded);
+      return -1;
+    }
+    if ((egress & EGRESS_KEEP_MAC) !== 0) return port;
+    const neighbor = egress >>> EGRESS_NEIGHBOR_SHIFT;
+    if (!neighbors.isValid(neighbor)) {
+      pipeline.unresolved(i, neighbor);
+      return -1;
+    }
+    const ethernet = neighbors.ethernetWords(neighbor);
+    const offset = offsets[i]!;
+    view.setInt32(offset, neighborWords[ethernet]!, true);
+    view.setInt32(offset + 4, neighborWords[ethernet + 1]!, true);
+    view.setInt32(offset + 8, neighborWords[ethernet + 2]!, true);
+    return port;
+  };
+}
