@@ -29,6 +29,7 @@ import { findLink } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
+import type { BindMode } from "../xdp/xsk.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
@@ -133,11 +134,14 @@ export class Datapath {
       ids,
       portNames: ports.map(({ name }) => name),
     });
+    // Sockets that share frame memory are all zero-copy or none is; a veth never is.
+    const drivers = new Set(ports.map(({ name }) => driverName(name)));
+    const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
     pool = new WorkerPool(
       counters.map((own, queue) => ({
         sockets: ports
-          .map((port, id) => ({ port: id, interface: port.name, queue, bind: "auto" as const }))
+          .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
           .filter((socket) => queue < rxQueueCount(socket.interface)),
         frameSize: mtu > SMALL_FRAME_MTU ? 4096 : 2048,
         flowsFd: object.map("flows").fd,
