@@ -24,6 +24,7 @@ import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import { attachEgress, attachXdp, type Link } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
+import { encodePort } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
@@ -42,8 +43,6 @@ const EXPIRY_MILLISECONDS = 250;
 const EXPIRY_ROUNDS = 40;
 /** A frame of 2048 bytes holds packets of this size: 256 are the kernel's, 2 ours, 14 the Ethernet header. */
 const SMALL_FRAME_MTU = 2048 - 256 - 2 - 14;
-/** `PORT_DROP_OTHERS` of native/bpf/maps.h. */
-const PORT_DROP_OTHERS = 1;
 
 export interface PortStatus {
   readonly id: number;
@@ -113,10 +112,10 @@ export class Datapath {
     settings[0] = key.k0;
     settings[1] = key.k1;
     settings[2] = options.flowRows - 1;
-    settings[3] = stack?.outer.index ?? 0;
     ports.forEach((port, id) => {
-      const flags = port.kind === "stack" ? PORT_DROP_OTHERS : 0;
-      object.map("ports").update(words(port.interfaceIndex), words(id, flags));
+      const pairInterfaceIndex = port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0;
+      const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex });
+      object.map("ports").update(word(port.interfaceIndex), value);
     });
 
     let pool: WorkerPool | null = null;
@@ -319,6 +318,6 @@ function requireLink(name: string): NetworkLink {
   return link;
 }
 
-function words(...values: number[]): Uint8Array {
-  return new Uint8Array(Uint32Array.from(values).buffer);
+function word(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
 }
