@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * One row of the flow table: 64 bytes, one cache line, shared with the TypeScript workers, which are its only writers.
+ * The rows of the two flow tables, shared with the TypeScript workers, which are their only writers: 64 bytes (one cache
+ * line) for IPv4, 128 (two) for IPv6.
  *
- * Words 0..2 and 4..6 hold bytes as they are on the wire (a raw load, no byte swap), so a key is compared without
- * converting it. A row is valid only while LIVE is set in its tag; the tag is written last and cleared first.
+ * Addresses and ports are bytes as they are on the wire (a raw load, no byte swap), so a key is compared without
+ * converting it. A row is valid only while LIVE is set in its tag; the tag is written last and cleared first. The key
+ * and the tag of an IPv6 row lie in its first line: a probe that does not match touches no second one.
  *
  *   word   0         1         2         3        4..6          7         8       9      10     11         12-13    14-15
- *        +---------+---------+---------+--------+-------------+---------+-------+------+------+----------+--------+-------+
+ *   IPv4 +---------+---------+---------+--------+-------------+---------+-------+------+------+----------+--------+-------+
  *        | source  | destin. | ports   | tag    | new address | sums'   | egress| owner| state| last     | packets| bytes |
  *        | address | address | src dst |        | src dst port| deltas  |       |      |      | seen     |        |       |
  *        +---------+---------+---------+--------+-------------+---------+-------+------+------+----------+--------+-------+
+ *
+ *   word   0..3      4..7      8         9        10      11     12     13         14        15
+ *   IPv6 +---------+---------+---------+--------+-------+------+------+----------+---------+---------+
+ *        | source  | destin. | ports   | tag    | egress| owner| state| last     | sum's   | new     |
+ *        | address | address | src dst |        |       |      |      | seen     | delta   | ports   |
+ *        +---------+---------+---------+--------+-------+------+------+----------+---------+---------+
+ *          16..19    20..23    24-25     26-27    28..31
+ *        +---------+---------+---------+--------+----------+
+ *        | new     | new     | packets | bytes  | reserved |
+ *        | source  | destin. |         |        |          |
+ *        +---------+---------+---------+--------+----------+
  *
  *   tag:  | overflow 31..24 | generation 23..11 | REPLY 10 | CLAIMED 9 | LIVE 8 | IP protocol 7..0 |
  */
@@ -44,5 +57,25 @@ struct flow_row {
 };
 
 _Static_assert(sizeof(struct flow_row) == 64, "a row is one cache line");
+
+struct flow6_row {
+	__u32 source_address[4];
+	__u32 destination_address[4];
+	__u32 ports;
+	__u32 tag;
+	__u32 egress;
+	__u32 owner;
+	__u32 state;
+	__u32 last_seen_seconds;
+	__u32 checksum_delta;
+	__u32 new_ports;
+	__u32 new_source_address[4];
+	__u32 new_destination_address[4];
+	__u64 packets;
+	__u64 bytes;
+	__u32 reserved[4];
+};
+
+_Static_assert(sizeof(struct flow6_row) == 128, "a row is two cache lines");
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Every map of the datapath, with the struct of each key and value: what the kernel and user space agree on.
+ * The maps of the datapath, with the struct of each key and value: what the kernel and user space agree on. (The
+ * counters are in outcome.h.)
  *
- * Addresses and ports are in network order (raw loads), everything else in host order. User space writes all of them
- * but `xdp_counters`; the programs only read.
+ * Addresses, ports and VLAN tags are in network order (raw loads), everything else in host order. An address that may be
+ * of either family is a `struct address`: IPv6, or IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). User space writes all
+ * maps but `reply_fragments` and `xdp_counters`; the programs only read.
  */
 #ifndef SLUICE_MAPS_H
 #define SLUICE_MAPS_H
@@ -12,7 +14,11 @@
 #include <bpf/bpf_helpers.h>
 #include "flow_row.h"
 
-/* Conntrack. The loader sets the real size, a power of two; settings.flow_mask is that size less one. */
+struct address {
+	__u32 words[4];
+};
+
+/* Conntrack. The loader sets the real sizes, powers of two; settings has each size less one as a mask. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -21,11 +27,21 @@ struct {
 	__type(value, struct flow_row);
 } flows SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* a gateway without IPv6 pays nothing for it */
+	__type(key, __u32);
+	__type(value, struct flow6_row);
+} flows6 SEC(".maps");
+
 struct settings {
 	__u32 hash_key0;
 	__u32 hash_key1;
 	__u32 flow_mask;
-	__u32 inside_ifindex; /* host-stack inside: where sluice_egress sends replies; 0 = nowhere */
+	__u32 flow6_mask;
+	__u32 gue_port; /* UDP ports of tunnels, as on the wire, in the low half; 0 = none */
+	__u32 geneve_port;
 };
 
 struct {
@@ -38,9 +54,15 @@ struct {
 
 #define PORT_DROP_OTHERS (1u << 0) /* the port is ours alone (sl1): what is not for a socket is dropped */
 
+/*
+ * `vlan` has the tags that the port's frames carry, the outer one first, 0 for none. A tag is its four bytes on the
+ * wire, with the three bits of priority and the DEI bit 0: 81 00 00 64 is VLAN 100.
+ */
 struct port {
 	__u32 id;
 	__u32 flags;
+	__u32 vlan[2];
+	__u32 pair_ifindex; /* host-stack inside: where sluice_egress sends this uplink's replies; 0 = nowhere */
 };
 
 /* Interface index -> port. A frame of an interface that is not here passes. */
@@ -51,8 +73,8 @@ struct {
 	__type(value, struct port);
 } ports SEC(".maps");
 
-#define OWNED_SERVE (1u << 0)   /* all IPv4 traffic to the address goes to the socket */
-#define OWNED_ARP_ALL (1u << 1) /* ARP for it is answered on every port */
+#define OWNED_SERVE (1u << 0)       /* all traffic to the address goes to the socket */
+#define OWNED_RESOLVE_ALL (1u << 1) /* ARP or NDP for it is answered on every port */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -61,6 +83,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } owned4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct address);
+	__type(value, __u32);
+} owned6 SEC(".maps");
 
 struct arp4_key {
 	__u32 address;
@@ -76,6 +106,73 @@ struct {
 	__type(value, __u8);
 } arp4 SEC(".maps");
 
+struct ndp6_key {
+	struct address address;
+	__u32 ifindex;
+};
+
+/* NDP answered on one interface only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct ndp6_key);
+	__type(value, __u8);
+} ndp6 SEC(".maps");
+
+/* What the fragments of one packet have in common (RFC 791, RFC 8200 §4.5). */
+struct fragment_key {
+	struct address source;
+	struct address destination;
+	__u32 id;      /* as on the wire: 16 bits for IPv4 */
+	__u8 protocol; /* 0 for IPv6, where it is no part of the key */
+	__u8 family;   /* 4 or 6 */
+	__u16 unused;
+};
+
+/* Packets whose first fragment was a reply -> the second of the monotonic clock in which it came. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct fragment_key);
+	__type(value, __u32);
+} reply_fragments SEC(".maps");
+
+/* An overlay of the pod network ends at the address too: only Geneve with a DSR option is for us. */
+#define TUNNEL_SHARED (1u << 0)
+
+/* Our own addresses to which other gateways may tunnel requests -> TUNNEL_* flags. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1024);
+	__type(key, struct address);
+	__type(value, __u8);
+} tunnels SEC(".maps");
+
+struct prefix_key {
+	__u32 length_bits; /* of the 128: an IPv4 prefix has 96 more than written */
+	struct address address;
+};
+
+/* Who may. The value means nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct prefix_key);
+	__type(value, __u8);
+} tunnel_sources SEC(".maps");
+
+/* Addresses of local pods to which other gateways send requests with a DSR option. The value means nothing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct address);
+	__type(value, __u8);
+} dsr_backends SEC(".maps");
+
 /* port id * QUEUES_PER_PORT + receive queue -> socket. Port ids are 0..255 (8 bits in a flow row's egress word). */
 #define QUEUES_PER_PORT 64
 
@@ -85,33 +182,5 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } xsks SEC(".maps");
-
-/* What became of a frame; the index into xdp_counters. src/xdp/xdp-counters.ts names them in the same order. */
-enum outcome {
-	OUTCOME_PASS_UNKNOWN_PORT,
-	OUTCOME_PASS_NOT_OURS,
-	OUTCOME_DROP_NOT_OURS, /* PORT_DROP_OTHERS */
-	OUTCOME_NO_SOCKET,     /* ours, but no socket on that queue: passed */
-	OUTCOME_REDIRECT_ARP,
-	OUTCOME_REDIRECT_OWNED,
-	OUTCOME_REDIRECT_REPLY,
-	OUTCOME_EGRESS_REPLY, /* sluice_egress took it from the stack */
-	OUTCOMES,
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, OUTCOMES);
-	__type(key, __u32);
-	__type(value, __u64);
-} xdp_counters SEC(".maps");
-
-static __always_inline void count(__u32 outcome)
-{
-	__u64 *counter = bpf_map_lookup_elem(&xdp_counters, &outcome);
-
-	if (counter)
-		*counter += 1;
-}
 
 #endif

@@ -8,6 +8,8 @@
  * The last step does not come by here again: what a socket transmits skips the egress hook, so there is no loop.
  * bpf_redirect leaves by sl0 (no BPF_F_INGRESS), whose transmit offloads are off: superframes are cut into frames and
  * unfinished checksums are finished on the way.
+ *
+ * Frames in the pair are untagged: the uplink's VLAN tags come off here, and the worker puts them on again.
  */
 #ifndef SLUICE_EGRESS_H
 #define SLUICE_EGRESS_H
@@ -17,8 +19,11 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include "flow_lookup.h"
+#include "frame.h"
+#include "live_reply.h"
 #include "maps.h"
+#include "outcome.h"
+#include "packet.h"
 
 /*
  * -1 is TCX_NEXT and TC_ACT_UNSPEC: the next program of the hook runs. TC_ACT_OK would end the chain and blind a CNI's
@@ -26,32 +31,46 @@
  */
 #define NEXT_PROGRAM TC_ACT_UNSPEC
 
-#define HEADERS_LENGTH (sizeof(struct ethhdr) + sizeof(struct iphdr) + 4)
+/* The tag that the kernel keeps beside the frame for the driver to write, as it would be on the wire; 0 = none. */
+static __always_inline __u32 lifted_tag(const struct __sk_buff *skb)
+{
+	return skb->vlan_present ? (skb->vlan_proto & 0xffff) | ((__u32)bpf_htons(skb->vlan_tci) << 16) : 0;
+}
+
+static __always_inline int take_tags_off(struct __sk_buff *skb, const struct port *port)
+{
+	return (!port->vlan[0] || bpf_skb_vlan_pop(skb) == 0) && (!port->vlan[1] || bpf_skb_vlan_pop(skb) == 0);
+}
+
+static __always_inline enum reply_kind judge_egress(struct frame *frame, const struct port *port, __u32 lifted)
+{
+	__u16 protocol = network_protocol(frame, port, lifted);
+	__u8 family = protocol == bpf_htons(ETH_P_IP) ? 4 : protocol == bpf_htons(ETH_P_IPV6) ? 6 : 0;
+	struct packet packet = {};
+	__u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
+
+	if (!set || !family || !read_header(frame, frame->network, family, &packet) ||
+	    (packet.traits & PACKET_MALFORMED) || !find_transport(frame, &packet))
+		return NO_REPLY;
+	return find_live_reply(frame, &packet, set);
+}
 
 SEC("tc")
 int sluice_egress(struct __sk_buff *skb)
 {
-	__u32 zero = 0;
-	struct settings *set;
+	struct frame frame = {.ctx = skb, .hook = IN_TC};
+	__u32 ifindex = skb->ifindex;
+	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	enum reply_kind reply;
 
-	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present)
+	if (!port || !port->pair_ifindex)
 		return NEXT_PROGRAM;
-	set = bpf_map_lookup_elem(&settings, &zero);
-	if (!set || set->inside_ifindex == 0)
+	reply = judge_egress(&frame, port, lifted_tag(skb));
+	if (reply == NO_REPLY || !take_tags_off(skb, port))
 		return NEXT_PROGRAM;
-	/* The headers of a frame assembled from pages may lie outside the linear part. */
-	if ((void *)(long)skb->data + HEADERS_LENGTH > (void *)(long)skb->data_end &&
-	    bpf_skb_pull_data(skb, HEADERS_LENGTH) < 0)
-		return NEXT_PROGRAM;
-
-	void *data_end = (void *)(long)skb->data_end;
-	struct ethhdr *ethernet = (void *)(long)skb->data;
-
-	if ((void *)(ethernet + 1) > data_end || ethernet->h_proto != bpf_htons(ETH_P_IP) ||
-	    !is_live_reply(ethernet, data_end))
-		return NEXT_PROGRAM;
-	count(OUTCOME_EGRESS_REPLY);
-	return bpf_redirect(set->inside_ifindex, 0);
+	count(OUTCOME_EGRESS_REPLY + (reply - REPLY));
+	return bpf_redirect(port->pair_ifindex, 0);
 }
 
 #endif

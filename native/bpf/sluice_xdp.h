@@ -3,13 +3,15 @@
  * The door of the datapath, on every port: decides which frames go to the AF_XDP socket of their queue. It changes no
  * frame. Everything that is not ours goes to the kernel untouched, so SSH and the kubelet live whatever Sluice does.
  *
- * Ours is:
- *   - an ARP packet that asks for an address answered here;
- *   - IPv4 to a served address, whatever its protocol, port, fragment or length: the worker answers or drops it, for
- *     if it passed, the node would forward it back to the router;
- *   - an IPv4 reply of a backend to a live flow.
+ * Ours, of both families, is:
+ *   - a question for the MAC address of an address answered here (resolution.h);
+ *   - IP to a served address, whatever its protocol, port, fragment or length: the worker answers or drops it, for if
+ *     it passed, the node would forward it back to the router;
+ *   - what belongs to a backend's reply to a live flow (live_reply.h);
+ *   - a request of another gateway to a pod here, with a DSR option (dsr_option.h) or in a tunnel (tunnel.h).
  *
- * VLAN-tagged frames pass. The destination MAC is not looked at: the worker knows the port's address.
+ * On a port with VLAN tags only frames with exactly these are looked at, on one without only untagged ones. The
+ * destination MAC is not looked at: the worker knows the port's address.
  */
 #ifndef SLUICE_XDP_H
 #define SLUICE_XDP_H
@@ -18,43 +20,58 @@
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include "flow_lookup.h"
+#include "dsr_option.h"
+#include "frame.h"
+#include "live_reply.h"
 #include "maps.h"
+#include "outcome.h"
+#include "packet.h"
+#include "resolution.h"
+#include "tunnel.h"
 
-/* An ARP packet for IPv4 over Ethernet (RFC 826); addresses are not aligned, so they are bytes. */
-struct arp_ipv4 {
-	__u8 formats_and_operation[8];
-	__u8 sender_mac[6];
-	__u8 sender_address[4];
-	__u8 target_mac[6];
-	__u8 target_address[4];
-};
-
-static __always_inline int answers_arp(struct ethhdr *ethernet, void *data_end, __u32 ifindex)
+static __always_inline enum outcome judge_packet(const struct frame *frame, __u8 family, __u32 ifindex)
 {
-	struct arp_ipv4 *arp = (void *)(ethernet + 1);
-	struct arp4_key key = {.ifindex = ifindex};
-	__u32 *flags;
+	struct packet packet = {};
+	__u32 zero = 0;
+	struct settings *set;
+	enum outcome tunnel;
+	enum reply_kind reply;
 
-	if ((void *)(arp + 1) > data_end)
-		return 0;
-	__builtin_memcpy(&key.address, arp->target_address, sizeof(key.address));
-	flags = bpf_map_lookup_elem(&owned4, &key.address);
-	return (flags && (*flags & OWNED_ARP_ALL)) || bpf_map_lookup_elem(&arp4, &key) != NULL;
+	if (!read_header(frame, frame->network, family, &packet))
+		return OUTCOME_PASS_NOT_OURS;
+	if (is_served(&packet.key.destination, family))
+		return OUTCOME_REDIRECT_OWNED;
+	if (packet.traits & PACKET_MALFORMED)
+		return OUTCOME_PASS_NOT_OURS;
+	if (asks_by_ndp(frame, &packet, ifindex))
+		return OUTCOME_REDIRECT_NDP;
+	if (carries_dsr_option(frame, &packet))
+		return OUTCOME_REDIRECT_DSR_OPTION;
+	set = bpf_map_lookup_elem(&settings, &zero);
+	if (!set || !find_transport(frame, &packet))
+		return OUTCOME_PASS_NOT_OURS;
+	tunnel = judge_tunnel(frame, &packet, set);
+	if (tunnel != OUTCOME_PASS_NOT_OURS)
+		return tunnel;
+	reply = find_live_reply(frame, &packet, set);
+	return reply == NO_REPLY ? OUTCOME_PASS_NOT_OURS : OUTCOME_REDIRECT_REPLY + (reply - REPLY);
 }
 
-static __always_inline int is_served(struct ethhdr *ethernet, void *data_end)
+static __always_inline enum outcome judge(struct frame *frame, const struct port *port, __u32 ifindex)
 {
-	struct iphdr *ip = (void *)(ethernet + 1);
-	__u32 *flags;
-
-	if ((void *)(ip + 1) > data_end)
-		return 0;
-	flags = bpf_map_lookup_elem(&owned4, &ip->daddr);
-	return flags && (*flags & OWNED_SERVE);
+	switch (network_protocol(frame, port, 0)) {
+	case bpf_htons(ETH_P_IP):
+		return judge_packet(frame, 4, ifindex);
+	case bpf_htons(ETH_P_IPV6):
+		return judge_packet(frame, 6, ifindex);
+	case bpf_htons(ETH_P_ARP):
+		return asks_by_arp(frame, ifindex) ? OUTCOME_REDIRECT_ARP : OUTCOME_PASS_NOT_OURS;
+	default:
+		return OUTCOME_PASS_NOT_OURS;
+	}
 }
 
-static __always_inline int to_socket(struct xdp_md *ctx, const struct port *port, __u32 outcome)
+static __always_inline int to_socket(struct xdp_md *ctx, const struct port *port, enum outcome outcome)
 {
 	/* A queue beyond the port's share would land on another port's socket. */
 	__u32 key = port->id * QUEUES_PER_PORT + ctx->rx_queue_index;
@@ -68,31 +85,23 @@ static __always_inline int to_socket(struct xdp_md *ctx, const struct port *port
 SEC("xdp.frags")
 int sluice_xdp(struct xdp_md *ctx)
 {
-	void *data_end = (void *)(long)ctx->data_end;
-	struct ethhdr *ethernet = (void *)(long)ctx->data;
+	struct frame frame = {.ctx = ctx, .hook = IN_XDP};
 	__u32 ifindex = ctx->ingress_ifindex;
 	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	enum outcome outcome;
 
 	if (!port) {
 		count(OUTCOME_PASS_UNKNOWN_PORT);
 		return XDP_PASS;
 	}
-	if ((void *)(ethernet + 1) <= data_end) {
-		if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
-			if (is_served(ethernet, data_end))
-				return to_socket(ctx, port, OUTCOME_REDIRECT_OWNED);
-			if (is_live_reply(ethernet, data_end))
-				return to_socket(ctx, port, OUTCOME_REDIRECT_REPLY);
-		} else if (ethernet->h_proto == bpf_htons(ETH_P_ARP)) {
-			if (answers_arp(ethernet, data_end, ifindex))
-				return to_socket(ctx, port, OUTCOME_REDIRECT_ARP);
-		}
-	}
+	outcome = judge(&frame, port, ifindex);
+	if (outcome > OUTCOME_NO_SOCKET)
+		return to_socket(ctx, port, outcome);
 	if (port->flags & PORT_DROP_OTHERS) {
 		count(OUTCOME_DROP_NOT_OURS);
 		return XDP_DROP;
 	}
-	count(OUTCOME_PASS_NOT_OURS);
+	count(outcome);
 	return XDP_PASS;
 }
 

@@ -26,11 +26,13 @@ import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import { attachEgress, attachXdp, type Link } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
+import { encodePort } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
+import type { BindMode } from "../xdp/xsk.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
@@ -43,10 +45,6 @@ const EXPIRY_MILLISECONDS = 250;
 const EXPIRY_ROUNDS = 40;
 /** A frame of 2048 bytes holds packets of this size: 256 are the kernel's, 2 ours, 14 the Ethernet header. */
 const SMALL_FRAME_MTU = 2048 - 256 - 2 - 14;
-/** Place of `flow6_mask` in `settings` of native/bpf/maps.h. */
-const FLOW6_MASK = 4;
-/** `PORT_DROP_OTHERS` of native/bpf/maps.h. */
-const PORT_DROP_OTHERS = 1;
 
 export interface PortStatus {
   readonly id: number;
@@ -111,17 +109,18 @@ export class Datapath {
     }
     const ports = portList(uplinks, inside, stack);
 
-    const object = BpfObject.load(undefined, { maxEntries: { flows: options.flowRows, flows6: options.flowRows } });
+    const flow6Rows = options.flowRows / 2;
+    const object = BpfObject.load(undefined, { maxEntries: { flows: options.flowRows, flows6: flow6Rows } });
     cleanup.push(() => object.close());
     const settings = object.map("settings").mmap();
     settings[0] = key.k0;
     settings[1] = key.k1;
     settings[2] = options.flowRows - 1;
-    settings[FLOW6_MASK] = options.flowRows - 1;
-    settings[3] = stack?.outer.index ?? 0;
+    settings[3] = flow6Rows - 1;
     ports.forEach((port, id) => {
-      const flags = port.kind === "stack" ? PORT_DROP_OTHERS : 0;
-      object.map("ports").update(words(port.interfaceIndex), words(id, flags));
+      const pairInterfaceIndex = port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0;
+      const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex });
+      object.map("ports").update(word(port.interfaceIndex), value);
     });
 
     let pool: WorkerPool | null = null;
@@ -139,11 +138,14 @@ export class Datapath {
       ids,
       portNames: ports.map(({ name }) => name),
     });
+    // Sockets that share frame memory are all zero-copy or none is; a veth never is.
+    const drivers = new Set(ports.map(({ name }) => driverName(name)));
+    const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
     pool = new WorkerPool(
       counters.map((own, queue) => ({
         sockets: ports
-          .map((port, id) => ({ port: id, interface: port.name, queue, bind: "auto" as const }))
+          .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
           .filter((socket) => queue < rxQueueCount(socket.interface)),
         frameSize: mtu > SMALL_FRAME_MTU ? 4096 : 2048,
         flows4Fd: object.map("flows").fd,
@@ -221,8 +223,8 @@ export class Datapath {
       queues: rxQueueCount(port.name),
     }));
     this.#expiryTimer = setInterval(() => {
-      const rows = Math.ceil(this.flows[0]!.capacity / EXPIRY_ROUNDS);
-      for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(rows, this.now());
+      const now = this.now();
+      for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(1 / EXPIRY_ROUNDS, now);
     }, EXPIRY_MILLISECONDS);
   }
 
@@ -328,6 +330,6 @@ function requireLink(name: string): NetworkLink {
   return link;
 }
 
-function words(...values: number[]): Uint8Array {
-  return new Uint8Array(Uint32Array.from(values).buffer);
+function word(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
 }

@@ -1,12 +1,12 @@
 /** The BPF maps by which the XDP program knows which addresses are ours: written by difference, never emptied. */
 import type { OwnedAddress } from "../dataplane/forwarding-spec.ts";
 import { formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
-import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { BpfMap } from "../xdp/bpf-map.ts";
+import { encodeAddress } from "../xdp/door-maps.ts";
 
 /** Flags of `owned4` and `owned6` in native/bpf/maps.h. */
 const OWNED_SERVE = 1 << 0;
-const OWNED_ANSWER_ALL = 1 << 1;
+const OWNED_RESOLVE_ALL = 1 << 1;
 
 /** The maps of one family: owned addresses, and those that are answered for on single interfaces. */
 export interface FamilyMaps {
@@ -36,7 +36,7 @@ export class OwnedMap {
     for (const { address, answerOn } of owned) {
       const { family } = address;
       const key = networkOrder(address);
-      const value = OWNED_SERVE | (answerOn === "all" ? OWNED_ANSWER_ALL : 0);
+      const value = OWNED_SERVE | (answerOn === "all" ? OWNED_RESOLVE_ALL : 0);
       addresses.set(formatIpAddress(address), { family, key, value });
       if (answerOn === "all") continue;
       for (const name of answerOn) {
@@ -65,10 +65,9 @@ export class OwnedMap {
   }
 }
 
+/** Four bytes for IPv4, sixteen for IPv6. */
 function networkOrder(address: IpAddress): Uint8Array {
-  const words = new Int32Array(ADDRESS_WORDS);
-  storeAddress(words, 0, address);
-  const bytes = new Uint8Array(words.buffer);
+  const bytes = encodeAddress(address);
   return address.family === 4 ? bytes.slice(12) : bytes;
 }
 

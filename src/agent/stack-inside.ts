@@ -10,6 +10,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseIpAddress } from "../net/ip-address.ts";
+import { attachedXdp } from "../xdp/attach.ts";
 import { setOffload } from "../xdp/ethtool.ts";
 import { addAddress, createVethPair, deleteLink, findLink, setLink } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
@@ -29,6 +30,10 @@ export interface StackInside {
 
 /** @param queues of both ends, as many as there are workers. */
 export function createStackInside(mtu: number, queues: number): StackInside {
+  // Sockets need the program on their interface, so a pair with one is no leftover: somebody serves through it.
+  if (findLink(INNER) !== null && attachedXdp(INNER) !== null) {
+    throw new Error(`another Sluice is running here and uses the interface ${INNER}: stop it before starting this one`);
+  }
   removeLeftover();
   createVethPair({ name: OUTER, peer: INNER, queues });
   try {

@@ -1,19 +1,41 @@
 /** The routes that one node announces to one neighbour. */
 import type { RouteSpec } from "../bgp/speaker-spec.ts";
-import type { BgpNeighbor, RouteAttributes, VirtualRouter } from "../intent/bgp-policy.ts";
+import type {
+  Advertisement,
+  BgpNeighbor,
+  RouteAttributes,
+  RouteCommunities,
+  ServiceAddressKind,
+  ServiceRoutes,
+  VirtualRouter,
+} from "../intent/bgp-policy.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { ClusterNode } from "../intent/node.ts";
-import { isEmptySelector, type Labels, matches } from "../intent/selector.ts";
+import { type Labels, matches, matchesAny } from "../intent/selector.ts";
 import { type Service, selectableLabels, serviceKey } from "../intent/service.ts";
 import { BGP_CLASS } from "../ipam/responsibility.ts";
-import { compareIpAddress, formatIpAddress, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import { addressBits, compareIpAddress, formatIpAddress, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import { clusterAddressObstacle, externalAddressObstacle } from "./eligibility.ts";
 import type { ServicePlan } from "./plan.ts";
+
+/** What the routes of all sessions are made from, found once. */
+export interface RouteSources {
+  readonly services: readonly RoutedService[];
+  readonly poolLabels: ReadonlyMap<string, Labels>;
+}
+
+export interface RoutedService {
+  readonly service: Service;
+  readonly labels: Labels;
+  readonly addresses: readonly IpAddress[];
+  readonly pool: string | null;
+  readonly eligibleNodes: ReadonlySet<string>;
+}
 
 export interface RouteQuestion {
   readonly intent: Intent;
-  readonly services: Readonly<Record<string, ServicePlan>>;
+  readonly sources: RouteSources;
   readonly node: ClusterNode;
-  readonly nextHop: string;
   readonly router: VirtualRouter;
   readonly neighbor: BgpNeighbor;
 }
@@ -22,33 +44,66 @@ export interface RouteQuestion {
 interface Candidate {
   readonly address: IpAddress;
   readonly prefixLength: number;
-  readonly attributes: readonly RouteAttributes[];
+  readonly attributes: readonly RouteCommunities[];
+}
+
+export function routeSources(intent: Intent, services: Readonly<Record<string, ServicePlan>>): RouteSources {
+  return {
+    services: intent.services.map((service) => {
+      const { ingress, pool, eligibleNodes } = services[serviceKey(service)]!;
+      return {
+        service,
+        labels: selectableLabels(service),
+        addresses: ingress.map((text) => parseIpAddress(text)!),
+        pool,
+        eligibleNodes: new Set(eligibleNodes),
+      };
+    }),
+    poolLabels: new Map(intent.pools.map(({ name, labels }) => [name, labels])),
+  };
 }
 
 /** In the order of the prefixes, each once. */
 export function routesToNeighbor(question: RouteQuestion): readonly RouteSpec[] {
-  const { neighbor } = question;
-  // IPv6 routes need a next hop of their own family (RFC 4760), which sessions do not carry yet.
-  if (!neighbor.families.some(({ afi }) => afi === "ipv4")) return [];
-  const candidates = [...podCandidates(question), ...serviceCandidates(question)]
-    .filter(({ address }) => address.family === 4)
+  const { neighbor, node } = question;
+  const spoken = neighbor.families.map(({ afi }) => (afi === "ipv4" ? 4 : 6));
+  const candidates = neighbor.advertisements
+    .filter(({ nodeSelectors }) => matchesAny(nodeSelectors, node.labels))
+    .flatMap((advertisement) =>
+      (advertisement.services === null
+        ? podCandidates(advertisement, question)
+        : serviceCandidates(advertisement, advertisement.services, question)
+      ).filter(({ address: { family } }) => advertisement.families.includes(family) && spoken.includes(family)),
+    )
     .sort((a, b) => compareIpAddress(a.address, b.address) || a.prefixLength - b.prefixLength);
   const byPrefix = Map.groupBy(
     candidates,
     ({ address, prefixLength }) => `${formatIpAddress(address)}/${prefixLength}`,
   );
-  return [...byPrefix.entries()].map(([prefix, group]) =>
-    routeSpec(
+  return [...byPrefix.entries()].flatMap(([prefix, group]) => {
+    const nextHop = nextHopFor(group[0]!.address, question);
+    if (nextHop === null) return [];
+    return routeSpec(
       prefix,
+      nextHop,
       group.flatMap(({ attributes }) => attributes),
       question,
-    ),
-  );
+    );
+  });
 }
 
-function podCandidates({ router, node, neighbor }: RouteQuestion): Candidate[] {
-  if (!router.exportPodCidrs) return [];
-  const attributes = applicable(neighbor, "pod-cidr", node.labels);
+/**
+ * An address of the node: of the family of the prefix, or else of that of the session, which needs the extended next hop
+ * encoding (RFC 8950). An IPv6 route has no next hop on a node without an IPv6 address.
+ */
+function nextHopFor(prefix: IpAddress, { node, neighbor }: RouteQuestion): string | null {
+  const of = (family: number) => node.internalAddresses.find((address) => address.family === family);
+  const address = of(prefix.family) ?? (prefix.family === 4 ? of(neighbor.address.family) : undefined);
+  return address === undefined ? null : formatIpAddress(address);
+}
+
+function podCandidates(advertisement: Advertisement, { node, neighbor }: RouteQuestion): Candidate[] {
+  const attributes = [advertisement, ...applicable(neighbor, "pod-cidr", node.labels)];
   return node.podCidrs.map(({ range, prefixLength }) => ({
     address: { family: range.family, value: range.first },
     prefixLength,
@@ -56,21 +111,59 @@ function podCandidates({ router, node, neighbor }: RouteQuestion): Candidate[] {
   }));
 }
 
-function serviceCandidates({ intent, services, router, node, neighbor }: RouteQuestion): Candidate[] {
-  return intent.services.flatMap((service) => {
-    const { ingress, pool, eligibleNodes } = services[serviceKey(service)]!;
-    if (!isAnnounced(service, router) || !eligibleNodes.includes(node.name)) return [];
-    const poolLabels = intent.pools.find(({ name }) => name === pool)?.labels ?? {};
-    const attributes = applicable(neighbor, "load-balancer-pool", poolLabels);
-    return ingress.map((text) => ({ address: parseIpAddress(text)!, prefixLength: 32, attributes }));
-  });
+function serviceCandidates(
+  advertisement: Advertisement,
+  { addresses: kinds, selectors, pools, aggregationLength }: ServiceRoutes,
+  { intent, sources, node, neighbor }: RouteQuestion,
+): Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const routed of sources.services) {
+    const { service, labels, pool } = routed;
+    if (!isOurs(service, advertisement) || !matchesAny(selectors, labels)) continue;
+    const poolLabels = (pool === null ? undefined : sources.poolLabels.get(pool)) ?? {};
+    const attributes = [advertisement, ...applicable(neighbor, "load-balancer-pool", poolLabels)];
+    for (const kind of kinds) {
+      if (kind === "LoadBalancerIP" && pools !== null && (pool === null || !pools.includes(pool))) continue;
+      // Where only some nodes take the traffic, a wider prefix would also attract what they don't.
+      const isExact = aggregationLength === null || (advertisement.dialect === "cilium" && isLocal(service, kind));
+      for (const address of announcedAddresses(kind, routed, node, intent)) {
+        const prefixLength = isExact ? addressBits(address.family) : aggregationLength[address.family];
+        candidates.push({ address: networkOf(address, prefixLength), prefixLength, attributes });
+      }
+    }
+  }
+  return candidates;
 }
 
-function isAnnounced(service: Service, { serviceSelector }: VirtualRouter): boolean {
-  if (service.loadBalancerClass !== null && service.loadBalancerClass !== BGP_CLASS) return false;
-  // An empty selector selects nothing here, unlike everywhere else: announcing is opt-in.
-  if (serviceSelector === null || isEmptySelector(serviceSelector)) return false;
-  return matches(serviceSelector, selectableLabels(service));
+/** MetalLB's advertisements are about Services without a class, Cilium's also about those of its own. */
+function isOurs({ loadBalancerClass }: Service, { dialect }: Advertisement): boolean {
+  return loadBalancerClass === null || (dialect === "cilium" && loadBalancerClass === BGP_CLASS);
+}
+
+/** Cluster addresses follow the internal traffic policy, all others the external one. */
+function isLocal(service: Service, kind: ServiceAddressKind): boolean {
+  return (kind === "ClusterIP" ? service.internalTrafficPolicy : service.externalTrafficPolicy) === "local";
+}
+
+function announcedAddresses(
+  kind: ServiceAddressKind,
+  { service, addresses, eligibleNodes }: RoutedService,
+  node: ClusterNode,
+  intent: Intent,
+): readonly IpAddress[] {
+  switch (kind) {
+    case "LoadBalancerIP":
+      return eligibleNodes.has(node.name) ? addresses : [];
+    case "ClusterIP":
+      return clusterAddressObstacle(service, node, intent) === null ? service.clusterAddresses : [];
+    case "ExternalIP":
+      return externalAddressObstacle(service, node, intent) === null ? service.externalAddresses : [];
+  }
+}
+
+function networkOf({ family, value }: IpAddress, prefixLength: number): IpAddress {
+  const hostBits = BigInt(addressBits(family) - prefixLength);
+  return { family, value: (value >> hostBits) << hostBits };
 }
 
 function applicable(neighbor: BgpNeighbor, to: RouteAttributes["appliesTo"], labels: Labels): RouteAttributes[] {
@@ -80,8 +173,12 @@ function applicable(neighbor: BgpNeighbor, to: RouteAttributes["appliesTo"], lab
 }
 
 /** Overlapping attributes add up: all communities, the largest preference. */
-function routeSpec(prefix: string, attributes: readonly RouteAttributes[], question: RouteQuestion): RouteSpec {
-  const { router, neighbor, nextHop } = question;
+function routeSpec(
+  prefix: string,
+  nextHop: string,
+  attributes: readonly RouteCommunities[],
+  { router, neighbor }: RouteQuestion,
+): RouteSpec {
   const isInternal = router.localAsn === neighbor.asn;
   const preferences = attributes.flatMap(({ localPreference }) => (localPreference === null ? [] : [localPreference]));
   return {

@@ -3,6 +3,7 @@ import type { SpeakerSpec } from "../bgp/speaker-spec.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
 import { bgpOnNode } from "./bgp-on-node.ts";
+import { routeSources } from "./bgp-routes.ts";
 import { forwardingOnNode } from "./forwarding-on-node.ts";
 import type { Plan } from "./plan.ts";
 
@@ -16,6 +17,6 @@ export function nodePlan(intent: Intent, plan: Plan, nodeName: string): NodePlan
   const node = intent.nodes.find(({ name }) => name === nodeName);
   return {
     forwarding: forwardingOnNode(intent, plan, nodeName),
-    bgp: node === undefined ? { instances: [] } : bgpOnNode(intent, plan.services, node).spec,
+    bgp: node === undefined ? { instances: [] } : bgpOnNode(intent, routeSources(intent, plan.services), node).spec,
   };
 }

@@ -34,6 +34,7 @@ function bgpProblems(intent: Intent): Problem[] {
       ? []
       : [warning(policy.object, "spec.nodeSelector", "selects no node; check the labels of the Node objects")]),
     ...missingPasswords(policy, intent),
+    ...missingConfigs(policy),
   ]);
 }
 
@@ -41,11 +42,25 @@ function missingPasswords(policy: BgpPolicy, intent: Intent): Problem[] {
   return policy.virtualRouters.flatMap(({ neighbors }, router) =>
     neighbors.flatMap((neighbor, index) => {
       if (neighbor.passwordName === null || passwordFor(neighbor, intent) !== null) return [];
-      const field = `spec.virtualRouters[${router}].neighbors[${index}].authSecretRef`;
-      const secret = `Secret ${intent.settings.bgpSecretsNamespace}/${neighbor.passwordName}`;
+      const field =
+        policy.generation === "peering-policy"
+          ? `spec.virtualRouters[${router}].neighbors[${index}].authSecretRef`
+          : "spec.authSecretRef";
+      const place = neighbor.passwordName.includes("/") ? "" : `${intent.settings.bgpSecretsNamespace}/`;
+      const secret = `Secret ${place}${neighbor.passwordName}`;
       const message = `there is no ${secret} with the key "password"; the session is tried without one`;
       return [warning(policy.object, field, message)];
     }),
+  );
+}
+
+function missingConfigs({ object, missing }: BgpPolicy): Problem[] {
+  return missing.map((name) =>
+    warning(
+      object,
+      "spec.bgpInstances",
+      `there is no CiliumBGPPeerConfig/${name}; the peers that name it are left out`,
+    ),
   );
 }
 

@@ -10,9 +10,12 @@ import type { Problem } from "../intent/problem.ts";
 import { serviceKey } from "../intent/service.ts";
 import { type Allocation, allocate } from "../ipam/allocate.ts";
 import { type Condition, conflictCondition, countCondition, type ServiceEvent } from "../ipam/condition.ts";
+import { serviceDialect } from "../ipam/responsibility.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
 import { bgpOnNode } from "./bgp-on-node.ts";
+import { routeSources } from "./bgp-routes.ts";
 import { eligibility } from "./eligibility.ts";
+import { objectConditions } from "./object-conditions.ts";
 import { planProblems } from "./plan-problems.ts";
 
 export interface ServicePlan {
@@ -30,7 +33,18 @@ export interface PoolPlan {
   readonly available: string;
   readonly used: string;
   readonly conflict: boolean;
+  /** Of a pool of Cilium's. */
   readonly conditions: readonly Condition[];
+  /** Of a pool of MetalLB's: its status, as it is written. */
+  readonly status?: PoolAddressCounts;
+}
+
+/** As MetalLB writes them: whole numbers, capped where they are no longer exact. */
+export interface PoolAddressCounts {
+  readonly assignedIPv4: number;
+  readonly assignedIPv6: number;
+  readonly availableIPv4: number;
+  readonly availableIPv6: number;
 }
 
 /** A session as it is shown: everything but its password. */
@@ -62,15 +76,20 @@ export interface Plan {
   readonly nodes: Readonly<Record<string, NodeSummary>>;
   /** The owner's name by address. */
   readonly l2Owners: Readonly<Record<string, string>>;
+  /** The conditions of other objects that have some, by `Kind/name`. */
+  readonly objects: Readonly<Record<string, { readonly conditions: readonly Condition[] }>>;
   readonly problems: readonly Problem[];
 }
 
-export function plan(intent: Intent): Plan {
+/** `nodeName` leaves out what the other nodes are told, which a running process has no use for. */
+export function plan(intent: Intent, nodeName: string | null = null): Plan {
   const allocation = allocate(intent);
   const services = planServices(intent, allocation);
+  const sources = routeSources(intent, services);
   const nodes: Record<string, NodeSummary> = {};
   for (const node of intent.nodes) {
-    const { spec, conditions } = bgpOnNode(intent, services, node);
+    if (nodeName !== null && nodeName !== node.name) continue;
+    const { spec, conditions } = bgpOnNode(intent, sources, node);
     nodes[node.name] = { bgp: spec.instances.map(showInstance), l2: [], conditions };
   }
   return {
@@ -78,6 +97,7 @@ export function plan(intent: Intent): Plan {
     pools: planPools(intent, allocation),
     nodes,
     l2Owners: {},
+    objects: objectConditions(intent),
     problems: planProblems(intent, services, nodes),
   };
 }
@@ -91,7 +111,7 @@ function planServices(intent: Intent, allocation: Allocation): Record<string, Se
       pool,
       conditions,
       events,
-      ...eligibility(service, addresses.length > 0, intent),
+      ...eligibility(service, addresses.length > 0, intent, serviceDialect(service, pool, intent)),
     };
   }
   return services;
@@ -99,22 +119,39 @@ function planServices(intent: Intent, allocation: Allocation): Record<string, Se
 
 function planPools(intent: Intent, allocation: Allocation): Record<string, PoolPlan> {
   const pools: Record<string, PoolPlan> = {};
-  for (const { name } of intent.pools) {
-    const { total, available, used, conflict } = allocation.pools.get(name)!;
+  for (const { name, dialect } of intent.pools) {
+    const { total, available, used, conflict, families } = allocation.pools.get(name)!;
     pools[name] = {
       total: String(total),
       available: String(available),
       used: String(used),
       conflict: conflict !== null,
-      conditions: [
-        conflictCondition(conflict),
-        countCondition("IPsTotal", total),
-        countCondition("IPsAvailable", available),
-        countCondition("IPsUsed", used),
-      ],
+      conditions:
+        dialect === "metallb"
+          ? []
+          : [
+              conflictCondition(conflict),
+              countCondition("IPsTotal", total),
+              countCondition("IPsAvailable", available),
+              countCondition("IPsUsed", used),
+            ],
+      ...(dialect === "metallb"
+        ? {
+            status: {
+              assignedIPv4: capped(families[4].assigned),
+              assignedIPv6: capped(families[6].assigned),
+              availableIPv4: capped(families[4].available),
+              availableIPv6: capped(families[6].available),
+            },
+          }
+        : {}),
     };
   }
   return pools;
+}
+
+function capped(count: bigint): number {
+  return Number(count < BigInt(Number.MAX_SAFE_INTEGER) ? count : BigInt(Number.MAX_SAFE_INTEGER));
 }
 
 function showInstance(instance: InstanceSpec): BgpInstancePlan {

@@ -57,7 +57,7 @@ export function timeoutSeconds(protocol: number, state: FlowState): number {
   }
 }
 
-/** Goes round the table, `rowsPerTick` rows at each call. */
+/** Goes round the table, a part of it at each call. */
 export class FlowExpiry {
   readonly #flows: FlowTable;
   #next = 0;
@@ -66,10 +66,10 @@ export class FlowExpiry {
     this.#flows = flows;
   }
 
-  /** @returns how many flows ended. */
-  tick(rowsPerTick: number, now: number): number {
+  /** @param part of the table to look over, 0..1. @returns how many flows ended. */
+  tick(part: number, now: number): number {
     const flows = this.#flows;
-    const rows = Math.min(rowsPerTick, flows.capacity);
+    const rows = Math.ceil(part * flows.capacity);
     let ended = 0;
     for (let visited = 0; visited < rows; visited++) {
       const row = this.#next * flows.layout.words;

@@ -24,6 +24,11 @@ export function matches(selector: Selector, labels: Labels): boolean {
   return selector.matchExpressions.every((requirement) => requirementHolds(requirement, labels));
 }
 
+/** True when one of the selectors matches; `null` stands for no condition. */
+export function matchesAny(selectors: readonly Selector[] | null, labels: Labels): boolean {
+  return selectors === null || selectors.some((selector) => matches(selector, labels));
+}
+
 export function isEmptySelector(selector: Selector): boolean {
   return selector.matchExpressions.length === 0 && Object.keys(selector.matchLabels).length === 0;
 }

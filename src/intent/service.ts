@@ -1,5 +1,6 @@
 /** A Service with its backends joined: what is to be reachable, and where it runs. */
 import type { IpAddress } from "../net/ip-address.ts";
+import type { Dialect } from "./dialect.ts";
 import type { Labels } from "./selector.ts";
 
 /**
@@ -15,6 +16,8 @@ export interface ServiceBackend {
   /** `null`: no node of its own, so it counts as local everywhere (a gateway inside the cluster, for one). */
   readonly node: string | null;
   readonly state: BackendState;
+  /** Answers, whatever its state: what MetalLB goes by. */
+  readonly isServing: boolean;
 }
 
 export type ServiceProtocol = "TCP" | "UDP" | "SCTP";
@@ -29,6 +32,8 @@ export interface ServicePort {
 
 /** Several Services on one address: those of the same key whose ports do not clash. */
 export interface AddressSharing {
+  /** Whose rules say what clashes. */
+  readonly dialect: Dialect;
   readonly key: string;
   /** Namespaces with which to share besides its own; `"*"` is any. */
   readonly namespaces: readonly string[];
@@ -49,10 +54,21 @@ export interface Service {
   readonly loadBalancerClass: string | null;
   /** `local`: only from and to nodes that run a backend, with the client's address kept. */
   readonly externalTrafficPolicy: "cluster" | "local";
+  /** The same for clients inside of the cluster, who use its cluster addresses. */
+  readonly internalTrafficPolicy: "cluster" | "local";
+  readonly clusterAddresses: readonly IpAddress[];
+  /** Given by the operator, routed here by somebody. */
+  readonly externalAddresses: readonly IpAddress[];
   readonly families: readonly (4 | 6)[];
   readonly familyPolicy: FamilyPolicy | null;
   /** Asked for by address; empty leaves the choice to the pools. */
   readonly requestedAddresses: readonly IpAddress[];
+  /** The only pool that may serve it; `null` leaves the choice to the pools. */
+  readonly requestedPool: string | null;
+  /** Why what it asks for cannot be, whatever the pools are; `null` when it can. */
+  readonly requestFault: string | null;
+  /** In whose words it asks; `null` when it does not say. */
+  readonly dialect: Dialect | null;
   /** Held already, by this or an earlier allocator. */
   readonly heldAddresses: readonly IpAddress[];
   readonly sharing: AddressSharing | null;

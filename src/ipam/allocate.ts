@@ -4,9 +4,11 @@
  * Addresses never move: first every held address that still fits is adopted, whoever gave it and however the pools changed
  * around it; only then the rest is allocated, the eldest Service first. Doing it again with the result changes nothing.
  *
- * Cilium's dialect; MetalLB's has other rules for requests and sharing and stands beside this file, not in it.
+ * Both dialects: where they differ, a Service lives by the rules of the pools that serve it. Cilium says by a condition
+ * whether a request is met, MetalLB by an event when it is not.
  */
 import type { AddressPool } from "../intent/address-pool.ts";
+import type { Dialect } from "../intent/dialect.ts";
 import type { Intent } from "../intent/intent.ts";
 import { type Service, serviceKey } from "../intent/service.ts";
 import { compareIpAddress, formatIpAddress, type IpAddress } from "../net/ip-address.ts";
@@ -16,7 +18,10 @@ import { type Condition, SATISFIED, type ServiceEvent, unsatisfied } from "./con
 import { requestedFamilies } from "./family-request.ts";
 import { type PoolCounts, PoolStore, poolContains } from "./pool-store.ts";
 import { type ReservedRange, reservation, reservedRanges } from "./reserved-range.ts";
-import { addressSource } from "./responsibility.ts";
+import { addressSource, serviceDialect } from "./responsibility.ts";
+
+/** What an allocation depends on. */
+export type AllocationIntent = Pick<Intent, "settings" | "nodes" | "pools" | "services" | "bgpPolicies">;
 
 export interface ServiceAllocation {
   readonly addresses: readonly IpAddress[];
@@ -37,7 +42,7 @@ export interface Allocation {
   readonly pools: ReadonlyMap<string, PoolUse>;
 }
 
-export function allocate(intent: Pick<Intent, "settings" | "nodes" | "pools" | "services">): Allocation {
+export function allocate(intent: AllocationIntent): Allocation {
   const reserved = reservedRanges(intent.nodes);
   const store = new PoolStore(intent.pools);
   const drafts = [...intent.services].sort(byAge).map((service) => new Draft(service, intent));
@@ -53,14 +58,16 @@ export function allocate(intent: Pick<Intent, "settings" | "nodes" | "pools" | "
 /** One Service on its way to its addresses. */
 class Draft {
   readonly service: Service;
-  readonly #intent: Pick<Intent, "settings" | "pools">;
+  readonly #intent: AllocationIntent;
+  readonly #dialect: Dialect;
   readonly #source: ReturnType<typeof addressSource>;
   readonly #addresses: IpAddress[] = [];
   readonly #events: ServiceEvent[] = [];
   #failure: Condition | null = null;
 
-  constructor(service: Service, intent: Pick<Intent, "settings" | "pools">) {
+  constructor(service: Service, intent: AllocationIntent) {
     this.service = service;
+    this.#dialect = serviceDialect(service, null, intent);
     this.#intent = intent;
     this.#source = addressSource(service, intent);
   }
@@ -85,7 +92,8 @@ class Draft {
     const reservedAs = reservation(reserved, address);
     if (reservedAs !== null) return `it is ${reservedAs}`;
     if (this.#source === "other-allocator") return null;
-    const { requestedAddresses } = this.service;
+    const { requestedAddresses, requestFault } = this.service;
+    if (requestFault !== null) return requestFault;
     if (requestedAddresses.length > 0) {
       if (!requestedAddresses.some((asked) => compareIpAddress(asked, address) === 0)) {
         return "the Service asks for other addresses";
@@ -106,15 +114,40 @@ class Draft {
 
   fill(store: PoolStore, reserved: readonly ReservedRange[]): void {
     if (this.#source !== "pools") return;
+    const fault = this.service.requestFault ?? this.#poolFault() ?? this.#familyFault();
+    if (fault !== null) {
+      this.#failure = unsatisfied("no_pool", fault);
+      return;
+    }
     if (this.service.requestedAddresses.length > 0) {
       for (const address of this.service.requestedAddresses) {
         if (!this.#has(address)) this.#request(address, store, reserved);
       }
       return;
     }
-    for (const family of requestedFamilies(this.service, this.#intent.settings)) {
+    const families = requestedFamilies(this.service, this.#intent.settings);
+    for (const family of families) {
       if (!this.#addresses.some((address) => address.family === family)) this.#allocateAny(family, store);
     }
+    // MetalLB gives to one who only prefers two families what there is.
+    const mayLack = this.#dialect === "metallb" && this.service.familyPolicy === "PreferDualStack";
+    if (mayLack && this.#addresses.length > 0) this.#failure = null;
+  }
+
+  #poolFault(): string | null {
+    const { requestedPool } = this.service;
+    if (requestedPool === null || this.#intent.pools.some(({ name }) => name === requestedPool)) return null;
+    return `unknown pool "${requestedPool}"`;
+  }
+
+  /** In MetalLB's dialect addresses of other families than the Service's are an error. */
+  #familyFault(): string | null {
+    const { requestedAddresses, families } = this.service;
+    if (this.#dialect !== "metallb" || families.length === 0) return null;
+    const stranger = requestedAddresses.find(({ family }) => !families.includes(family));
+    return stranger === undefined
+      ? null
+      : `requested loadBalancer IP ${formatIpAddress(stranger)} does not match the ipFamily of the service`;
   }
 
   #request(address: IpAddress, store: PoolStore, reserved: readonly ReservedRange[]): void {
@@ -158,7 +191,12 @@ class Draft {
       this.#hold(store, shared.pool, shared.address);
       return;
     }
-    const open = serving.filter((pool) => store.isOpen(pool) && pool.blocks.some((block) => block.family === family));
+    const open = serving.filter(
+      (pool) =>
+        store.isOpen(pool) &&
+        (pool.autoAssign || this.service.requestedPool === pool.name) &&
+        pool.blocks.some((block) => block.family === family),
+    );
     for (const pool of open) {
       const address = store.nextFree(pool, family);
       if (address === null) continue;
@@ -167,11 +205,15 @@ class Draft {
     }
     this.#failure =
       open.length === 0
-        ? unsatisfied("no_pool", "There are no enabled CiliumLoadBalancerIPPools that match this service")
+        ? unsatisfied("no_pool", `There are no enabled ${this.#poolKind}s that match this service`)
         : unsatisfied(
             "out_of_ips",
-            "All enabled CiliumLoadBalancerIPPools that match this service ran out of allocatable IPs",
+            `All enabled ${this.#poolKind}s that match this service ran out of allocatable IPs`,
           );
+  }
+
+  get #poolKind(): string {
+    return this.#dialect === "metallb" ? "IPAddressPool" : "CiliumLoadBalancerIPPool";
   }
 
   #hold(store: PoolStore, pool: AddressPool, address: IpAddress): void {
@@ -185,12 +227,20 @@ class Draft {
 
   result(store: PoolStore): ServiceAllocation {
     const first = this.#source === "pools" ? this.#addresses[0] : undefined;
+    const pool = first === undefined ? null : store.poolOf(first);
+    const dialect = pool?.dialect ?? this.#dialect;
     return {
       addresses: this.#addresses,
-      pool: first === undefined ? null : (store.poolOf(first)?.name ?? null),
-      conditions: this.#source === "pools" ? [this.#failure ?? SATISFIED] : [],
-      events: this.#events,
+      pool: pool?.name ?? null,
+      conditions: this.#source === "pools" && dialect === "cilium" ? [this.#failure ?? SATISFIED] : [],
+      events: dialect === "metallb" ? [...this.#events, ...this.#failureEvents()] : this.#events,
     };
+  }
+
+  #failureEvents(): ServiceEvent[] {
+    if (this.#failure === null) return [];
+    const message = `Failed to allocate IP for "${serviceKey(this.service)}": ${this.#failure.message}`;
+    return [{ type: "Warning", reason: "AllocationFailed", message }];
   }
 }
 

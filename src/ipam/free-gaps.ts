@@ -18,8 +18,8 @@ interface Gap {
 export class FreeGaps {
   #gaps: Gap[];
 
-  constructor(block: IpRange) {
-    this.#gaps = [{ first: block.first, last: block.last }];
+  constructor(block: IpRange, avoidBuggy = false) {
+    this.#gaps = avoidBuggy && block.family === 4 ? soundParts(block) : [{ first: block.first, last: block.last }];
   }
 
   has(value: bigint): boolean {
@@ -55,6 +55,14 @@ export class FreeGaps {
     return smallest.first;
   }
 
+  /** Takes the lowest free address; `null` when nothing is free. */
+  takeLowest(): bigint | null {
+    const gap = this.#gaps[0];
+    if (gap === undefined) return null;
+    this.take({ first: gap.first, last: gap.first });
+    return gap.first;
+  }
+
   /** The first gap that ends at or after a value. */
   #indexAt(value: bigint): number {
     let low = 0;
@@ -71,4 +79,15 @@ export class FreeGaps {
 /** All of a block but the two ends that some networks cannot use; blocks of one or two addresses have none to spare. */
 export function endsOf(block: IpRange): readonly bigint[] {
   return rangeSize(block) <= 2n ? [] : [block.first, block.last];
+}
+
+/** A block of IPv4 without every address that ends in .0 or .255. */
+function soundParts(block: IpRange): Gap[] {
+  const parts: Gap[] = [];
+  for (let network = block.first & ~255n; network <= block.last; network += 256n) {
+    const first = network + 1n > block.first ? network + 1n : block.first;
+    const last = network + 254n < block.last ? network + 254n : block.last;
+    if (first <= last) parts.push({ first, last });
+  }
+  return parts;
 }

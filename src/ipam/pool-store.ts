@@ -1,6 +1,6 @@
 /** The pools during one allocation: which of them serve a Service, what is free in them, who holds what. */
 import type { AddressPool } from "../intent/address-pool.ts";
-import { matches } from "../intent/selector.ts";
+import { type Labels, matches, matchesAny } from "../intent/selector.ts";
 import { type Service, selectableLabels } from "../intent/service.ts";
 import { formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
 import { rangeContains, rangeSize } from "../net/ip-range.ts";
@@ -13,6 +13,8 @@ export interface PoolCounts {
   readonly total: bigint;
   readonly available: bigint;
   readonly used: bigint;
+  /** Of each family: addresses that Services hold, and those left. */
+  readonly families: Readonly<Record<IpFamily, { readonly assigned: bigint; readonly available: bigint }>>;
 }
 
 interface Holding {
@@ -36,7 +38,7 @@ export class PoolStore {
     for (const pool of pools) {
       this.#gaps.set(
         pool.name,
-        pool.blocks.map((block) => new FreeGaps(block)),
+        pool.blocks.map((block) => new FreeGaps(block, pool.avoidBuggyAddresses)),
       );
     }
   }
@@ -57,14 +59,22 @@ export class PoolStore {
     return this.#conflicts.get(pool.name) ?? null;
   }
 
-  /** Pools that serve a Service, the preferred one first: one that selected it, then the elder, then by name. */
+  /**
+   * Pools that serve a Service, the preferred one first: one that selected it (of MetalLB's by their priority), then the
+   * elder, then by name. A pool that the Service names is the only one.
+   */
   poolsFor(service: Service): readonly AddressPool[] {
     const labels = selectableLabels(service);
-    const fitting = this.#pools.filter(
-      (pool) => pool.serviceSelector === null || matches(pool.serviceSelector, labels),
-    );
-    const selecting = fitting.filter((pool) => pool.serviceSelector !== null);
-    return [...selecting, ...fitting.filter((pool) => pool.serviceSelector === null)];
+    const fitting = this.#pools.filter((pool) => serves(pool, service, labels));
+    const selecting = fitting.filter(isSelective).sort((a, b) => priorityOf(a) - priorityOf(b));
+    return [...selecting, ...fitting.filter((pool) => !isSelective(pool))];
+  }
+
+  /** How many addresses of each family Services hold in a pool. */
+  #assigned(pool: AddressPool): Record<IpFamily, bigint> {
+    const count: Record<IpFamily, bigint> = { 4: 0n, 6: 0n };
+    for (const holding of this.#holdings.values()) if (holding.pool === pool) count[holding.address.family] += 1n;
+    return count;
   }
 
   /** A pool that gives new addresses. */
@@ -108,11 +118,12 @@ export class PoolStore {
     }
   }
 
-  /** The next free address of a family in a pool; `null` when it has none. */
+  /** The next free address of a family in a pool, as its dialect picks it; `null` when it has none. */
   nextFree(pool: AddressPool, family: IpFamily): IpAddress | null {
     for (const [index, block] of pool.blocks.entries()) {
       if (block.family !== family) continue;
-      const value = this.#gaps.get(pool.name)![index]!.takeNext();
+      const gaps = this.#gaps.get(pool.name)![index]!;
+      const value = pool.dialect === "metallb" ? gaps.takeLowest() : gaps.takeNext();
       if (value !== null) return { family, value };
     }
     return null;
@@ -132,10 +143,37 @@ export class PoolStore {
   counts(pool: AddressPool): PoolCounts {
     const total = pool.blocks.reduce((sum, block) => sum + rangeSize(block), 0n);
     const available = this.#gaps.get(pool.name)!.reduce((sum, gaps) => sum + gaps.count(), 0n);
-    return { total, available, used: total - available };
+    const assigned = this.#assigned(pool);
+    const left: Record<IpFamily, bigint> = { 4: 0n, 6: 0n };
+    for (const [index, block] of pool.blocks.entries()) {
+      left[block.family] += this.#gaps.get(pool.name)![index]!.count();
+    }
+    const families = {
+      4: { assigned: assigned[4], available: left[4] },
+      6: { assigned: assigned[6], available: left[6] },
+    };
+    return { total, available, used: total - available, families };
   }
 }
 
 export function poolContains(pool: AddressPool, address: IpAddress): boolean {
   return pool.blocks.some((block) => rangeContains(block, address));
+}
+
+function serves(pool: AddressPool, service: Service, labels: Labels): boolean {
+  if (service.requestedPool !== null && service.requestedPool !== pool.name) return false;
+  if (pool.serviceSelector !== null && !matches(pool.serviceSelector, labels)) return false;
+  const reservedFor = pool.reservedFor;
+  if (reservedFor === null) return true;
+  if (reservedFor.namespaces !== null && !reservedFor.namespaces.includes(service.namespace)) return false;
+  return matchesAny(reservedFor.serviceSelectors, service.labels);
+}
+
+function isSelective({ serviceSelector, reservedFor }: AddressPool): boolean {
+  return serviceSelector !== null || reservedFor !== null;
+}
+
+/** MetalLB's 0, and what has no priority, comes last. */
+function priorityOf({ reservedFor }: AddressPool): number {
+  return reservedFor?.priority || Number.MAX_SAFE_INTEGER;
 }

@@ -1,4 +1,5 @@
 /** Whose task it is to give a Service its addresses. */
+import type { Dialect } from "../intent/dialect.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Service } from "../intent/service.ts";
 
@@ -12,6 +13,22 @@ export type AddressSource = "pools" | "other-allocator" | "other-controller" | "
 
 export const BGP_CLASS = "io.cilium/bgp-control-plane";
 const L2_CLASS = "io.cilium/l2-announcer";
+
+/** By whose rules a Service lives: those of the pool that serves it, else those it speaks, else those of the cluster. */
+export function serviceDialect(
+  service: Service,
+  poolName: string | null,
+  intent: Pick<Intent, "pools" | "bgpPolicies">,
+): Dialect {
+  const pool = poolName === null ? undefined : intent.pools.find(({ name }) => name === poolName);
+  if (pool !== undefined) return pool.dialect;
+  if (service.dialect !== null) return service.dialect;
+  const objects = [
+    ...intent.pools.map(({ dialect }) => dialect),
+    ...intent.bgpPolicies.map(({ generation }): Dialect => (generation === "session" ? "metallb" : "cilium")),
+  ];
+  return objects.length > 0 && objects.every((dialect) => dialect === "metallb") ? "metallb" : "cilium";
+}
 
 export function addressSource(service: Service, intent: Pick<Intent, "settings" | "pools">): AddressSource {
   if (!service.wantsLoadBalancer) return "none";

@@ -24,14 +24,23 @@ describe("a peering policy", () => {
   test("has Cilium's defaults", () => {
     expect(policy(peeringPolicy("p", {}))).toEqual({
       object: "CiliumBGPPeeringPolicy/p",
-      nodeSelector: null,
+      generation: "peering-policy",
+      createdAtMilliseconds: null,
+      nodeSelectors: null,
+      nodeName: null,
+      overrides: [],
+      missing: [],
       virtualRouters: [
         {
           localAsn: 65000,
-          exportPodCidrs: false,
-          serviceSelector: null,
+          name: null,
+          routerId: null,
+          listenPort: null,
           neighbors: [
             {
+              name: null,
+              localAddress: null,
+              advertisements: [],
               address: { family: 4, value: 0x0a000001n },
               port: 179,
               asn: 65001,

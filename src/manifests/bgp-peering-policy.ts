@@ -2,14 +2,28 @@
  * `CiliumBGPPeeringPolicy` (cilium.io/v2alpha1, removed from Cilium 1.19) and `BGPPeeringPolicy`, the same schema under the
  * name that older documents print.
  */
-import type { BgpNeighbor, RouteAttributes, RouteFamily, VirtualRouter } from "../intent/bgp-policy.ts";
+import type {
+  Advertisement,
+  BgpNeighbor,
+  RouteAttributes,
+  RouteFamily,
+  ServiceAddressKind,
+  VirtualRouter,
+} from "../intent/bgp-policy.ts";
+import { isEmptySelector, type Selector } from "../intent/selector.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { parseIpInterface } from "../net/ip-range.ts";
-import { BGP_PEERING_POLICY_SPEC_SCHEMA, WELL_KNOWN_COMMUNITIES } from "./bgp-peering-policy-schema.ts";
+import { BGP_PEERING_POLICY_SPEC_SCHEMA } from "./bgp-peering-policy-schema.ts";
+import { type CommunityFields, readCommunities } from "./communities.ts";
 import type { FieldPath, Report } from "./finding.ts";
 import type { KindAdapter, Manifest } from "./kind.ts";
-import { type LabelSelector, readSelector } from "./label-selector.ts";
-import { type KubernetesObject, objectSchema } from "./object-metadata.ts";
+import { type LabelSelector, readSelector, selectorList } from "./label-selector.ts";
+import {
+  CONDITIONS_STATUS_SCHEMA,
+  createdAtMilliseconds,
+  type KubernetesObject,
+  objectSchema,
+} from "./object-metadata.ts";
 
 interface PeeringPolicyObject extends KubernetesObject {
   readonly spec: {
@@ -23,7 +37,7 @@ interface VirtualRouterFields {
   readonly exportPodCIDR: boolean;
   readonly serviceSelector?: LabelSelector | null;
   readonly podIPPoolSelector?: LabelSelector | null;
-  readonly serviceAdvertisements: readonly string[];
+  readonly serviceAdvertisements: readonly ServiceAddressKind[];
   readonly neighbors: readonly NeighborFields[];
 }
 
@@ -45,11 +59,7 @@ interface PathAttributesFields {
   readonly selectorType: string;
   readonly selector?: LabelSelector | null;
   readonly localPreference?: number;
-  readonly communities?: {
-    readonly standard?: readonly string[];
-    readonly wellKnown?: readonly string[];
-    readonly large?: readonly string[];
-  };
+  readonly communities?: CommunityFields;
 }
 
 function peeringPolicyKind(kind: string): KindAdapter {
@@ -58,7 +68,7 @@ function peeringPolicyKind(kind: string): KindAdapter {
     apiVersions: ["cilium.io/v2alpha1"],
     namespaced: false,
     closed: true,
-    schema: objectSchema({ spec: BGP_PEERING_POLICY_SPEC_SCHEMA }, ["spec"]),
+    schema: objectSchema({ spec: BGP_PEERING_POLICY_SPEC_SCHEMA, status: CONDITIONS_STATUS_SCHEMA }, ["spec"]),
     read: (object, report) => readPeeringPolicy(object as PeeringPolicyObject, report),
   };
 }
@@ -80,8 +90,13 @@ function readPeeringPolicy(object: PeeringPolicyObject, report: Report): Manifes
     type: "bgp-policy",
     policy: {
       object: `${object.kind}/${object.metadata.name}`,
-      nodeSelector: readSelector(object.spec.nodeSelector, ["spec", "nodeSelector"], report),
+      generation: "peering-policy",
+      createdAtMilliseconds: createdAtMilliseconds(object.metadata),
+      nodeSelectors: selectorList(readSelector(object.spec.nodeSelector, ["spec", "nodeSelector"], report)),
+      nodeName: null,
       virtualRouters,
+      overrides: [],
+      missing: [],
     },
   };
 }
@@ -90,33 +105,60 @@ function readVirtualRouter(router: VirtualRouterFields, path: FieldPath, report:
   if (router.podIPPoolSelector != null) {
     report("warning", [...path, "podIPPoolSelector"], "is not supported; pools of pod addresses are not announced");
   }
-  const unsupported = router.serviceAdvertisements.filter((kind) => kind !== "LoadBalancerIP");
-  if (unsupported.length > 0) {
-    report("warning", [...path, "serviceAdvertisements"], `${unsupported.join(", ")}: not announced by this version`);
-  }
-  const announcesAddresses = router.serviceAdvertisements.includes("LoadBalancerIP");
-  const serviceSelector = readSelector(router.serviceSelector, [...path, "serviceSelector"], report);
+  const selector = readSelector(router.serviceSelector, [...path, "serviceSelector"], report);
+  const advertisements = [
+    ...(router.exportPodCIDR ? [advertisement(null)] : []),
+    // An empty selector selects nothing here, unlike everywhere else: announcing is opt-in.
+    ...(selector === null || isEmptySelector(selector)
+      ? []
+      : [advertisement([selector], router.serviceAdvertisements)]),
+  ];
   const seen = new Set<string>();
   return {
+    name: null,
     localAsn: router.localASN,
-    exportPodCidrs: router.exportPodCIDR,
-    serviceSelector: announcesAddresses ? serviceSelector : null,
+    routerId: null,
+    listenPort: null,
     neighbors: router.neighbors.map((neighbor, index) => {
       const at = [...path, "neighbors", index];
       const key = `${neighbor.peerAddress} ${neighbor.peerPort}`;
       if (seen.has(key)) report("error", [...at, "peerAddress"], `${neighbor.peerAddress} is a neighbor already`);
       seen.add(key);
-      return readNeighbor(neighbor, at, report);
+      return readNeighbor(neighbor, advertisements, at, report);
     }),
   };
 }
 
-function readNeighbor(neighbor: NeighborFields, path: FieldPath, report: Report): BgpNeighbor {
+/** This generation says what is announced once for a router; `null` is its pod CIDRs. */
+function advertisement(
+  selectors: readonly Selector[] | null,
+  addresses: readonly ServiceAddressKind[] = [],
+): Advertisement {
+  return {
+    dialect: "cilium",
+    families: [4, 6],
+    services: selectors === null ? null : { addresses, selectors, pools: null, aggregationLength: null },
+    nodeSelectors: null,
+    communities: [],
+    largeCommunities: [],
+    localPreference: null,
+  };
+}
+
+function readNeighbor(
+  neighbor: NeighborFields,
+  advertisements: readonly Advertisement[],
+  path: FieldPath,
+  report: Report,
+): BgpNeighbor {
   if (neighbor.keepAliveTimeSeconds > neighbor.holdTimeSeconds) {
     const advice = `must not be longer than holdTimeSeconds (${neighbor.holdTimeSeconds}); a third of it is usual`;
     report("error", [...path, "keepAliveTimeSeconds"], advice);
   }
   return {
+    name: null,
+    localAddress: null,
+    advertisements,
     address: readPeerAddress(neighbor.peerAddress, [...path, "peerAddress"], report),
     port: neighbor.peerPort,
     asn: neighbor.peerASN,
@@ -126,7 +168,7 @@ function readNeighbor(neighbor: NeighborFields, path: FieldPath, report: Report)
     keepaliveTimeSeconds: neighbor.keepAliveTimeSeconds,
     gracefulRestartSeconds: neighbor.gracefulRestart?.enabled ? neighbor.gracefulRestart.restartTimeSeconds : null,
     passwordName: neighbor.authSecretRef || null,
-    families: readFamilies(neighbor, path, report),
+    families: readFamilies(neighbor.families, path, report),
     attributes: neighbor.advertisedPathAttributes.flatMap((fields, index) =>
       readAttributes(fields, [...path, "advertisedPathAttributes", index], report),
     ),
@@ -134,15 +176,15 @@ function readNeighbor(neighbor: NeighborFields, path: FieldPath, report: Report)
 }
 
 /** A CIDR whose host bits are the peer, or a bare address: the newer kinds want the latter, so both are taken. */
-function readPeerAddress(text: string, path: FieldPath, report: Report): IpAddress {
+export function readPeerAddress(text: string, path: FieldPath, report: Report): IpAddress {
   const address = parseIpInterface(text)?.address ?? parseIpAddress(text);
   if (address !== null) return address;
   report("error", path, `must be the peer's address, such as 192.0.2.1/32; is ${JSON.stringify(text)}`);
   return { family: 4, value: 0n };
 }
 
-function readFamilies(neighbor: NeighborFields, path: FieldPath, report: Report): RouteFamily[] {
-  return neighbor.families.flatMap(({ afi, safi }, index): RouteFamily[] => {
+export function readFamilies(families: NeighborFields["families"], path: FieldPath, report: Report): RouteFamily[] {
+  return families.flatMap(({ afi, safi }, index): RouteFamily[] => {
     if ((afi === "ipv4" || afi === "ipv6") && safi === "unicast") return [{ afi, safi }];
     report(
       "warning",
@@ -158,31 +200,12 @@ function readAttributes(fields: PathAttributesFields, path: FieldPath, report: R
     report("warning", [...path, "selectorType"], "pools of pod addresses are not announced; this entry has no effect");
     return [];
   }
-  const wellKnown = (fields.communities?.wellKnown ?? []).map((name) => WELL_KNOWN_COMMUNITIES[name]!);
-  const standard = (fields.communities?.standard ?? []).map(normalizeCommunity);
-  for (const [index, community] of standard.entries()) {
-    if (!partsFit(community, 0xffff)) {
-      report("error", [...path, "communities", "standard", index], "each half must be at most 65535");
-    }
-  }
   return [
     {
       appliesTo: fields.selectorType === "PodCIDR" ? "pod-cidr" : "load-balancer-pool",
       selector: readSelector(fields.selector, [...path, "selector"], report),
-      communities: [...standard, ...wellKnown],
-      largeCommunities: fields.communities?.large ?? [],
+      ...readCommunities(fields.communities, [...path, "communities"], report),
       localPreference: fields.localPreference ?? null,
     },
   ];
-}
-
-/** A community may be written as one 32-bit number. */
-function normalizeCommunity(text: string): string {
-  if (text.includes(":")) return text;
-  const value = Number(text);
-  return `${Math.floor(value / 65536)}:${value % 65536}`;
-}
-
-function partsFit(text: string, maximum: number): boolean {
-  return text.split(":").every((part) => Number(part) <= maximum);
 }

@@ -1,4 +1,5 @@
 /** Joins the objects of all sources to one Intent. The order given decides: of one object's versions the last one wins. */
+import type { AddressPool } from "../intent/address-pool.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Problem } from "../intent/problem.ts";
 import {
@@ -8,10 +9,12 @@ import {
   type ServicePort,
   serviceKey,
 } from "../intent/service.ts";
-import { DEFAULT_SETTINGS } from "../intent/settings.ts";
+import { DEFAULT_SETTINGS, type Settings } from "../intent/settings.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
+import { ciliumBgpPolicies } from "./cilium-bgp-policies.ts";
 import type { BackendSlice } from "./endpoint-slice.ts";
 import type { Manifest } from "./kind.ts";
+import { metalLbIntent } from "./metallb-policies.ts";
 
 export interface SourcedManifest {
   readonly object: string;
@@ -41,26 +44,46 @@ export function composeIntent(sources: readonly SourcedManifest[]): {
     (slice) => slice.service,
   );
   const inForce = settings[0] ?? DEFAULT_SETTINGS;
+  const metalLb = metalLbIntent(manifests);
+  problems.push(...metalLb.problems);
   const intent: Intent = {
     settings: inForce,
     nodes: manifests.flatMap((manifest) => (manifest.type === "node" ? [manifest.node] : [])).sort(byName),
-    pools: manifests.flatMap((manifest) => (manifest.type === "pool" ? [manifest.pool] : [])).sort(byName),
+    pools: distinctPools([
+      ...manifests.flatMap((manifest) => (manifest.type === "pool" ? [manifest.pool] : [])),
+      ...metalLb.pools,
+    ]).sort(byName),
     services: manifests
       .flatMap((manifest) => (manifest.type === "service" ? [manifest.service] : []))
       .map((service) => joinBackends(service, slices.get(serviceKey(service)) ?? []))
       .sort((a, b) => compareText(serviceKey(a), serviceKey(b))),
-    bgpPolicies: manifests
-      .flatMap((manifest) => (manifest.type === "bgp-policy" ? [manifest.policy] : []))
-      .sort((a, b) => compareText(a.object, b.object)),
-    bgpPasswords: Object.fromEntries(
-      manifests.flatMap((manifest) =>
-        manifest.type === "bgp-password" && manifest.namespace === inForce.bgpSecretsNamespace
-          ? [[manifest.name, manifest.password]]
-          : [],
-      ),
-    ),
+    bgpPolicies: [
+      ...manifests.flatMap((manifest) => (manifest.type === "bgp-policy" ? [manifest.policy] : [])),
+      ...ciliumBgpPolicies(manifests),
+      ...metalLb.policies,
+    ].sort((a, b) => compareText(a.object, b.object)),
+    bgpPasswords: { ...secretPasswords(manifests, inForce), ...metalLb.passwords },
   };
   return { intent, problems };
+}
+
+/** Cilium's policies name Secrets of one namespace, MetalLB's say which; so each is kept under both names. */
+function secretPasswords(manifests: readonly Manifest[], { bgpSecretsNamespace }: Settings): Record<string, string> {
+  const passwords: Record<string, string> = {};
+  for (const manifest of manifests) {
+    if (manifest.type !== "bgp-password") continue;
+    passwords[`${manifest.namespace}/${manifest.name}`] = manifest.password;
+    if (manifest.namespace === bgpSecretsNamespace) passwords[manifest.name] = manifest.password;
+  }
+  return passwords;
+}
+
+/** A pool of each dialect may have one name; the counts of each need a name of their own. */
+function distinctPools(pools: readonly AddressPool[]): AddressPool[] {
+  const ciliumNames = new Set(pools.filter(({ dialect }) => dialect === "cilium").map(({ name }) => name));
+  return pools.map((pool) =>
+    pool.dialect === "metallb" && ciliumNames.has(pool.name) ? { ...pool, name: `IPAddressPool/${pool.name}` } : pool,
+  );
 }
 
 /** Ports are matched by name and protocol; a backend that several slices list counts once, at its best. */
@@ -75,8 +98,8 @@ function backendsOfPort(port: ServicePort, slices: readonly BackendSlice[]): Ser
   for (const slice of slices) {
     const slicePort = slice.ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol);
     if (slicePort === undefined) continue;
-    for (const { address, node, state } of slice.backends) {
-      const backend = { address, port: slicePort.port ?? port.port, node, state };
+    for (const { address, node, state, isServing } of slice.backends) {
+      const backend = { address, port: slicePort.port ?? port.port, node, state, isServing };
       const key = `${formatIpAddress(address)} ${backend.port}`;
       const known = best.get(key);
       if (known === undefined || STATE_RANK[state] < STATE_RANK[known.state]) best.set(key, backend);

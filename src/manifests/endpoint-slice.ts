@@ -25,6 +25,7 @@ export interface SliceBackend {
   readonly address: IpAddress;
   readonly node: string | null;
   readonly state: BackendState;
+  readonly isServing: boolean;
 }
 
 interface EndpointSliceObject extends KubernetesObject {
@@ -112,13 +113,15 @@ function readEndpoint(endpoint: EndpointFields, family: 4 | 6, index: number, re
     report("error", path, `must be an IPv${family} address; is ${JSON.stringify(text)}`);
     return [];
   }
-  return [{ address, node: endpoint.nodeName || null, state: backendState(endpoint.conditions ?? {}) }];
+  return [{ address, node: endpoint.nodeName || null, ...backendState(endpoint.conditions ?? {}) }];
 }
 
 /** What is not said counts as ready, as serving as it is ready, and as not terminating. */
-function backendState(conditions: NonNullable<EndpointFields["conditions"]>): BackendState {
+function backendState(
+  conditions: NonNullable<EndpointFields["conditions"]>,
+): Pick<SliceBackend, "state" | "isServing"> {
   const ready = conditions.ready ?? true;
   const serving = conditions.serving ?? ready;
-  if (ready) return "ready";
-  return serving && conditions.terminating === true ? "serving" : "draining";
+  if (ready) return { state: "ready", isServing: true };
+  return { state: serving && conditions.terminating === true ? "serving" : "draining", isServing: serving };
 }

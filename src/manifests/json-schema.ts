@@ -18,9 +18,20 @@ export interface JsonSchema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minItems?: number;
+  readonly maxItems?: number;
   readonly minLength?: number;
+  readonly maxLength?: number;
   readonly pattern?: string;
   readonly format?: "date-time" | "object-name";
+  /** Rules across fields, in CEL, for the API server. Files are held to the same rules by the adapter beside the schema. */
+  readonly "x-kubernetes-validations"?: readonly CelRule[];
+  readonly "x-kubernetes-list-type"?: "map" | "set" | "atomic";
+  readonly "x-kubernetes-list-map-keys"?: readonly string[];
+}
+
+export interface CelRule {
+  readonly rule: string;
+  readonly message: string;
 }
 
 /** Checks a value and fills in the defaults of its schema; the value given is not changed. */
@@ -92,6 +103,10 @@ function errorMessage(error: ErrorObject, confidential: boolean): string {
       return `must be at most ${error.params["limit"]}, ${is}`;
     case "minItems":
       return `must have at least ${error.params["limit"]} ${error.params["limit"] === 1 ? "entry" : "entries"}`;
+    case "maxItems":
+      return `must have at most ${error.params["limit"]} entries`;
+    case "maxLength":
+      return `must have at most ${error.params["limit"]} characters`;
     case "minLength":
       return "must not be empty";
     case "format":

@@ -1,12 +1,18 @@
 /** What an adapter of one kind is, and what it makes of an object. */
 import type { AddressPool } from "../intent/address-pool.ts";
-import type { BgpPolicy } from "../intent/bgp-policy.ts";
+import type { Advertisement, BgpPolicy, RouterOverride } from "../intent/bgp-policy.ts";
 import type { ClusterNode } from "../intent/node.ts";
+import type { Labels } from "../intent/selector.ts";
 import type { Service } from "../intent/service.ts";
 import type { Settings } from "../intent/settings.ts";
+import type { CiliumRouters } from "./cilium-bgp-cluster-config.ts";
+import type { CiliumPeerConfig } from "./cilium-bgp-peer-config.ts";
 import type { BackendSlice } from "./endpoint-slice.ts";
 import type { Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
+import type { MetalLbAdvertisement } from "./metallb-bgp-advertisement.ts";
+import type { MetalLbPeer } from "./metallb-bgp-peer.ts";
+import type { MetalLbPool } from "./metallb-pool.ts";
 import type { KubernetesObject } from "./object-metadata.ts";
 
 /** One object in our words. Services come without backends, which are joined when all objects are known. */
@@ -18,6 +24,20 @@ export type Manifest =
   | { readonly type: "backend-slice"; readonly slice: BackendSlice }
   | { readonly type: "bgp-policy"; readonly policy: BgpPolicy }
   | { readonly type: "bgp-password"; readonly namespace: string; readonly name: string; readonly password: string }
+  | { readonly type: "bgp-routers"; readonly routers: CiliumRouters }
+  | { readonly type: "bgp-peer-config"; readonly name: string; readonly config: CiliumPeerConfig }
+  | {
+      readonly type: "bgp-advertisement";
+      readonly name: string;
+      readonly labels: Labels;
+      readonly advertisements: readonly Advertisement[];
+    }
+  | { readonly type: "bgp-overrides"; readonly overrides: readonly RouterOverride[] }
+  | { readonly type: "metallb-pool"; readonly pool: MetalLbPool }
+  | { readonly type: "metallb-peer"; readonly peer: MetalLbPeer }
+  | { readonly type: "metallb-advertisement"; readonly advertisement: MetalLbAdvertisement }
+  | { readonly type: "community-names"; readonly values: Readonly<Record<string, string>> }
+  | { readonly type: "namespace"; readonly name: string; readonly labels: Labels }
   | { readonly type: "nothing" };
 
 export interface KindAdapter {

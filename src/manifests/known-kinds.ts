@@ -1,12 +1,24 @@
-/** Which kinds mean something to Sluice, which are still to come, and which belong to somebody else. */
+/** Which kinds mean something to Sluice, and which belong to somebody else. */
 
 import type { Severity } from "../intent/problem.ts";
 import { BGP_PEERING_POLICY, CILIUM_BGP_PEERING_POLICY } from "./bgp-peering-policy.ts";
+import { CILIUM_BGP_ADVERTISEMENT } from "./cilium-bgp-advertisement.ts";
+import {
+  CILIUM_BGP_CLUSTER_CONFIG,
+  CILIUM_BGP_NODE_CONFIG,
+  CILIUM_BGP_NODE_CONFIG_OVERRIDE,
+} from "./cilium-bgp-cluster-config.ts";
+import { CILIUM_BGP_PEER_CONFIG } from "./cilium-bgp-peer-config.ts";
 import { CONFIG_MAP } from "./cilium-config.ts";
 import { ENDPOINT_SLICE } from "./endpoint-slice.ts";
 import { compileSchema, type SchemaCheck } from "./json-schema.ts";
 import type { KindAdapter } from "./kind.ts";
+import { BFD_PROFILE, CILIUM_L2_ANNOUNCEMENT_POLICY, L2_ADVERTISEMENT } from "./l2-kinds.ts";
 import { LOAD_BALANCER_IP_POOL } from "./load-balancer-ip-pool.ts";
+import { BGP_ADVERTISEMENT, COMMUNITY } from "./metallb-bgp-advertisement.ts";
+import { BGP_PEER } from "./metallb-bgp-peer.ts";
+import { IP_ADDRESS_POOL } from "./metallb-pool.ts";
+import { NAMESPACE } from "./namespace.ts";
 import { nearMiss } from "./near-miss.ts";
 import { NODE } from "./node.ts";
 import { SECRET } from "./secret.ts";
@@ -15,33 +27,36 @@ import { SERVICE } from "./service.ts";
 export const KIND_ADAPTERS: readonly KindAdapter[] = [
   BGP_PEERING_POLICY,
   CILIUM_BGP_PEERING_POLICY,
+  CILIUM_BGP_CLUSTER_CONFIG,
+  CILIUM_BGP_PEER_CONFIG,
+  CILIUM_BGP_ADVERTISEMENT,
+  CILIUM_BGP_NODE_CONFIG,
+  CILIUM_BGP_NODE_CONFIG_OVERRIDE,
+  CILIUM_L2_ANNOUNCEMENT_POLICY,
   LOAD_BALANCER_IP_POOL,
+  IP_ADDRESS_POOL,
+  BGP_PEER,
+  BGP_ADVERTISEMENT,
+  L2_ADVERTISEMENT,
+  BFD_PROFILE,
+  COMMUNITY,
   SERVICE,
   ENDPOINT_SLICE,
   NODE,
+  NAMESPACE,
   CONFIG_MAP,
   SECRET,
 ];
 
 /** Kinds that are part of a gateway's manifests but change nothing by themselves. */
 const SILENT_KINDS = [
-  "v1 Namespace",
   "coordination.k8s.io/v1 Lease",
   "apiextensions.k8s.io/v1 CustomResourceDefinition",
+  // Records that a gateway writes.
+  "metallb.io/v1beta1 ServiceBGPStatus",
+  "metallb.io/v1beta1 ServiceL2Status",
+  "metallb.io/v1beta1 ConfigurationState",
 ];
-
-/** Kinds of the gateway that this version does not carry out: said aloud, since their author expects an effect. */
-const COMING_KINDS: Readonly<Record<string, readonly string[]>> = {
-  "cilium.io": [
-    "CiliumBGPClusterConfig",
-    "CiliumBGPPeerConfig",
-    "CiliumBGPAdvertisement",
-    "CiliumBGPNodeConfig",
-    "CiliumBGPNodeConfigOverride",
-    "CiliumL2AnnouncementPolicy",
-  ],
-  "metallb.io": ["IPAddressPool", "BGPPeer", "BGPAdvertisement", "L2Advertisement", "BFDProfile", "Community"],
-};
 
 export interface KnownKind {
   readonly adapter: KindAdapter;
@@ -66,13 +81,6 @@ export function unknownKind(
 ): { readonly severity: Severity; readonly field: "apiVersion" | "kind"; readonly message: string } | null {
   if (SILENT_KINDS.includes(`${apiVersion} ${kind}`)) return null;
   const group = groupOf(apiVersion);
-  if (COMING_KINDS[group]?.includes(kind)) {
-    return {
-      severity: "warning",
-      field: "kind",
-      message: `${kind} is not supported by this version; it has no effect`,
-    };
-  }
   const sameKind = KIND_ADAPTERS.find((adapter) => adapter.kind === kind);
   // "Service" is also a kind of other products; a kind of our own dialect in a wrong group is a slip.
   if (sameKind !== undefined && (groupOf(sameKind.apiVersions[0]!) === group || sameKind.closed)) {
@@ -82,7 +90,7 @@ export function unknownKind(
   const ownKinds = KIND_ADAPTERS.filter((adapter) => groupOf(adapter.apiVersions[0]!) === group).map(
     ({ kind }) => kind,
   );
-  const meant = nearMiss(kind, [...ownKinds, ...(COMING_KINDS[group] ?? [])]);
+  const meant = nearMiss(kind, ownKinds);
   if (meant !== null) {
     return {
       severity: "error",

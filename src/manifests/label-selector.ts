@@ -48,3 +48,8 @@ export function readSelector(
   });
   return { matchLabels: selector.matchLabels ?? {}, matchExpressions };
 }
+
+/** As the Intent has it where several selectors may be given: one, or `null` for none. */
+export function selectorList(selector: Selector | null): readonly Selector[] | null {
+  return selector === null ? null : [selector];
+}

@@ -6,7 +6,12 @@ import type { FieldPath, Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { KindAdapter } from "./kind.ts";
 import { LABEL_SELECTOR_SCHEMA, type LabelSelector, readSelector } from "./label-selector.ts";
-import { createdAtMilliseconds, type KubernetesObject, objectSchema } from "./object-metadata.ts";
+import {
+  CONDITIONS_STATUS_SCHEMA,
+  createdAtMilliseconds,
+  type KubernetesObject,
+  objectSchema,
+} from "./object-metadata.ts";
 
 interface PoolObject extends KubernetesObject {
   readonly spec: {
@@ -51,7 +56,7 @@ export const LOAD_BALANCER_IP_POOL: KindAdapter = {
   apiVersions: ["cilium.io/v2", "cilium.io/v2alpha1"],
   namespaced: false,
   closed: true,
-  schema: objectSchema({ spec: POOL_SPEC_SCHEMA, status: { type: "object" } }, ["spec"]),
+  schema: objectSchema({ spec: POOL_SPEC_SCHEMA, status: CONDITIONS_STATUS_SCHEMA }, ["spec"]),
   read: (object, report) => {
     const { metadata, spec } = object as PoolObject;
     const blocks = (["cidrs", "blocks"] as const).flatMap((list) =>
@@ -60,12 +65,16 @@ export const LOAD_BALANCER_IP_POOL: KindAdapter = {
     return {
       type: "pool",
       pool: {
+        dialect: "cilium",
         name: metadata.name,
         labels: metadata.labels ?? {},
         createdAtMilliseconds: createdAtMilliseconds(metadata),
         blocks,
         serviceSelector: readSelector(spec.serviceSelector, ["spec", "serviceSelector"], report),
         allowFirstLastAddresses: spec.allowFirstLastIPs === "Yes",
+        reservedFor: null,
+        avoidBuggyAddresses: false,
+        autoAssign: true,
         disabled: spec.disabled,
       },
     };

@@ -8,6 +8,7 @@ export interface ObjectMetadata {
   readonly labels?: Labels;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly creationTimestamp?: string | null;
+  readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[] | null;
 }
 
 export interface KubernetesObject {
@@ -28,6 +29,31 @@ const METADATA_SCHEMA: JsonSchema = {
     annotations: STRING_MAP_SCHEMA,
     creationTimestamp: { type: "string", format: "date-time", nullable: true },
   },
+};
+
+/** The conditions of a status, as every kind of both dialects has them. */
+export const CONDITIONS_SCHEMA: JsonSchema = {
+  type: "array",
+  "x-kubernetes-list-type": "map",
+  "x-kubernetes-list-map-keys": ["type"],
+  items: {
+    type: "object",
+    required: ["type", "status", "lastTransitionTime", "reason", "message"],
+    properties: {
+      type: { type: "string", maxLength: 316 },
+      status: { type: "string", enum: ["True", "False", "Unknown"] },
+      observedGeneration: { type: "integer", minimum: 0 },
+      lastTransitionTime: { type: "string", format: "date-time" },
+      reason: { type: "string", minLength: 1, maxLength: 1024 },
+      message: { type: "string", maxLength: 32768 },
+    },
+  },
+};
+
+export const CONDITIONS_STATUS_SCHEMA: JsonSchema = {
+  type: "object",
+  nullable: true,
+  properties: { conditions: CONDITIONS_SCHEMA },
 };
 
 /** The schema of a whole object; `spec`, `status` and the like are given. */

@@ -45,8 +45,9 @@ describe("an object of a kind", () => {
   });
 
   test("that this version does not carry out is a warning", () => {
-    expect(said({ apiVersion: "metallb.io/v1beta1", kind: "IPAddressPool", metadata: { name: "a" } })).toEqual([
-      "warning kind: IPAddressPool is not supported by this version; it has no effect",
+    const object = { apiVersion: "metallb.io/v1beta1", kind: "L2Advertisement", metadata: { name: "p" }, spec: {} };
+    expect(said(object)).toEqual([
+      "warning kind: announcing on a link is not supported by this version; it has no effect",
     ]);
   });
 

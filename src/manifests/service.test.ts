@@ -22,6 +22,12 @@ describe("a Service", () => {
       createdAtMilliseconds: null,
       wantsLoadBalancer: false,
       loadBalancerClass: null,
+      clusterAddresses: [],
+      externalAddresses: [],
+      internalTrafficPolicy: "cluster",
+      dialect: null,
+      requestFault: null,
+      requestedPool: null,
       externalTrafficPolicy: "cluster",
       families: [],
       familyPolicy: null,
@@ -56,7 +62,7 @@ describe("a Service", () => {
           annotations: { [`${prefix}sharing-key`]: "k", [`${prefix}sharing-cross-namespace`]: "blue, red" },
         }),
       ).service!.sharing;
-    const expected = { key: "k", namespaces: ["blue", "red"], permitDifferentPods: false };
+    const expected = { dialect: "cilium", key: "k", namespaces: ["blue", "red"], permitDifferentPods: false };
     expect(sharing("lbipam.cilium.io/")).toEqual(expected);
     expect(sharing("io.cilium/lb-ipam-")).toEqual(expected);
   });

@@ -1,5 +1,5 @@
 /** `Service` (v1), with the annotations by which Cilium's users ask for addresses and for sharing them. */
-import type { AddressSharing, FamilyPolicy, ServicePort, ServiceProtocol } from "../intent/service.ts";
+import type { AddressSharing, FamilyPolicy, Service, ServicePort, ServiceProtocol } from "../intent/service.ts";
 import { compareIpAddress, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import type { FieldPath, Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
@@ -19,6 +19,10 @@ interface ServiceObject extends KubernetesObject {
     readonly ports?: readonly { name?: string; port: number; protocol: ServiceProtocol }[];
     readonly selector?: Readonly<Record<string, string>> | null;
     readonly externalTrafficPolicy: "Cluster" | "Local";
+    readonly internalTrafficPolicy: "Cluster" | "Local";
+    readonly clusterIP?: string;
+    readonly clusterIPs?: readonly string[];
+    readonly externalIPs?: readonly string[];
     readonly loadBalancerClass?: string | null;
     readonly loadBalancerIP?: string;
     readonly loadBalancerSourceRanges?: readonly string[];
@@ -48,6 +52,10 @@ const SERVICE_SPEC_SCHEMA: JsonSchema = {
     ports: { type: "array", items: PORT_SCHEMA },
     selector: { ...STRING_MAP_SCHEMA, nullable: true },
     externalTrafficPolicy: { type: "string", enum: ["Cluster", "Local"], default: "Cluster" },
+    internalTrafficPolicy: { type: "string", enum: ["Cluster", "Local"], default: "Cluster" },
+    clusterIP: { type: "string" },
+    clusterIPs: { type: "array", items: { type: "string" } },
+    externalIPs: { type: "array", items: { type: "string" } },
     loadBalancerClass: { type: "string", nullable: true },
     loadBalancerIP: { type: "string" },
     loadBalancerSourceRanges: { type: "array", items: { type: "string" } },
@@ -102,12 +110,18 @@ export const SERVICE: KindAdapter = {
         wantsLoadBalancer,
         loadBalancerClass: spec.loadBalancerClass ?? null,
         externalTrafficPolicy: spec.externalTrafficPolicy === "Local" ? "local" : "cluster",
+        internalTrafficPolicy: spec.internalTrafficPolicy === "Local" ? "local" : "cluster",
+        clusterAddresses: readClusterAddresses(object as ServiceObject),
+        externalAddresses: (spec.externalIPs ?? []).flatMap((text, index) =>
+          readAddress(text, ["spec", "externalIPs", index], report),
+        ),
         families: (spec.ipFamilies ?? []).map((family) => (family === "IPv4" ? 4 : 6)),
         familyPolicy: spec.ipFamilyPolicy ?? null,
         requestedAddresses: readRequests(object as ServiceObject, report),
         heldAddresses: (status?.loadBalancer?.ingress ?? []).flatMap((ingress, index) =>
           readAddress(ingress.ip, ["status", "loadBalancer", "ingress", index, "ip"], report),
         ),
+        ...readMetalLbRequest(object as ServiceObject),
         sharing: readSharing(metadata),
         podSelector: spec.selector ?? {},
         ports,
@@ -144,7 +158,38 @@ function reportUnsupported({ spec }: ServiceObject, report: Report): void {
   }
 }
 
-const REQUEST_ANNOTATIONS = ["lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips"];
+/** The cluster's own addresses; "None" of a headless Service is none. */
+function readClusterAddresses({ spec }: ServiceObject): IpAddress[] {
+  const texts = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
+  return texts.flatMap((text) => parseIpAddress(text) ?? []);
+}
+
+const METALLB_PREFIXES = ["metallb.io/", "metallb.universe.tf/"];
+const METALLB_POOL_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}address-pool`);
+const METALLB_REQUEST_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}loadBalancerIPs`);
+const METALLB_SHARING_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}allow-shared-ip`);
+
+function readMetalLbRequest({
+  metadata,
+  spec,
+}: ServiceObject): Pick<Service, "requestedPool" | "requestFault" | "dialect"> {
+  const asked = annotation(metadata, METALLB_REQUEST_ANNOTATIONS);
+  const speaks = (prefix: string) => Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith(prefix));
+  return {
+    requestedPool: annotation(metadata, METALLB_POOL_ANNOTATIONS)?.value ?? null,
+    requestFault:
+      asked !== null && spec.loadBalancerIP
+        ? `service can not have both ${asked.key} and svc.Spec.LoadBalancerIP`
+        : null,
+    dialect: METALLB_PREFIXES.some(speaks)
+      ? "metallb"
+      : speaks("lbipam.cilium.io/") || speaks("io.cilium/lb-ipam")
+        ? "cilium"
+        : null,
+  };
+}
+
+const REQUEST_ANNOTATIONS = ["lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips", ...METALLB_REQUEST_ANNOTATIONS];
 const SHARING_KEY_ANNOTATIONS = ["lbipam.cilium.io/sharing-key", "io.cilium/lb-ipam-sharing-key"];
 const SHARING_NAMESPACES_ANNOTATIONS = [
   "lbipam.cilium.io/sharing-cross-namespace",
@@ -178,11 +223,18 @@ function readAddress(text: string | undefined, path: FieldPath, report: Report):
 
 function readSharing(metadata: ObjectMetadata): AddressSharing | null {
   const key = annotation(metadata, SHARING_KEY_ANNOTATIONS);
-  if (key === null) return null;
+  if (key === null) return readMetalLbSharing(metadata);
   const namespaces = annotation(metadata, SHARING_NAMESPACES_ANNOTATIONS);
   return {
+    dialect: "cilium",
     key: key.value,
     namespaces: namespaces === null ? [] : namespaces.value.split(",").map((namespace) => namespace.trim()),
     permitDifferentPods: annotation(metadata, SHARING_PODS_ANNOTATIONS)?.value === "true",
   };
+}
+
+/** MetalLB shares across namespaces without being asked. */
+function readMetalLbSharing(metadata: ObjectMetadata): AddressSharing | null {
+  const key = annotation(metadata, METALLB_SHARING_ANNOTATIONS);
+  return key === null ? null : { dialect: "metallb", key: key.value, namespaces: ["*"], permitDifferentPods: false };
 }

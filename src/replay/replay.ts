@@ -68,7 +68,7 @@ export function replay(scenario: Scenario): ScenarioResult {
       pipeline.table = tableOf(step.spec);
     } else if (step.kind === "advance") {
       now += step.seconds;
-      for (const each of expiry) each.tick(FLOW_ROWS, now);
+      for (const each of expiry) each.tick(1, now);
     } else {
       memory.set(step.bytes);
       batch.count = 1;

@@ -19,6 +19,8 @@ export interface TestRunOptions {
   readonly repeat?: number;
   /** XDP programs: the interface and queue that the frame seems to come from (default: none, which is `lo`). */
   readonly ingress?: { readonly interfaceIndex: number; readonly queue: number };
+  /** tc programs: the interface that the frame seems to leave by (default: `lo`). */
+  readonly egressInterfaceIndex?: number;
 }
 
 export interface TestRunResult {
@@ -41,14 +43,24 @@ export class BpfProgram {
 
   /** BPF_PROG_TEST_RUN: the real program, in the kernel, on this frame; nothing is received or sent. */
   testRun(frame: Uint8Array, options: TestRunOptions = {}): TestRunResult {
-    const { repeat = 1, ingress } = options;
-    return native.testRun(this.fd, frame, repeat, ingress === undefined ? null : xdpContext(frame.length, ingress));
+    const { repeat = 1, ingress, egressInterfaceIndex } = options;
+    let context: Uint8Array | null = null;
+    if (ingress !== undefined) context = xdpContext(frame.length, ingress);
+    else if (egressInterfaceIndex !== undefined) context = skbContext(egressInterfaceIndex);
+    return native.testRun(this.fd, frame, repeat, context);
   }
 }
 
 /** struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex. */
 function xdpContext(frameLengthBytes: number, ingress: { interfaceIndex: number; queue: number }): Uint8Array {
   const context = new Uint32Array([0, frameLengthBytes, 0, ingress.interfaceIndex, ingress.queue, 0]);
+  return new Uint8Array(context.buffer);
+}
+
+/** struct __sk_buff up to its eleventh word, `ifindex`; nothing else may be given. */
+function skbContext(interfaceIndex: number): Uint8Array {
+  const context = new Uint32Array(11);
+  context[10] = interfaceIndex;
   return new Uint8Array(context.buffer);
 }
 

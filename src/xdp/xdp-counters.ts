@@ -1,16 +1,24 @@
 /** What became of the frames that the BPF programs saw: the counters of `xdp_counters`, summed over the CPUs. */
 import type { BpfMap } from "./bpf-map.ts";
 
-/** In the order of `enum outcome` in native/bpf/maps.h. */
+/** In the order of `enum outcome` in native/bpf/outcome.h. */
 export const XDP_OUTCOMES = [
   "passUnknownPort",
   "passNotOurs",
+  "passStranger",
   "dropNotOurs",
   "noSocket",
   "redirectArp",
+  "redirectNdp",
   "redirectOwned",
+  "redirectTunnel",
+  "redirectDsrOption",
   "redirectReply",
+  "redirectReplyError",
+  "redirectReplyFragment",
   "egressReply",
+  "egressReplyError",
+  "egressReplyFragment",
 ] as const;
 
 export type XdpOutcome = (typeof XDP_OUTCOMES)[number];

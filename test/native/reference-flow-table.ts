@@ -1,11 +1,12 @@
 /**
- * The flow table as its contract words it, slow and plain: the twin that the BPF lookup and the workers' table are held
- * against. HalfSipHash-1-3 as in native/bpf/flow_lookup.h, written from the paper.
+ * The flow tables as their contract words them, slow and plain: the twin that the BPF lookup and the workers' tables are
+ * held against. HalfSipHash-1-3 as in native/bpf/flow_hash.h, written from the paper.
  */
 import { octets } from "./frames.ts";
+import { mapped } from "./packets.ts";
 
-const ROW_WORDS = 16;
-const TAG = 3;
+/** Words of a row, and the tag's place in it: behind the key. */
+const SHAPE_OF_FAMILY = { 4: { rowWords: 16, tag: 3 }, 6: { rowWords: 32, tag: 9 } } as const;
 const LIVE = 1 << 8;
 const CLAIMED = 1 << 9;
 const REPLY = 1 << 10;
@@ -32,15 +33,18 @@ export interface HashKey {
   readonly k1: number;
 }
 
-/** Words 0..2 of a row: the bytes as on the wire, loaded little-endian. */
-function wireWords(key: FlowKey): [number, number, number] {
-  const bytes = new Uint8Array(12);
-  bytes.set(octets(key.source), 0);
-  bytes.set(octets(key.destination), 4);
+function familyOf(key: FlowKey): 4 | 6 {
+  return key.source.includes(":") ? 6 : 4;
+}
+
+/** The first words of a row: the bytes as on the wire, loaded little-endian. */
+function wireWords(key: FlowKey): number[] {
+  const addressOf = (text: string) => (familyOf(key) === 4 ? octets(text) : mapped(text));
+  const bytes = Uint8Array.of(...addressOf(key.source), ...addressOf(key.destination), 0, 0, 0, 0);
   const view = new DataView(bytes.buffer);
-  view.setUint16(8, key.sourcePort);
-  view.setUint16(10, key.destinationPort);
-  return [view.getInt32(0, true), view.getInt32(4, true), view.getInt32(8, true)];
+  view.setUint16(bytes.length - 4, key.sourcePort);
+  view.setUint16(bytes.length - 2, key.destinationPort);
+  return Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(i * 4, true));
 }
 
 export function referenceFlowHash(hashKey: HashKey, words: readonly number[], protocol: number): number {
@@ -61,7 +65,7 @@ export function referenceFlowHash(hashKey: HashKey, words: readonly number[], pr
     v1 = rotate(v1, 13) ^ v2;
     v2 = rotate(v2, 16);
   };
-  for (const message of [...words, (13 << 24) | protocol]) {
+  for (const message of [...words, ((words.length * 4 + 1) << 24) | protocol]) {
     v3 ^= message;
     round();
     v0 ^= message;
@@ -84,15 +88,16 @@ export function writeRow(
   key: FlowKey,
   fields: RowFields,
 ): { home: number; distance: number } {
+  const { rowWords, tag } = SHAPE_OF_FAMILY[familyOf(key)];
   const words = wireWords(key);
-  const mask = table.length / ROW_WORDS - 1;
+  const mask = table.length / rowWords - 1;
   const home = referenceFlowHash(hashKey, words, key.protocol) & mask;
-  const row = (distance: number) => ((home + distance) & mask) * ROW_WORDS;
+  const row = (distance: number) => ((home + distance) & mask) * rowWords;
   let distance = fields.distance ?? 0;
-  while (fields.distance === undefined && (table[row(distance) + TAG]! & LIVE) !== 0) distance++;
-  for (let passed = 0; passed < distance; passed++) table[row(passed) + TAG]! += ONE_OVERFLOW;
+  while (fields.distance === undefined && (table[row(distance) + tag]! & LIVE) !== 0) distance++;
+  for (let passed = 0; passed < distance; passed++) table[row(passed) + tag]! += ONE_OVERFLOW;
   table.set(words, row(distance));
   const flags = (fields.live ? LIVE : 0) | (fields.claimed ? CLAIMED : 0) | (fields.reply ? REPLY : 0);
-  table[row(distance) + TAG]! = (table[row(distance) + TAG]! & (0xff << 24)) | flags | key.protocol;
+  table[row(distance) + tag]! = (table[row(distance) + tag]! & (0xff << 24)) | flags | key.protocol;
   return { home, distance };
 }

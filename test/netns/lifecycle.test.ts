@@ -1,4 +1,5 @@
 /** How the gateway comes and goes: what it leaves behind when it ends well, and when it is killed. */
+import { renameSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Configuration } from "../lab/configuration.ts";
 import { curl } from "../lab/curl.ts";
@@ -62,12 +63,23 @@ test("after SIGKILL no program stays attached, and the next start serves again",
   await next.stop();
 });
 
-test("a second gateway on a taken interface says so in one sentence, and the first goes on", async () => {
+test("a second gateway for the same pods says so in one sentence, and the first goes on", async () => {
   const gateway = await startAndServe();
   const second = network.node.try(Gateway.command(options, `${lab.folder}/second.sock`));
   expect(second.status).toBe(1);
-  expect(second.stderr).toMatch(/net0/);
+  expect(second.stderr).toContain("another Sluice is running here");
   expect(second.stderr).not.toMatch(/^\s+at /m);
   expect(curl(network.client, `http://${VIP}/`).exitCode).toBe(0);
+  await gateway.stop();
+});
+
+test("manifests that are not there yet are named until they are, and then served", async () => {
+  const late = `${lab.folder}/late`;
+  const gateway = await Gateway.start(lab, network.node, { ...options, configuration: late });
+  expect(JSON.stringify(gateway.status().config.problems)).toContain(late);
+  renameSync(options.configuration, late);
+  await waitFor("the route", () => network.frr.paths(`${VIP}/32`).length > 0, { timeoutSeconds: 30 });
+  expect(curl(network.client, `http://${VIP}/`).exitCode).toBe(0);
+  expect(gateway.status().config.problems).toEqual([]);
   await gateway.stop();
 });

@@ -41,8 +41,10 @@ test("without the capabilities it needs, it says which or whom to be", () => {
   expectOneSentence(run({}, unprivileged), /permi|root|CAP_/i);
 });
 
-test("a configuration folder that does not exist is named", () => {
-  expectOneSentence(run({ configuration: `${lab.folder}/nowhere` }), /nowhere/);
+test("an uplink that is down is named, with the command that raises it", () => {
+  node.ip("link set net0 down");
+  expectOneSentence(run({}), /ip link set net0 up/);
+  node.ip("link set net0 up");
 });
 
 test("nothing is left on the uplink after a refusal", () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Configuration } from "../lab/configuration.ts";
 import { curl, curlMany, downloadSha256 } from "../lab/curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
-import { Gateway } from "../lab/gateway.ts";
+import { Gateway, type GatewayOptions } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import { CLIENT_ADDRESS, VIP } from "../lab/seed-a.ts";
 import { BACKENDS, lanNeighbors, type TwoArms, twoArms } from "../lab/two-arms.ts";
@@ -13,6 +13,7 @@ const URL = `http://${VIP}/`;
 
 let lab: Lab;
 let network: TwoArms;
+let options: GatewayOptions;
 
 beforeAll(async () => {
   lab = new Lab("sle");
@@ -20,8 +21,7 @@ beforeAll(async () => {
   const configuration = new Configuration(lab, "seed-a");
   configuration.edit("10.2.3.5", BACKENDS[0]);
   configuration.edit("10.2.3.6", BACKENDS[1]);
-  const folder = configuration.folder;
-  const options = { configuration: folder, node: "node1", uplink: "net0", inside: "lan0" };
+  options = { configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" };
   await Gateway.start(lab, network.node, options);
   await waitFor("the route", () => network.frr.paths(`${VIP}/32`).length > 0, { timeoutSeconds: 30 });
 });
@@ -50,4 +50,12 @@ test("a 20 MB download arrives whole", async () => {
 test("200 connections in a row all succeed", async () => {
   const codes = await curlMany(network.client, URL, 200);
   expect(codes.filter((code) => code === 200)).toHaveLength(200);
+});
+
+test("a second gateway is told in one sentence that the interface is taken, and the first goes on", () => {
+  const second = network.node.try(Gateway.command(options, `${lab.folder}/second.sock`));
+  expect(second.status).toBe(1);
+  expect(second.stderr).toMatch(/net0.*(busy|taken)/);
+  expect(second.stderr).not.toMatch(/^\s+at /m);
+  expect(curl(network.client, URL).exitCode).toBe(0);
 });

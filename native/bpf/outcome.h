@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What became of a frame, and how often: the index into `xdp_counters`. src/xdp/xdp-counters.ts names the outcomes in the
+ * same order.
+ */
+#ifndef SLUICE_OUTCOME_H
+#define SLUICE_OUTCOME_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+enum outcome {
+	/* Left to the kernel, or dropped on a port that is ours alone (OUTCOME_DROP_NOT_OURS then). */
+	OUTCOME_PASS_UNKNOWN_PORT,
+	OUTCOME_PASS_NOT_OURS,
+	OUTCOME_PASS_STRANGER, /* a tunnel to us from a source that may not send us one */
+	OUTCOME_DROP_NOT_OURS, /* PORT_DROP_OTHERS */
+	OUTCOME_NO_SOCKET,     /* ours, but no socket on that queue: passed */
+	OUTCOME_REDIRECT_ARP,
+	OUTCOME_REDIRECT_NDP,
+	OUTCOME_REDIRECT_OWNED,
+	OUTCOME_REDIRECT_TUNNEL,
+	OUTCOME_REDIRECT_DSR_OPTION,
+	/* In the order of enum reply_kind. */
+	OUTCOME_REDIRECT_REPLY,
+	OUTCOME_REDIRECT_REPLY_ERROR,
+	OUTCOME_REDIRECT_REPLY_FRAGMENT,
+	/* The same, taken from the stack by sluice_egress. */
+	OUTCOME_EGRESS_REPLY,
+	OUTCOME_EGRESS_REPLY_ERROR,
+	OUTCOME_EGRESS_REPLY_FRAGMENT,
+	OUTCOMES,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, OUTCOMES);
+	__type(key, __u32);
+	__type(value, __u64);
+} xdp_counters SEC(".maps");
+
+static __always_inline void count(__u32 outcome)
+{
+	__u64 *counter = bpf_map_lookup_elem(&xdp_counters, &outcome);
+
+	if (counter)
+		*counter += 1;
+}
+
+#endif

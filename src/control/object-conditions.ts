@@ -1,0 +1,41 @@
+/** What is written into the status of Cilium's BGP objects: which of them miss something, by Cilium's types. */
+import type { BgpPolicy } from "../intent/bgp-policy.ts";
+import type { Intent } from "../intent/intent.ts";
+import type { Condition } from "../ipam/condition.ts";
+import { policiesOnNode, selectsNode } from "./bgp-on-node.ts";
+
+export function objectConditions(intent: Intent): Record<string, { readonly conditions: readonly Condition[] }> {
+  const objects: Record<string, { conditions: Condition[] }> = {};
+  const configs = intent.bgpPolicies.filter(({ generation }) => generation === "cluster-config");
+  for (const policy of configs) objects[policy.object] = { conditions: clusterConfigConditions(policy, intent) };
+  return objects;
+}
+
+function clusterConfigConditions(policy: BgpPolicy, intent: Intent): Condition[] {
+  const selected = intent.nodes.filter((node) => selectsNode(policy, node));
+  const lost = selected.filter((node) => !policiesOnNode(intent, node).includes(policy));
+  const rivals = new Set(
+    lost.flatMap((node) =>
+      policiesOnNode(intent, node).flatMap(({ object, generation }) => (generation === "session" ? [] : [object])),
+    ),
+  );
+  return [
+    condition("NoMatchingNode", "NoMatchingNode", selected.length === 0 ? "No node matches spec.nodeSelector" : null),
+    condition(
+      "MissingPeerConfigs",
+      "MissingPeerConfigs",
+      policy.missing.length === 0
+        ? null
+        : `Referenced CiliumBGPPeerConfig(s) are missing: ${policy.missing.join(", ")}`,
+    ),
+    condition(
+      "ConflictingClusterConfig",
+      "ConflictingClusterConfigs",
+      rivals.size === 0 ? null : `Selecting the same node(s) with: ${[...rivals].sort().join(", ")}`,
+    ),
+  ];
+}
+
+function condition(type: string, reason: string, message: string | null): Condition {
+  return { type: `cilium.io/${type}`, status: message === null ? "False" : "True", reason, message: message ?? "" };
+}

@@ -1,0 +1,131 @@
+/** Joins MetalLB's objects, which name and select each other: pools with namespaces, sessions with advertisements. */
+import type { AddressPool } from "../intent/address-pool.ts";
+import type { Advertisement, BgpPolicy } from "../intent/bgp-policy.ts";
+import type { Problem } from "../intent/problem.ts";
+import { type Labels, matches, matchesAny } from "../intent/selector.ts";
+import type { Manifest } from "./kind.ts";
+import type { MetalLbAdvertisement } from "./metallb-bgp-advertisement.ts";
+import type { MetalLbPeer } from "./metallb-bgp-peer.ts";
+import type { MetalLbPool } from "./metallb-pool.ts";
+
+export interface MetalLbIntent {
+  readonly pools: readonly AddressPool[];
+  readonly policies: readonly BgpPolicy[];
+  readonly passwords: Readonly<Record<string, string>>;
+  readonly problems: readonly Problem[];
+}
+
+export function metalLbIntent(manifests: readonly Manifest[]): MetalLbIntent {
+  const pools: MetalLbPool[] = [];
+  const peers: MetalLbPeer[] = [];
+  const advertisements: MetalLbAdvertisement[] = [];
+  const communityNames = new Map<string, string>();
+  const namespaces = new Map<string, Labels>();
+  for (const manifest of manifests) {
+    if (manifest.type === "metallb-pool") pools.push(manifest.pool);
+    else if (manifest.type === "metallb-peer") peers.push(manifest.peer);
+    else if (manifest.type === "metallb-advertisement") advertisements.push(manifest.advertisement);
+    else if (manifest.type === "namespace") namespaces.set(manifest.name, manifest.labels);
+    else if (manifest.type === "community-names") {
+      for (const [name, value] of Object.entries(manifest.values)) communityNames.set(name, value);
+    }
+  }
+  const problems: Problem[] = [];
+  const ready = advertisements.map((one) => ({
+    peers: one.peers,
+    advertisement: advertisementOf(one, pools, communityNames, problems),
+  }));
+  return {
+    pools: pools.map((one) => withNamespaces(one, namespaces)),
+    policies: peers.map((peer) =>
+      policyOf(
+        peer,
+        ready.filter((one) => one.peers.length === 0 || one.peers.includes(peer.name)).map((one) => one.advertisement),
+      ),
+    ),
+    passwords: Object.fromEntries(
+      peers.flatMap(({ passwordName, inlinePassword }) =>
+        passwordName === null || inlinePassword === null ? [] : [[passwordName, inlinePassword]],
+      ),
+    ),
+    problems,
+  };
+}
+
+function withNamespaces(
+  { pool, namespaceSelectors }: MetalLbPool,
+  namespaces: ReadonlyMap<string, Labels>,
+): AddressPool {
+  if (pool.reservedFor === null || pool.reservedFor.namespaces === null) return pool;
+  const selected = [...namespaces]
+    .filter(([, labels]) => namespaceSelectors.some((selector) => matches(selector, labels)))
+    .map(([name]) => name);
+  const names = [...new Set([...pool.reservedFor.namespaces, ...selected])].sort();
+  return { ...pool, reservedFor: { ...pool.reservedFor, namespaces: names } };
+}
+
+function advertisementOf(
+  one: MetalLbAdvertisement,
+  pools: readonly MetalLbPool[],
+  communityNames: ReadonlyMap<string, string>,
+  problems: Problem[],
+): Advertisement {
+  const { aggregationLength, nodeSelectors, serviceSelectors } = one;
+  const communities: string[] = [];
+  const largeCommunities: string[] = [];
+  for (const [index, text] of one.communities.entries()) {
+    const value = communityNames.get(text) ?? text;
+    if (/^\d{1,5}:\d{1,5}$/.test(value)) communities.push(value);
+    else if (/^large:\d+:\d+:\d+$/.test(value)) largeCommunities.push(value.slice("large:".length));
+    else {
+      const message = `${JSON.stringify(text)} is neither a community nor the name of one in a Community object`;
+      problems.push({
+        severity: "warning",
+        object: one.object,
+        field: `spec.communities[${index}]`,
+        message,
+        where: null,
+      });
+    }
+  }
+  const isAnyPool = one.pools.length === 0 && one.poolSelectors.length === 0;
+  const selected = pools.filter(({ pool }) => isAnyPool || matchesAny(one.poolSelectors, pool.labels));
+  return {
+    dialect: "metallb",
+    families: [4, 6],
+    services: {
+      addresses: ["LoadBalancerIP"],
+      selectors: serviceSelectors.length === 0 ? null : serviceSelectors,
+      pools: [...new Set([...one.pools, ...selected.map(({ pool }) => pool.name)])],
+      aggregationLength: aggregationLength[4] === 32 && aggregationLength[6] === 128 ? null : aggregationLength,
+    },
+    nodeSelectors: nodeSelectors.length === 0 ? null : nodeSelectors,
+    communities,
+    largeCommunities,
+    localPreference: one.localPreference,
+  };
+}
+
+function policyOf(peer: MetalLbPeer, advertisements: readonly Advertisement[]): BgpPolicy {
+  const {
+    object,
+    createdAtMilliseconds,
+    localAsn,
+    routerId,
+    nodeSelectors,
+    inlinePassword: _inPasswords,
+    ...rest
+  } = peer;
+  return {
+    object,
+    generation: "session",
+    createdAtMilliseconds,
+    nodeSelectors,
+    nodeName: null,
+    virtualRouters: [
+      { name: null, localAsn, routerId, listenPort: null, neighbors: [{ ...rest, advertisements, attributes: [] }] },
+    ],
+    overrides: [],
+    missing: [],
+  };
+}

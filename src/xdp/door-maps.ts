@@ -1,0 +1,74 @@
+/**
+ * Keys and values of the BPF maps that tell the door (native/bpf) what is ours, as the structs of native/bpf/maps.h have
+ * them: addresses and VLAN tags as on the wire, the rest in the machine's order.
+ */
+import type { IpAddress } from "../net/ip-address.ts";
+
+/** A VLAN tag: its EtherType (0x8100, or 0x88a8 for the outer of two) and the number of the VLAN. */
+export interface VlanTag {
+  readonly protocol: number;
+  readonly id: number;
+}
+
+export interface DoorPort {
+  readonly id: number;
+  /** The interface is ours alone: what is not for a socket is dropped. */
+  readonly dropOthers?: boolean;
+  /** Tags that its frames carry, the outer one first; none by default. Others pass. */
+  readonly vlan?: readonly VlanTag[];
+  /** Host-stack inside: the interface that replies leaving by this uplink are turned into. */
+  readonly pairInterfaceIndex?: number;
+}
+
+const PORT_DROP_OTHERS = 1 << 0;
+
+/** struct port. */
+export function encodePort(port: DoorPort): Uint8Array {
+  const { id, dropOthers = false, vlan = [], pairInterfaceIndex = 0 } = port;
+  if (vlan.length > 2) throw new TypeError("a port has at most two VLAN tags");
+  const value = new Uint8Array(20);
+  const view = new DataView(value.buffer);
+  view.setUint32(0, id, true);
+  view.setUint32(4, dropOthers ? PORT_DROP_OTHERS : 0, true);
+  vlan.forEach((tag, i) => {
+    view.setUint16(8 + 4 * i, tag.protocol);
+    view.setUint16(10 + 4 * i, tag.id);
+  });
+  view.setUint32(16, pairInterfaceIndex, true);
+  return value;
+}
+
+/** struct address: sixteen bytes, IPv4 as ::ffff:a.b.c.d. */
+export function encodeAddress(address: IpAddress): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  if (address.family === 4) {
+    view.setUint16(10, 0xffff);
+    view.setUint32(12, Number(address.value));
+  } else {
+    view.setBigUint64(0, address.value >> 64n);
+    view.setBigUint64(8, address.value & 0xffff_ffff_ffff_ffffn);
+  }
+  return bytes;
+}
+
+/** struct prefix_key. */
+export function encodePrefix(address: IpAddress, lengthBits: number): Uint8Array {
+  const key = new Uint8Array(20);
+  new DataView(key.buffer).setUint32(0, address.family === 4 ? 96 + lengthBits : lengthBits, true);
+  key.set(encodeAddress(address), 4);
+  return key;
+}
+
+/** struct ndp6_key. */
+export function encodeNdpKey(address: IpAddress, interfaceIndex: number): Uint8Array {
+  const key = new Uint8Array(20);
+  key.set(encodeAddress(address));
+  new DataView(key.buffer).setUint32(16, interfaceIndex, true);
+  return key;
+}
+
+/** A UDP port in `settings`. */
+export function encodeUdpPort(port: number): number {
+  return ((port & 0xff) << 8) | (port >> 8);
+}
