@@ -18,6 +18,7 @@ const PROGRAM = {
   main: join(ROOT, "src/main.ts"),
   "datapath-worker": join(ROOT, "src/worker/datapath-worker.ts"),
   "speaker-thread": join(ROOT, "src/speaker/speaker-thread.ts"),
+  "bfd-thread": join(ROOT, "src/speaker/bfd-thread.ts"),
 };
 
 /** Builds what is out of date; throws with one sentence when a compiler refuses. */

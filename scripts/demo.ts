@@ -12,7 +12,7 @@ import { curl } from "../test/lab/curl.ts";
 import { decodeBgp, Gateway } from "../test/lab/gateway.ts";
 import { Lab } from "../test/lab/lab.ts";
 import { bgpMessagesFrom, type TcpSegment } from "../test/lab/pcap.ts";
-import { CLIENT_ADDRESS, NODE_ADDRESS, type SeedA, seedA, VIP } from "../test/lab/seed-a.ts";
+import { CLIENT_ADDRESS, isVipRouted, NODE_ADDRESS, type SeedA, seedA, VIP } from "../test/lab/seed-a.ts";
 import { waitFor } from "../test/lab/wait-for.ts";
 import { build } from "./build.ts";
 import { DemoReport } from "./demo-report.ts";
@@ -96,23 +96,21 @@ async function withoutBgp(
   return gateway;
 }
 
-async function withBgp(report: DemoReport, { router, frr }: SeedA, configuration: Configuration): Promise<void> {
+async function withBgp(report: DemoReport, network: SeedA, configuration: Configuration): Promise<void> {
+  const { router, frr } = network;
   report.section('The ConfigMap is edited: enable-bgp-control-plane: "true"');
   const editedAt = performance.now();
   configuration.setBgp(true);
-  const [path] = await waitFor("a route to the VIP on the router", () => nonEmpty(frr.paths(`${VIP}/32`)), {
+  await waitFor("a route to the VIP on the router", () => isVipRouted(network), {
     timeoutSeconds: 30,
     seen: () => frr.sessionState(NODE_ADDRESS),
   });
+  const [path] = frr.paths(`${VIP}/32`);
   const seconds = ((performance.now() - editedAt) / 1000).toFixed(1);
   report.check(`the router has a session and a route ${seconds} s later`, true);
   report.command("router", `vtysh -c 'show bgp ipv4 unicast ${VIP}/32'`, frr.vtysh(`show bgp ipv4 unicast ${VIP}/32`));
   report.command("router", `ip route show ${VIP}`, router.run(["ip", "route", "show", VIP]));
-  report.check(`the route goes to ${NODE_ADDRESS}`, path!.nextHop === NODE_ADDRESS, path);
-}
-
-function nonEmpty<T>(list: readonly T[]): readonly T[] | null {
-  return list.length > 0 ? list : null;
+  report.check(`the route goes to ${NODE_ADDRESS}`, path?.nextHop === NODE_ADDRESS, path);
 }
 
 function showUpdate(report: DemoReport, { outside }: Captures): void {

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="clang-14 llvm-14 libbpf-dev libxdp-dev libelf-dev zlib1g-dev g++ make"
 RUN_PACKAGES="iproute2"
-TEST_PACKAGES="iproute2 frr tcpdump ethtool curl nftables"
+TEST_PACKAGES="iproute2 frr bird2 gobgpd exabgp tcpdump ethtool curl nftables"
 STAMP=node_modules/.installed-lock-sha256
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -53,9 +53,11 @@ install_packages() {
     fail "apt-get could not install:$1"
   fi
   rm -f "$log"
-  case "$1 " in
-    *" frr "*) if command -v systemctl >/dev/null; then systemctl disable --quiet frr 2>/dev/null || true; fi ;;
-  esac
+  for daemon in frr bird gobgpd exabgp; do
+    case "$1 " in
+      *" $daemon"*) if command -v systemctl >/dev/null; then systemctl disable --quiet $daemon 2>/dev/null || true; fi ;;
+    esac
+  done
 }
 
 if [ -n "$packages" ]; then

@@ -20,10 +20,11 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   ipam: ["intent", "net"],
   dataplane: ["wire", "net"],
   bgp: ["net"],
+  bfd: ["net"],
   control: ["intent", "ipam", "bgp", "dataplane", "net"],
   xdp: ["net"],
   worker: ["dataplane", "xdp", "wire", "net"],
-  speaker: ["bgp", "net", "xdp"],
+  speaker: ["bgp", "bfd", "net", "xdp"],
   config: ["manifests", "intent", "net"],
   agent: "all",
   api: "all",
@@ -32,7 +33,7 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
 };
 
 /** Rooms without effects: time, entropy and bytes come in as arguments. */
-const PURE = ["net", "wire", "intent", "manifests", "ipam", "dataplane", "bgp", "control"];
+const PURE = ["net", "wire", "intent", "manifests", "ipam", "dataplane", "bgp", "bfd", "control"];
 
 /** npm packages that do no I/O, so that a pure room may use them. */
 const PURE_PACKAGES = ["ajv"];

@@ -9,6 +9,7 @@
 #include "bpf_map.h"
 #include "bpf_object.h"
 #include "ethtool.h"
+#include "hop_limit.h"
 #include "link.h"
 #include "namespace.h"
 #include "netlink.h"
@@ -46,6 +47,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   sluice::DefineNamespace(env, exports);
   sluice::DefineNetlink(env, exports);
   sluice::DefineTcp(env, exports);
+  sluice::DefineHopLimit(env, exports);
 #ifdef __SANITIZE_ADDRESS__
   exports.Set("readBeyond", Napi::Function::New<ReadBeyond>(env));
 #endif

@@ -7,27 +7,43 @@
 import { formatIpv4, type Ipv4 } from "../net/ipv4.ts";
 import { effectiveAsPath } from "./as-path.ts";
 import { formatIpv6Prefix } from "./ipv6-prefix.ts";
-import type { AsSegment, PathAttributes, Update } from "./message.ts";
+import type { AsSegment, LargeCommunity, PathAttributes, Update } from "./message.ts";
+import type { Negotiated } from "./negotiation.ts";
 import { formatPrefixKey, type PrefixKey } from "./nlri.ts";
+import { formatCommunity } from "./route-attributes.ts";
 
-const RECEIVED_LIMIT = 200_000;
+/** The table of the Internet, and half as much again. */
+const RECEIVED_LIMIT = 1_500_000;
 
 export interface ReceivedRoute {
   readonly prefix: string;
   readonly nextHop: string;
   readonly asPath: readonly AsSegment[];
+  readonly med: number | null;
+  readonly localPreference: number | null;
+  readonly communities: readonly string[];
+  readonly largeCommunities: readonly string[];
+  /** ONLY_TO_CUSTOMER, received or added on receipt (RFC 9234 §5). */
+  readonly onlyToCustomer: number | null;
+  /** It came up a way that routes only go down: a leak. */
+  readonly leaked: boolean;
 }
 
 /** What is kept of a route; routes of one UPDATE share it. */
 type Shown = Omit<ReceivedRoute, "prefix">;
+type Family = "ipv4" | "ipv6";
 
 export class AdjRibIn {
   readonly #ipv4 = new Map<PrefixKey, Shown>();
   readonly #ipv6 = new Map<string, Shown>();
   readonly #limit: number;
+  readonly #peer: Pick<Negotiated, "role" | "peerAsn">;
+  /** Routes that the peer has not repeated since its refresh began. */
+  readonly #stale: { ipv4: Set<PrefixKey> | null; ipv6: Set<string> | null } = { ipv4: null, ipv6: null };
   #overflowed = false;
 
-  constructor(limit = RECEIVED_LIMIT) {
+  constructor(peer: Pick<Negotiated, "role" | "peerAsn"> = { role: null, peerAsn: 0 }, limit = RECEIVED_LIMIT) {
+    this.#peer = peer;
     this.#limit = limit;
   }
 
@@ -47,17 +63,36 @@ export class AdjRibIn {
     if (mpUnreach?.family === "ipv6") {
       for (const prefix of mpUnreach.nlri.prefixes) this.#ipv6.delete(formatIpv6Prefix(prefix));
     }
-    if (nlri.keys.length > 0) this.#keepIpv4(nlri.keys, shownOf(attributes, textOf(attributes.nextHop)));
+    if (nlri.keys.length > 0) this.#keepIpv4(nlri.keys, this.#shown(attributes, textOf(attributes.nextHop)));
     if (mpReach === null || mpReach.family === "other") return;
-    const shown = shownOf(attributes, mpReach.nextHops[0]!);
+    const shown = this.#shown(attributes, mpReach.nextHops[0]!);
     if (mpReach.family === "ipv4") this.#keepIpv4(mpReach.nlri.keys, shown);
-    else for (const prefix of mpReach.nlri.prefixes) this.#keep(this.#ipv6, formatIpv6Prefix(prefix), shown);
+    else {
+      for (const prefix of mpReach.nlri.prefixes) {
+        const text = formatIpv6Prefix(prefix);
+        this.#stale.ipv6?.delete(text);
+        this.#keep(this.#ipv6, text, shown);
+      }
+    }
   }
 
   /** Forgets one family: it is given up for the rest of the session (RFC 7606 §2, "AFI/SAFI disable"). */
-  forget(afi: "ipv4" | "ipv6"): void {
+  forget(afi: Family): void {
     if (afi === "ipv4") this.#ipv4.clear();
     else this.#ipv6.clear();
+  }
+
+  /** The peer begins to send everything again (RFC 7313 §4). */
+  beginRefresh(afi: Family): void {
+    if (afi === "ipv4") this.#stale.ipv4 = new Set(this.#ipv4.keys());
+    else this.#stale.ipv6 = new Set(this.#ipv6.keys());
+  }
+
+  /** The peer has sent everything: what it did not repeat is gone. */
+  endRefresh(afi: Family): void {
+    if (afi === "ipv4") for (const key of this.#stale.ipv4 ?? []) this.#ipv4.delete(key);
+    else for (const key of this.#stale.ipv6 ?? []) this.#ipv6.delete(key);
+    this.#stale[afi] = null;
   }
 
   routes(most: number): ReceivedRoute[] {
@@ -74,17 +109,42 @@ export class AdjRibIn {
   }
 
   #keepIpv4(keys: readonly PrefixKey[], route: Shown): void {
-    for (const key of keys) this.#keep(this.#ipv4, key, route);
+    const stale = this.#stale.ipv4;
+    for (const key of keys) {
+      stale?.delete(key);
+      this.#keep(this.#ipv4, key, route);
+    }
   }
 
   #keep<Key>(table: Map<Key, Shown>, key: Key, route: Shown): void {
     if (this.size >= this.#limit && !table.has(key)) this.#overflowed = true;
     else table.set(key, route);
   }
+
+  #shown(attributes: PathAttributes, nextHop: string): Shown {
+    return {
+      nextHop,
+      asPath: effectiveAsPath(attributes),
+      med: attributes.med,
+      localPreference: attributes.localPreference,
+      communities: attributes.communities.map(formatCommunity),
+      largeCommunities: attributes.largeCommunities.map(formatLargeCommunity),
+      ...this.#customerMark(attributes.onlyToCustomer),
+    };
+  }
+
+  /** RFC 9234 §5, ingress: our role says what the peer is. */
+  #customerMark(received: number | null): Pick<Shown, "onlyToCustomer" | "leaked"> {
+    const { role, peerAsn } = this.#peer;
+    const fromBelow = role === "provider" || role === "route-server";
+    const leaked = received !== null && (fromBelow || (role === "peer" && received !== peerAsn));
+    const added = role === null || fromBelow ? null : peerAsn;
+    return { onlyToCustomer: received ?? added, leaked };
+  }
 }
 
-function shownOf(attributes: PathAttributes, nextHop: string): Shown {
-  return { nextHop, asPath: effectiveAsPath(attributes) };
+function formatLargeCommunity(community: LargeCommunity): string {
+  return community.join(":");
 }
 
 function textOf(nextHop: Ipv4 | null): string {

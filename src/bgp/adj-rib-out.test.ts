@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CONFIG, route } from "../../test/fixtures/bgp-peers.ts";
-import { AdjRibIn } from "./adj-rib-in.ts";
+import { AdjRibIn, type ReceivedRoute } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
+import { exportPolicy } from "./export-policy.ts";
 import type { Update } from "./message.ts";
 import { decodeMessage } from "./message-codec.ts";
 import { endOfRibFamily, messageToJson } from "./message-json.ts";
@@ -20,6 +21,8 @@ function negotiated(peerAsn: number, families = BOTH): Negotiated {
   return negotiate({ ...CONFIG, peerAsn, families }, openFor(peer)) as Negotiated;
 }
 
+const ribOut = (session: Negotiated) => new AdjRibOut(session, exportPolicy(session, 65000, "10.1.1.2", false));
+
 const updates = (messages: readonly Uint8Array[], session: Negotiated) =>
   messages.map((octets) => {
     const { message, faults } = decodeMessage(octets, session.wire);
@@ -32,7 +35,7 @@ const json = (messages: readonly Uint8Array[], session: Negotiated) => updates(m
 describe("what the peer is told", () => {
   test("is each declared route once, then End-of-RIB of each family, once", () => {
     const session = negotiated(65001);
-    const rib = new AdjRibOut(session);
+    const rib = ribOut(session);
     const declared = compileRoutes([route("192.168.10.100/32"), route("2001:db8::1/128", { nextHop: "2001:db8::2" })]);
     expect(json(rib.announce(declared), session)).toMatchObject([
       {
@@ -62,7 +65,7 @@ describe("what the peer is told", () => {
     const preferences = (peerAsn: number) => {
       const session = negotiated(peerAsn);
       const declared = compileRoutes([route("10.0.0.1/32"), route("10.0.0.2/32", { localPreference: 200 })]);
-      return updates(new AdjRibOut(session).announce(declared), session).map((one) => one.attributes.localPreference);
+      return updates(ribOut(session).announce(declared), session).map((one) => one.attributes.localPreference);
     };
     expect(preferences(65000).slice(0, 2)).toEqual([100, 200]);
     expect(preferences(65001).slice(0, 2)).toEqual([null, null]);
@@ -70,24 +73,32 @@ describe("what the peer is told", () => {
 
   test("leaves out a family that the session does not carry", () => {
     const session = negotiated(65001, [{ afi: "ipv4", safi: "unicast" }]);
-    const rib = new AdjRibOut(session);
+    const rib = ribOut(session);
     rib.announce(compileRoutes([route("2001:db8::1/128", { nextHop: "2001:db8::2" })]));
     expect(rib.size).toBe(0);
   });
 
   test("is repeated in full on request, without withdrawals", () => {
     const session = negotiated(65001);
-    const rib = new AdjRibOut(session);
+    const rib = ribOut(session);
     rib.announce(compileRoutes([route("10.0.0.1/32")]));
-    expect(json(rib.refresh("ipv4"), session)).toMatchObject([{ nlri: ["10.0.0.1/32"] }]);
-    expect(rib.refresh("ipv6")).toEqual([]);
+    const plain = { ...session, enhancedRefresh: false };
+    const old = ribOut(plain);
+    old.announce(compileRoutes([route("10.0.0.1/32")]));
+    expect(json(old.refresh("ipv4"), session)).toMatchObject([{ nlri: ["10.0.0.1/32"] }]);
+    expect(old.refresh("ipv6")).toEqual([]);
+    expect(json(rib.refresh("ipv4"), session)).toMatchObject([
+      { type: "ROUTE-REFRESH", subtype: 1 },
+      { nlri: ["10.0.0.1/32"] },
+      { type: "ROUTE-REFRESH", subtype: 2 },
+    ]);
   });
 
   test("is packed: a hundred thousand routes of equal attributes in messages of about 800, none above 4096 octets", () => {
     const session = negotiated(65001);
     const routes: RouteSpec[] = [];
     for (let i = 0; i < 100_000; i++) routes.push(route(`10.${i >>> 16}.${(i >>> 8) & 255}.${i & 255}/32`));
-    const rib = new AdjRibOut(session);
+    const rib = ribOut(session);
     const messages = rib.announce(compileRoutes(routes));
     expect(messages.length).toBeLessThan(100_000 / 780);
     expect(Math.max(...messages.map((message) => message.length))).toBeLessThanOrEqual(4096);
@@ -114,15 +125,16 @@ test("after any sequence of declarations the peer has exactly the last one", () 
   fc.assert(
     fc.property(fc.array(routes, { minLength: 1, maxLength: 5 }), (declarations) => {
       const session = negotiated(65001);
-      const rib = new AdjRibOut(session);
+      const rib = ribOut(session);
       const peer = new AdjRibIn();
       for (const declaration of declarations) {
         for (const update of updates(rib.announce(compileRoutes(declaration)), session)) peer.take(update);
       }
-      const text = (one: { prefix: string; nextHop: string; asPath: readonly unknown[] }) => JSON.stringify(one);
+      const text = ({ prefix, nextHop, asPath }: Pick<ReceivedRoute, "prefix" | "nextHop" | "asPath">) =>
+        JSON.stringify({ prefix, nextHop, asPath });
       const expected = declarations.at(-1)!.map(({ prefix, nextHop, asPath }) => {
         const canonical = prefix.replace("2001:db8::0/", "2001:db8::/");
-        return text({ prefix: canonical, nextHop, asPath: [{ kind: "sequence", asns: asPath }] });
+        return text({ prefix: canonical, nextHop, asPath: [{ kind: "sequence", asns: [...asPath] }] });
       });
       expect(peer.routes(1000).map(text).sort()).toEqual(expected.sort());
     }),
@@ -132,10 +144,10 @@ test("after any sequence of declarations the peer has exactly the last one", () 
 describe("what the peer tells", () => {
   test("is kept up to a limit and counted as more beyond it", () => {
     const session = negotiated(65001);
-    const messages = new AdjRibOut(session).announce(
+    const messages = ribOut(session).announce(
       compileRoutes([route("10.0.0.1/32"), route("10.0.0.2/32"), route("10.0.0.3/32")]),
     );
-    const rib = new AdjRibIn(2);
+    const rib = new AdjRibIn(undefined, 2);
     for (const update of updates(messages, session)) rib.take(update);
     expect(rib.size).toBe(2);
     expect(rib.overflowed).toBe(true);
@@ -144,7 +156,7 @@ describe("what the peer tells", () => {
 
   test("keeps a prefix that is both withdrawn and announced in one message", () => {
     const session = negotiated(65001);
-    const [announced] = updates(new AdjRibOut(session).announce(compileRoutes([route("10.0.0.1/32")])), session);
+    const [announced] = updates(ribOut(session).announce(compileRoutes([route("10.0.0.1/32")])), session);
     const rib = new AdjRibIn();
     rib.take({ ...announced!, withdrawn: announced!.nlri });
     expect(rib.size).toBe(1);
@@ -156,19 +168,21 @@ test("routes that cannot be announced are refused one by one, with the reason", 
     route("10.0.0.1/32"),
     route("10.0.0.300/32"),
     route("10.0.0.2/32", { communities: ["65000:70000"] }),
-    route("10.0.0.3/32", { nextHop: "2001:db8::1" }),
+    route("10.0.0.3/32", { nextHop: "nowhere" }),
+    route("2001:db8::1/128"),
   ]);
   expect(table.ipv4.size).toBe(1);
   expect(table.refused).toEqual([
     "10.0.0.300/32: not a prefix",
     "10.0.0.2/32: community 65000:70000 is not ASN:VALUE",
-    "10.0.0.3/32: next hop 2001:db8::1 is not IPv4",
+    "10.0.0.3/32: next hop nowhere is no address",
+    "2001:db8::1/128: next hop 10.1.1.2 is not IPv6",
   ]);
 });
 
 test("an empty UPDATE is End-of-RIB of IPv4", () => {
   const none = { keys: [], pathIds: null };
-  const [last] = updates(new AdjRibOut(negotiated(65001, BOTH.slice(0, 1))).announce(NO_ROUTES), negotiated(65001));
+  const [last] = updates(ribOut(negotiated(65001, BOTH.slice(0, 1))).announce(NO_ROUTES), negotiated(65001));
   expect(last).toMatchObject({ withdrawn: none, nlri: none });
   expect(endOfRibFamily(last!)).toBe("ipv4");
 });

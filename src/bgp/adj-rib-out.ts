@@ -2,25 +2,33 @@
  * Adj-RIB-Out of one session: what the peer has been told, and the UPDATEs that make it match what is declared.
  *
  * Declarative: `announce(table)` compares with what was sent and answers whole messages, withdrawals first. The first call
- * after the session came up ends with End-of-RIB for each family (RFC 4724 §2). Owns the record of what was sent; a
- * message that was returned counts as sent.
+ * after the session came up ends with End-of-RIB for each family (RFC 4724 §2). What was sent is a reference to a table
+ * that other sessions share; a message that was returned counts as sent.
  */
-
-import type { Ipv6Prefix } from "./ipv6-prefix.ts";
-import { NO_ATTRIBUTES, type WireSession } from "./message.ts";
+import { type ExportPolicy, nextHopFor } from "./export-policy.ts";
+import { NO_ATTRIBUTES, type RouteRefresh, type WireSession } from "./message.ts";
 import { encodeMessage } from "./message-codec.ts";
+import { AFI_IPV4, AFI_IPV6, SAFI_UNICAST } from "./mp-nlri.ts";
 import type { Negotiated } from "./negotiation.ts";
-import { NO_IPV4_NLRI, type PrefixKey } from "./nlri.ts";
-import { type Ipv6Route, NO_ROUTES, type RouteAttributes, type RouteTable } from "./route-attributes.ts";
-import { packIpv4Announce, packIpv4Withdraw, packIpv6Announce, packIpv6Withdraw } from "./update-packer.ts";
+import { NO_IPV4_NLRI } from "./nlri.ts";
+import { NO_ROUTES, type RouteTable } from "./route-attributes.ts";
+import { UpdateGroups } from "./update-group.ts";
+
+/** RFC 7313 §3.2. */
+const BEGIN_OF_REFRESH = 1;
+const END_OF_REFRESH = 2;
 
 export class AdjRibOut {
   readonly #negotiated: Negotiated;
+  readonly #groups: UpdateGroups;
+  #policy: ExportPolicy;
   #sent: RouteTable = NO_ROUTES;
   #endOfRibSent = false;
 
-  constructor(negotiated: Negotiated) {
+  constructor(negotiated: Negotiated, policy: ExportPolicy, groups = new UpdateGroups()) {
     this.#negotiated = negotiated;
+    this.#policy = policy;
+    this.#groups = groups;
   }
 
   /** Routes the peer has. */
@@ -32,32 +40,62 @@ export class AdjRibOut {
     return this.#sent;
   }
 
-  announce(declared: RouteTable): Uint8Array[] {
-    const wanted = this.#spoken(declared);
-    const messages = updatesBetween(this.#sent, wanted, this.#negotiated.wire);
+  get policy(): ExportPolicy {
+    return this.#policy;
+  }
+
+  announce(declared: RouteTable, policy = this.#policy): readonly Uint8Array[] {
+    const wanted = this.#spoken(declared, policy);
+    const again = policy.key !== this.#policy.key;
+    this.#policy = policy;
+    const updates = this.#groups.updatesBetween(this.#sent, wanted, policy, again);
     this.#sent = wanted;
-    if (!this.#endOfRibSent) {
-      this.#endOfRibSent = true;
-      messages.push(...this.#negotiated.families.map((family) => endOfRib(family.afi, this.#negotiated.wire)));
-    }
-    return messages;
+    if (this.#endOfRibSent) return updates;
+    this.#endOfRibSent = true;
+    return [...updates, ...this.#negotiated.families.map((family) => endOfRib(family.afi, this.#negotiated.wire))];
   }
 
-  /** Everything again, for a ROUTE-REFRESH of one family (RFC 2918). */
-  refresh(afi: "ipv4" | "ipv6"): Uint8Array[] {
-    const wanted = afi === "ipv4" ? { ...this.#sent, ipv6: NO_ROUTES.ipv6 } : { ...this.#sent, ipv4: NO_ROUTES.ipv4 };
-    return updatesBetween(NO_ROUTES, wanted, this.#negotiated.wire);
+  /** Everything again, for a ROUTE-REFRESH of one family (RFC 2918), framed where the peer knows frames (RFC 7313). */
+  refresh(afi: "ipv4" | "ipv6"): readonly Uint8Array[] {
+    const wanted = only(this.#sent, afi);
+    const updates = this.#groups.updatesBetween(NO_ROUTES, wanted, this.#policy, false);
+    if (!this.#negotiated.enhancedRefresh) return updates;
+    const { wire } = this.#negotiated;
+    return [refreshMark(afi, BEGIN_OF_REFRESH, wire), ...updates, refreshMark(afi, END_OF_REFRESH, wire)];
   }
 
-  /** The declared routes whose family the session carries. */
-  #spoken(declared: RouteTable): RouteTable {
+  /** The declared routes that the session can carry: of its families, with a next hop that the peer can use. */
+  #spoken(declared: RouteTable, policy: ExportPolicy): RouteTable {
     const speaks = (afi: string) => this.#negotiated.families.some((family) => family.afi === afi);
-    return {
-      ipv4: speaks("ipv4") ? declared.ipv4 : NO_ROUTES.ipv4,
-      ipv6: speaks("ipv6") ? declared.ipv6 : NO_ROUTES.ipv6,
-      refused: declared.refused,
-    };
+    const four = speaks("ipv4");
+    const six = speaks("ipv6");
+    return this.#groups.derived(declared, `${four} ${six} ${policy.key}`, () => {
+      const ipv4 = four ? usable(declared.ipv4, (route) => nextHopFor(route, "ipv4", policy) !== null) : NO_ROUTES.ipv4;
+      const ipv6 = six
+        ? usable(declared.ipv6, (route) => nextHopFor(route.attributes, "ipv6", policy) !== null)
+        : NO_ROUTES.ipv6;
+      const same = ipv4 === declared.ipv4 && ipv6 === declared.ipv6;
+      return same ? declared : { ipv4, ipv6, refused: declared.refused };
+    });
   }
+}
+
+/** The table itself when all of it is usable, which is the rule. Routes share few attributes, each asked once. */
+function usable<Key, Route>(table: ReadonlyMap<Key, Route>, isUsable: (route: Route) => boolean): typeof table {
+  const answers = new Map<Route, boolean>();
+  const answer = (route: Route) => {
+    const known = answers.get(route) ?? isUsable(route);
+    answers.set(route, known);
+    return known;
+  };
+  for (const route of table.values()) {
+    if (!answer(route)) return new Map([...table].filter(([, one]) => answer(one)));
+  }
+  return table;
+}
+
+function only(table: RouteTable, afi: "ipv4" | "ipv6"): RouteTable {
+  return afi === "ipv4" ? { ...table, ipv6: NO_ROUTES.ipv6 } : { ...table, ipv4: NO_ROUTES.ipv4 };
 }
 
 function endOfRib(afi: "ipv4" | "ipv6", wire: WireSession): Uint8Array {
@@ -66,33 +104,12 @@ function endOfRib(afi: "ipv4" | "ipv6", wire: WireSession): Uint8Array {
   return encodeMessage({ type: "UPDATE", withdrawn: NO_IPV4_NLRI, attributes, nlri: NO_IPV4_NLRI }, wire);
 }
 
-/** The messages that turn `from` into `to` at the peer. */
-function updatesBetween(from: RouteTable, to: RouteTable, wire: WireSession): Uint8Array[] {
-  const gone4: PrefixKey[] = [];
-  for (const key of from.ipv4.keys()) if (!to.ipv4.has(key)) gone4.push(key);
-  const gone6: Ipv6Prefix[] = [];
-  for (const [text, route] of from.ipv6) if (!to.ipv6.has(text)) gone6.push(route.prefix);
-
-  const new4 = new Map<string, { attributes: RouteAttributes; keys: PrefixKey[] }>();
-  for (const [key, attributes] of to.ipv4) {
-    if (from.ipv4.get(key)?.identity === attributes.identity) continue;
-    const group = new4.get(attributes.identity);
-    if (group === undefined) new4.set(attributes.identity, { attributes, keys: [key] });
-    else group.keys.push(key);
-  }
-  const new6 = new Map<string, Ipv6Route[]>();
-  for (const [text, route] of to.ipv6) {
-    if (from.ipv6.get(text)?.attributes.identity === route.attributes.identity) continue;
-    const group = new6.get(route.attributes.identity);
-    if (group === undefined) new6.set(route.attributes.identity, [route]);
-    else group.push(route);
-  }
-
-  const messages = [...packIpv4Withdraw(gone4), ...packIpv6Withdraw(gone6)];
-  for (const { attributes, keys } of new4.values()) messages.push(...packIpv4Announce(attributes, keys, wire));
-  for (const routes of new6.values()) {
-    const prefixes = routes.map((route) => route.prefix);
-    messages.push(...packIpv6Announce(routes[0]!.attributes, prefixes, wire));
-  }
-  return messages;
+function refreshMark(afi: "ipv4" | "ipv6", subtype: number, wire: WireSession): Uint8Array {
+  const mark: RouteRefresh = {
+    type: "ROUTE-REFRESH",
+    afi: afi === "ipv4" ? AFI_IPV4 : AFI_IPV6,
+    safi: SAFI_UNICAST,
+    subtype,
+  };
+  return encodeMessage(mark, wire);
 }

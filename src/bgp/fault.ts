@@ -29,6 +29,7 @@ export const OpenError = {
   OptionalParameter: 4,
   HoldTime: 6,
   Capability: 7,
+  RoleMismatch: 11,
 } as const;
 export const UpdateError = {
   AttributeList: 1,
@@ -44,7 +45,7 @@ export const UpdateError = {
 } as const;
 /** RFC 6608. */
 export const FsmError = { OpenSent: 1, OpenConfirm: 2, Established: 3 } as const;
-/** RFC 4486, 8538. */
+/** RFC 4486, 8538, 9384. */
 export const Cease = {
   PrefixLimit: 1,
   AdministrativeShutdown: 2,
@@ -55,6 +56,7 @@ export const Cease = {
   Collision: 7,
   OutOfResources: 8,
   HardReset: 9,
+  BfdDown: 10,
 } as const;
 
 const NO_OCTETS = new Uint8Array(0);

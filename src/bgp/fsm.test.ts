@@ -35,6 +35,7 @@ const EVENTS = {
   "ROUTE-REFRESH": message({ type: "ROUTE-REFRESH", afi: 1, safi: 1, subtype: 0 }),
   NOTIFICATION: message(cease(2)),
   fault: { type: "fault", fault: reset(3, 1, "malformed") },
+  "BFD down": { type: "bfd-down" },
   collision: { type: "collision" },
 } as const satisfies Record<string, Event>;
 type EventName = keyof typeof EVENTS;
@@ -63,6 +64,7 @@ const TABLE: Record<SessionState, Record<EventName, string>> = {
     "ROUTE-REFRESH": "Idle",
     NOTIFICATION: "Idle",
     fault: "Idle",
+    "BFD down": "Idle",
     collision: "Idle",
   },
   Connect: {
@@ -84,6 +86,7 @@ const TABLE: Record<SessionState, Record<EventName, string>> = {
     "ROUTE-REFRESH": "Idle close retry",
     NOTIFICATION: "Idle close retry",
     fault: "Idle close retry",
+    "BFD down": "Connect",
     collision: "Idle close retry",
   },
   Active: {
@@ -105,6 +108,7 @@ const TABLE: Record<SessionState, Record<EventName, string>> = {
     "ROUTE-REFRESH": "Idle close retry",
     NOTIFICATION: "Idle close retry",
     fault: "Idle close retry",
+    "BFD down": "Active",
     collision: "Idle close retry",
   },
   OpenSent: {
@@ -126,6 +130,7 @@ const TABLE: Record<SessionState, Record<EventName, string>> = {
     "ROUTE-REFRESH": "Idle 5/1 close retry",
     NOTIFICATION: "Idle close retry",
     fault: "Idle 3/1 close retry",
+    "BFD down": "Idle 6/10 close retry",
     collision: "Idle 6/7 close",
   },
   OpenConfirm: {
@@ -147,6 +152,7 @@ const TABLE: Record<SessionState, Record<EventName, string>> = {
     "ROUTE-REFRESH": "Idle 5/2 close retry",
     NOTIFICATION: "Idle close retry",
     fault: "Idle 3/1 close retry",
+    "BFD down": "Idle 6/10 close retry",
     collision: "Idle 6/7 close",
   },
   Established: {
@@ -168,6 +174,7 @@ const TABLE: Record<SessionState, Record<EventName, string>> = {
     "ROUTE-REFRESH": "Established refresh",
     NOTIFICATION: "Idle close retry",
     fault: "Idle 3/1 close retry",
+    "BFD down": "Idle 6/10 close retry",
     collision: "Idle 6/7 close",
   },
 };
@@ -278,4 +285,13 @@ test("a passive session waits for the peer instead of connecting", () => {
   const { session, effects } = step(IDLE, { ...CONFIG, passive: true }, EVENTS.start, 0);
   expect(session.state).toBe("Active");
   expect(effects.some((effect) => effect.do === "connect")).toBe(false);
+});
+
+test("a stop is a hard reset where both sides would keep routes after a NOTIFICATION (RFC 8538)", () => {
+  const negotiated: Negotiated = { ...NEGOTIATED, gracefulNotification: true };
+  const { effects } = step({ ...sessionIn("Established"), negotiated }, CONFIG, EVENTS.stop, 0);
+  expect(effects[0]).toEqual({
+    do: "send",
+    message: { type: "NOTIFICATION", code: 6, subcode: 9, data: Uint8Array.of(6, 2, 3, ...Buffer.from("bye")) },
+  });
 });

@@ -13,10 +13,10 @@
  * - Active after a lost connection in OpenSent waits for the same doubling pause, not for the whole connect-retry time.
  * Mandatory attributes, delayed OPEN and damping are as in the RFC's base; DelayOpen is not offered.
  */
-import { ErrorCode, Fault, FsmError, reset } from "./fault.ts";
+import { Cease, ErrorCode, Fault, FsmError, reset } from "./fault.ts";
 import type { Message, Notification } from "./message.ts";
 import { type Negotiated, negotiate, openFor, type SessionConfig } from "./negotiation.ts";
-import { cease, describeNotification, notificationName, notificationOf } from "./notification.ts";
+import { cease, describeNotification, hardReset, notificationName, notificationOf } from "./notification.ts";
 import { type Effect, type Event, IDLE, type Session, type Timer, type Transition } from "./session-event.ts";
 import type { SessionState } from "./speaker-spec.ts";
 
@@ -62,6 +62,7 @@ function inIdle(session: Session, config: SessionConfig, event: LiveEvent, rando
 function inConnect(session: Session, config: SessionConfig, event: LiveEvent, random: number): Transition {
   switch (event.type) {
     case "start":
+    case "bfd-down":
       return { session, effects: [] };
     case "connected":
       return sendOpen(session, config);
@@ -79,6 +80,7 @@ function inConnect(session: Session, config: SessionConfig, event: LiveEvent, ra
 function inActive(session: Session, config: SessionConfig, event: LiveEvent, random: number): Transition {
   switch (event.type) {
     case "start":
+    case "bfd-down":
       return { session, effects: [] };
     case "connected":
       return sendOpen(session, config);
@@ -171,11 +173,17 @@ function common(session: Session, config: SessionConfig, event: LiveEvent, rando
       const abort: Effect = { do: "disconnect", abort: true };
       return { session: failed.session, effects: [abort, ...failed.effects] };
     }
+    case "bfd-down":
+      return fail(session, config, random, wordsOf(event), bfdDown());
     case "connected":
       return { session, effects: [] };
     default:
       return fail(session, config, random, wordsOf(event), null);
   }
+}
+
+function bfdDown(): Fault {
+  return reset(ErrorCode.Cease, Cease.BfdDown, wordsOf({ type: "bfd-down" }));
 }
 
 function start(session: Session, config: SessionConfig, random: number, first: readonly Effect[]): Transition {
@@ -194,8 +202,13 @@ function start(session: Session, config: SessionConfig, random: number, first: r
 }
 
 function stop(session: Session, notification: Notification | null): Transition {
-  const effects = isConnected(session) && notification !== null ? farewell(notification) : closing();
+  const effects = isConnected(session) && notification !== null ? farewell(final(session, notification)) : closing();
   return { session: IDLE, effects: [...effects, disarm("idle-hold")] };
+}
+
+/** With the N bit on both sides a peer would keep our routes after a plain NOTIFICATION; a stop is meant to end them. */
+function final({ negotiated }: Session, notification: Notification): Notification {
+  return negotiated?.gracefulNotification === true ? hardReset(notification) : notification;
 }
 
 function isConnected(session: Session): boolean {
@@ -316,6 +329,8 @@ function wordsOf(event: LiveEvent): string {
       return event.words;
     case "fault":
       return event.fault.message;
+    case "bfd-down":
+      return "BFD does not hear the peer any more";
     case "collision":
       return "closed in favour of the peer's own connection (connection collision)";
     case "send-hold-expired":

@@ -63,6 +63,7 @@ describe("the decoder reads only inside its bounds and fails only with a declare
     extendedMessages: fc.boolean(),
     external: fc.boolean(),
     severalFamilies: fc.boolean(),
+    extendedNextHop: fc.boolean(),
   });
 
   test("on random octets", () => {

@@ -154,6 +154,8 @@ export interface WireSession {
   readonly external: boolean;
   /** More than one family is up, so that a broken one can be given up alone instead of the whole session. */
   readonly severalFamilies: boolean;
+  /** IPv4 routes may have IPv6 next hops (RFC 8950). */
+  readonly extendedNextHop: boolean;
 }
 
 /** Before the OPENs are exchanged. */
@@ -164,4 +166,5 @@ export const INITIAL_WIRE_SESSION: WireSession = {
   extendedMessages: false,
   external: true,
   severalFamilies: false,
+  extendedNextHop: false,
 };

@@ -2,7 +2,7 @@
  * What two OPENs agree on (RFC 4271 §4.2 and §6.2, 5492), and the OPEN that we propose.
  */
 import type { Ipv4 } from "../net/ipv4.ts";
-import { type Capability, encodeCapability, type Family } from "./capability.ts";
+import { type Capability, encodeCapability, type Family, type Role } from "./capability.ts";
 import { ErrorCode, type Fault, OpenError, reset } from "./fault.ts";
 import { AS_TRANS, type Open, type WireSession } from "./message.ts";
 import { AFI_IPV4, AFI_IPV6, SAFI_UNICAST } from "./mp-nlri.ts";
@@ -25,6 +25,10 @@ export interface SessionConfig {
   readonly restarting: boolean;
   /** Wait for the peer's connection instead of making one. */
   readonly passive: boolean;
+  readonly extendedNextHop: boolean;
+  /** What we are to the peer (RFC 9234); `null` says nothing. */
+  readonly role: Role | null;
+  readonly strictRole: boolean;
 }
 
 /** What holds for an established session. */
@@ -37,7 +41,24 @@ export interface Negotiated {
   readonly families: readonly AddressFamily[];
   readonly peerCapabilities: readonly Capability[];
   readonly wire: WireSession;
+  /** Both have the N bit (RFC 8538): a NOTIFICATION begins a graceful restart unless it is a hard reset. */
+  readonly gracefulNotification: boolean;
+  /** The peer keeps our routes while we restart. */
+  readonly gracefulRestart: boolean;
+  /** A refresh is framed by begin and end (RFC 7313). */
+  readonly enhancedRefresh: boolean;
+  /** Our role, when the session is external. */
+  readonly role: Role | null;
 }
+
+/** RFC 9234 §4.2: who may stand opposite to whom. */
+const OPPOSITE: Readonly<Record<Role, Role>> = {
+  provider: "customer",
+  customer: "provider",
+  "route-server": "route-server-client",
+  "route-server-client": "route-server",
+  peer: "peer",
+};
 
 const IPV4_UNICAST: Family = { afi: AFI_IPV4, safi: SAFI_UNICAST };
 
@@ -52,12 +73,19 @@ export function openFor(config: SessionConfig): Open {
     { name: "route-refresh" },
     { name: "four-octet-as", asn: config.localAsn },
     { name: "extended-message" },
+    { name: "enhanced-route-refresh" },
   ];
+  if (config.extendedNextHop) {
+    capabilities.push({ name: "extended-next-hop", families: [{ ...IPV4_UNICAST, nextHopAfi: AFI_IPV6 }] });
+  }
+  if (config.role !== null && config.localAsn !== config.peerAsn) {
+    capabilities.push({ name: "role", role: config.role });
+  }
   if (config.gracefulRestartSeconds !== null) {
     capabilities.push({
       name: "graceful-restart",
       restarting: config.restarting,
-      notification: false,
+      notification: true,
       timeSeconds: Math.min(config.gracefulRestartSeconds, 4095),
       // F bit: while we were away the kernel went on forwarding.
       families: families.map((family) => ({ ...family, forwarding: config.restarting })),
@@ -86,13 +114,17 @@ export function negotiate(config: SessionConfig, open: Open): Negotiated | Fault
   if (!external && open.routerId === config.routerId) {
     return reset(ErrorCode.Open, OpenError.RouterId, "the peer has our own BGP identifier");
   }
+  const refusedRole = external ? roleRefusal(config, open) : null;
+  if (refusedRole !== null) return reset(ErrorCode.Open, OpenError.RoleMismatch, refusedRole);
   const families = commonFamilies(config, open);
   if (families.length === 0) {
     const message = "the peer has none of the configured address families";
     return reset(ErrorCode.Open, OpenError.Capability, message, encodedFamilies(config));
   }
   const holdTimeSeconds = Math.min(config.holdTimeSeconds, open.holdTimeSeconds);
-  const extendedMessages = open.capabilities.some((capability) => capability.name === "extended-message");
+  const has = (name: Capability["name"]) => open.capabilities.some((capability) => capability.name === name);
+  const restart = open.capabilities.find((capability) => capability.name === "graceful-restart");
+  const gracefulRestart = config.gracefulRestartSeconds !== null && restart !== undefined;
   return {
     peerAsn,
     peerRouterId: open.routerId,
@@ -104,11 +136,36 @@ export function negotiate(config: SessionConfig, open: Open): Negotiated | Fault
       fourOctetAs: fourOctetAs !== undefined,
       addPathIpv4: false,
       addPathIpv6: false,
-      extendedMessages,
+      extendedMessages: has("extended-message"),
       external,
       severalFamilies: families.length > 1,
+      extendedNextHop: config.extendedNextHop && takesIpv6NextHops(open),
     },
+    gracefulNotification: gracefulRestart && restart.notification,
+    gracefulRestart,
+    enhancedRefresh: has("enhanced-route-refresh"),
+    role: external ? config.role : null,
   };
+}
+
+/** Why the roles do not go together (RFC 9234 §4.2), in words. */
+function roleRefusal(config: SessionConfig, open: Open): string | null {
+  if (config.role === null) return null;
+  const theirs = open.capabilities.flatMap((capability) => (capability.name === "role" ? [capability.role] : []));
+  if (theirs.length === 0) return config.strictRole ? "the peer names no role, and one is required" : null;
+  if (new Set(theirs).size > 1) return "the peer names several roles";
+  if (theirs[0] === OPPOSITE[config.role]) return null;
+  return `the peer says it is our ${theirs[0]}, and we are its ${config.role}`;
+}
+
+function takesIpv6NextHops(open: Open): boolean {
+  return open.capabilities.some(
+    (capability) =>
+      capability.name === "extended-next-hop" &&
+      capability.families.some(
+        ({ afi, safi, nextHopAfi }) => afi === AFI_IPV4 && safi === SAFI_UNICAST && nextHopAfi === AFI_IPV6,
+      ),
+  );
 }
 
 /** RFC 4760 §8: a peer that names no family at all speaks IPv4 unicast. */

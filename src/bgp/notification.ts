@@ -111,3 +111,13 @@ export function cease(subcode: number, text = ""): Notification {
   const data = octets.length === 0 ? octets : Uint8Array.of(octets.length, ...octets);
   return { type: "NOTIFICATION", code: ErrorCode.Cease, subcode, data };
 }
+
+/** RFC 8538 §3: the form that ends a session for good where any other NOTIFICATION would only begin a graceful restart. */
+export function hardReset({ code, subcode, data }: Notification): Notification {
+  return {
+    type: "NOTIFICATION",
+    code: ErrorCode.Cease,
+    subcode: Cease.HardReset,
+    data: Uint8Array.of(code, subcode, ...data),
+  };
+}

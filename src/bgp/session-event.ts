@@ -34,6 +34,8 @@ export type Event =
   | { readonly type: "connection-failed"; readonly words: string }
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "fault"; readonly fault: Fault }
+  /** BFD lost the peer (RFC 5882 §4.1). */
+  | { readonly type: "bfd-down" }
   /** The other connection to the same peer is the one to keep. */
   | { readonly type: "collision" };
 

@@ -5,35 +5,28 @@
  * the other speakers do. ADD-PATH is not used toward peers: there is one path per prefix.
  */
 import { parseIpv4 } from "../net/ipv4.ts";
-import { sequence } from "./as-path.ts";
 import { encodeAttributes } from "./attribute-encode.ts";
 import { AttributeCode, Flag } from "./attribute-table.ts";
+import { type ExportPolicy, nextHopFor, pathAttributesOf } from "./export-policy.ts";
 import type { Ipv6Prefix } from "./ipv6-prefix.ts";
-import { MAX_MESSAGE_BYTES, MESSAGE_TYPES, NO_ATTRIBUTES, type PathAttributes, type WireSession } from "./message.ts";
+import { MAX_MESSAGE_BYTES, MESSAGE_TYPES } from "./message.ts";
 import { beginMessage, endMessage } from "./message-codec.ts";
 import { AFI_IPV6, encodeReachHead, SAFI_UNICAST } from "./mp-nlri.ts";
 import { encodeIpv4Key, encodeIpv6Nlri, keyLength, type PrefixKey } from "./nlri.ts";
 import { OctetWriter } from "./octets.ts";
 import type { RouteAttributes } from "./route-attributes.ts";
 
-/** RFC 4271 §5.1.5 leaves the value to the speaker; 100 is what all routers take as usual. */
-const DEFAULT_LOCAL_PREFERENCE = 100;
-
-function pathAttributesOf(route: RouteAttributes, wire: WireSession): PathAttributes {
-  return {
-    ...NO_ATTRIBUTES,
-    origin: "IGP",
-    asPath: sequence(route.asPath),
-    nextHop: parseIpv4(route.nextHop),
-    localPreference: wire.external ? null : (route.localPreference ?? DEFAULT_LOCAL_PREFERENCE),
-    communities: route.communities,
-    largeCommunities: route.largeCommunities,
-  };
-}
-
-export function packIpv4Announce(route: RouteAttributes, keys: readonly PrefixKey[], wire: WireSession): Uint8Array[] {
+/** No message when the session has no next hop for the routes. */
+export function packIpv4Announce(
+  route: RouteAttributes,
+  keys: readonly PrefixKey[],
+  policy: ExportPolicy,
+): Uint8Array[] {
+  const nextHop = nextHopFor(route, "ipv4", policy);
+  if (nextHop === null) return [];
+  if (parseIpv4(nextHop) === null) return packReach(route, "ipv4", nextHop, keys, keyBytes, encodeIpv4Key, policy);
   const attributes = new OctetWriter();
-  encodeAttributes(attributes, pathAttributesOf(route, wire), wire);
+  encodeAttributes(attributes, pathAttributesOf(route, nextHop, policy), policy.wire);
   const octets = attributes.finish();
   const room = (writer: OctetWriter) => {
     beginMessage(writer, MESSAGE_TYPES.UPDATE);
@@ -62,16 +55,30 @@ const MP_LENGTH_AT = 25;
 export function packIpv6Announce(
   route: RouteAttributes,
   prefixes: readonly Ipv6Prefix[],
-  wire: WireSession,
+  policy: ExportPolicy,
+): Uint8Array[] {
+  const nextHop = nextHopFor(route, "ipv6", policy);
+  if (nextHop === null) return [];
+  return packReach(route, "ipv6", nextHop, prefixes, prefixBytes, encodeIpv6Prefix, policy);
+}
+
+function packReach<Prefix>(
+  route: RouteAttributes,
+  afi: "ipv4" | "ipv6",
+  nextHop: string,
+  prefixes: readonly Prefix[],
+  bytesOf: (prefix: Prefix) => number,
+  put: (writer: OctetWriter, prefix: Prefix) => void,
+  policy: ExportPolicy,
 ): Uint8Array[] {
   const others = new OctetWriter();
-  encodeAttributes(others, { ...pathAttributesOf(route, wire), nextHop: null }, wire);
+  encodeAttributes(others, pathAttributesOf(route, null, policy), policy.wire);
   const tail = others.finish();
   const begin = (writer: OctetWriter) => {
     beginMpAttribute(writer, AttributeCode.MpReach);
-    encodeReachHead(writer, "ipv6", [route.nextHop]);
+    encodeReachHead(writer, afi, [nextHop]);
   };
-  return pack(prefixes, prefixBytes, begin, encodeIpv6Prefix, (writer) => endMpAttribute(writer, tail), tail.length);
+  return pack(prefixes, bytesOf, begin, put, (writer) => endMpAttribute(writer, tail), tail.length);
 }
 
 export function packIpv6Withdraw(prefixes: readonly Ipv6Prefix[]): Uint8Array[] {

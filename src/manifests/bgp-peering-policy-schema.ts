@@ -1,24 +1,7 @@
 /** The schema of `spec` of a BGP peering policy, with Cilium's defaults. */
+import { COMMUNITIES_SCHEMA } from "./communities.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { LABEL_SELECTOR_SCHEMA } from "./label-selector.ts";
-
-/** RFC 1997 and the IANA registry of well-known communities. */
-export const WELL_KNOWN_COMMUNITIES: Readonly<Record<string, string>> = {
-  internet: "0:0",
-  "planned-shut": "65535:0",
-  "accept-own": "65535:1",
-  "route-filter-translated-v4": "65535:2",
-  "route-filter-v4": "65535:3",
-  "route-filter-translated-v6": "65535:4",
-  "route-filter-v6": "65535:5",
-  "llgr-stale": "65535:6",
-  "no-llgr": "65535:7",
-  blackhole: "65535:666",
-  "no-export": "65535:65281",
-  "no-advertise": "65535:65282",
-  "no-export-subconfed": "65535:65283",
-  "no-peer": "65535:65284",
-};
 
 const AS_NUMBER: JsonSchema = { type: "integer", minimum: 0, maximum: 4294967295 };
 
@@ -28,17 +11,7 @@ const PATH_ATTRIBUTES: JsonSchema = {
   properties: {
     selectorType: { type: "string", enum: ["PodCIDR", "CiliumLoadBalancerIPPool", "CiliumPodIPPool"] },
     selector: LABEL_SELECTOR_SCHEMA,
-    communities: {
-      type: "object",
-      properties: {
-        standard: { type: "array", items: { type: "string", pattern: "^[0-9]{1,10}$|^[0-9]{1,5}:[0-9]{1,5}$" } },
-        wellKnown: { type: "array", items: { type: "string", enum: Object.keys(WELL_KNOWN_COMMUNITIES) } },
-        large: {
-          type: "array",
-          items: { type: "string", pattern: "^[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10}$" },
-        },
-      },
-    },
+    communities: COMMUNITIES_SCHEMA,
     localPreference: { type: "integer", minimum: 0, maximum: 4294967295, description: "iBGP only." },
   },
 };
@@ -83,6 +56,12 @@ const NEIGHBOR: JsonSchema = {
     },
     advertisedPathAttributes: { type: "array", default: [], items: PATH_ATTRIBUTES },
   },
+  "x-kubernetes-validations": [
+    {
+      rule: "self.keepAliveTimeSeconds <= self.holdTimeSeconds",
+      message: "keepAliveTimeSeconds can not be larger than holdTimeSeconds",
+    },
+  ],
 };
 
 export const BGP_PEERING_POLICY_SPEC_SCHEMA: JsonSchema = {

@@ -1,7 +1,24 @@
 /** BGP communities as the manifests of both dialects write them. */
-import { WELL_KNOWN_COMMUNITIES } from "./bgp-peering-policy-schema.ts";
 import type { FieldPath, Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
+
+/** RFC 1997 and the IANA registry of well-known communities. */
+export const WELL_KNOWN_COMMUNITIES: Readonly<Record<string, string>> = {
+  internet: "0:0",
+  "planned-shut": "65535:0",
+  "accept-own": "65535:1",
+  "route-filter-translated-v4": "65535:2",
+  "route-filter-v4": "65535:3",
+  "route-filter-translated-v6": "65535:4",
+  "route-filter-v6": "65535:5",
+  "llgr-stale": "65535:6",
+  "no-llgr": "65535:7",
+  blackhole: "65535:666",
+  "no-export": "65535:65281",
+  "no-advertise": "65535:65282",
+  "no-export-subconfed": "65535:65283",
+  "no-peer": "65535:65284",
+};
 
 export interface CommunityFields {
   readonly standard?: readonly string[];

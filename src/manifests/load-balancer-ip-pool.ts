@@ -38,6 +38,12 @@ const POOL_SPEC_SCHEMA: JsonSchema = {
       items: {
         type: "object",
         properties: { cidr: { type: "string" }, start: { type: "string" }, stop: { type: "string" } },
+        "x-kubernetes-validations": [
+          {
+            rule: "has(self.cidr) ? !has(self.start) && !has(self.stop) : has(self.start)",
+            message: "must have either a cidr, or a start with an optional stop",
+          },
+        ],
       },
     },
     cidrs: {

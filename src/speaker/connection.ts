@@ -30,7 +30,9 @@ export interface ConnectionOwner {
   onUpdate(connection: Connection, update: Update, faults: readonly Fault[]): void;
   onRefresh(connection: Connection, request: RouteRefresh): void;
   onReport(connection: Connection, words: string): void;
-  onMessage(direction: "sent" | "received"): void;
+  onMessage(direction: "sent" | "received", octets: Uint8Array): void;
+  /** `null` is the RFC's default. */
+  readonly sendHoldSeconds: number | null;
 }
 
 /** RFC 9687 §3: the larger of 8 minutes and twice the hold time. */
@@ -60,6 +62,11 @@ export class Connection {
     return this.#session.negotiated;
   }
 
+  /** Our address, while there is a connection. */
+  get localAddress(): string | null {
+    return this.#transport?.localAddress ?? null;
+  }
+
   handle(event: Event): void {
     const from = this.#session.state;
     const { session, effects } = step(this.#session, this.#owner.config, event, Math.random());
@@ -68,13 +75,17 @@ export class Connection {
     if (session.state !== from) this.#owner.onState(this, from, session.state);
   }
 
+  send(message: Message): void {
+    this.write([encodeMessage(message, this.#wire)]);
+  }
+
   /** Writes whole messages made by the RIB. */
   write(messages: readonly Uint8Array[]): void {
     if (this.#transport === null || messages.length === 0) return;
     let left = true;
     for (const message of messages) {
       left = this.#transport.write(message);
-      this.#owner.onMessage("sent");
+      this.#owner.onMessage("sent", message);
     }
     if (!left) this.#armSendHold();
   }
@@ -88,7 +99,7 @@ export class Connection {
         this.#disconnect(effect.abort);
         return;
       case "send":
-        this.write([encodeMessage(effect.message, this.#wire)]);
+        this.send(effect.message);
         return;
       case "arm":
         this.#arm(effect.timer, effect.milliseconds);
@@ -159,7 +170,7 @@ export class Connection {
   }
 
   #take(octets: Uint8Array): void {
-    this.#owner.onMessage("received");
+    this.#owner.onMessage("received", octets);
     const { message, faults } = decodeMessage(octets, this.#wire);
     this.#faults = faults;
     if (message !== null) this.handle({ type: "message", message: message satisfies Message });
@@ -192,13 +203,15 @@ export class Connection {
 
   #armSendHold(): void {
     if (this.#sendHold !== null) return;
+    const { sendHoldSeconds } = this.#owner;
     const holdMilliseconds = 2000 * (this.#session.negotiated?.holdTimeSeconds ?? 0);
+    const usual = Math.max(LEAST_SEND_HOLD_MILLISECONDS, holdMilliseconds);
     this.#sendHold = setTimeout(
       () => {
         this.#sendHold = null;
         this.handle({ type: "send-hold-expired" });
       },
-      Math.max(LEAST_SEND_HOLD_MILLISECONDS, holdMilliseconds),
+      sendHoldSeconds === null ? usual : sendHoldSeconds * 1000,
     );
   }
 

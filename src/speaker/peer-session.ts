@@ -3,41 +3,53 @@
  * and what there is to tell about it.
  *
  * Declarative: `reconfigure` compares the new spec with the old one and disturbs as little as it can. Changed routes are
- * UPDATEs; timers hold from the next session on; only what both sides settled on (address of the connection, AS numbers,
- * identifier, families, password) resets the session.
+ * UPDATEs; timers hold from the next session on; only what both sides settled on (`peer-change.ts`) resets the session.
  */
 import { AdjRibIn, type ReceivedRoute } from "../bgp/adj-rib-in.ts";
 import { AdjRibOut } from "../bgp/adj-rib-out.ts";
-import { Cease, type Fault } from "../bgp/fault.ts";
+import { explainRoute } from "../bgp/explain-route.ts";
+import { type ExportPolicy, exportPolicy, nextHopFor } from "../bgp/export-policy.ts";
+import { Cease, ErrorCode, type Fault, reset } from "../bgp/fault.ts";
+import { hintFor } from "../bgp/hint.ts";
 import { formatIpv6Prefix } from "../bgp/ipv6-prefix.ts";
 import type { RouteRefresh, Update } from "../bgp/message.ts";
-import { AFI_IPV4, AFI_IPV6 } from "../bgp/mp-nlri.ts";
+import { AFI_IPV4, AFI_IPV6, SAFI_UNICAST } from "../bgp/mp-nlri.ts";
 import { collisionLoser, type Negotiated, type SessionConfig } from "../bgp/negotiation.ts";
 import { formatPrefixKey } from "../bgp/nlri.ts";
 import { cease } from "../bgp/notification.ts";
-import { compileRoutes, type RouteTable } from "../bgp/route-attributes.ts";
+import type { RouteAttributes, RouteTable } from "../bgp/route-attributes.ts";
 import { AWAITING_PEER, IDLE } from "../bgp/session-event.ts";
-import type { InstanceSpec, PeerSpec, PeerStatus, RouteSpec, SessionState } from "../bgp/speaker-spec.ts";
-import { parseIpv4 } from "../net/ipv4.ts";
+import { sessionPcap } from "../bgp/session-pcap.ts";
+import { SessionRecorder } from "../bgp/session-recorder.ts";
+import type { PeerSpec, PeerStatus, RouteSpec, SessionState } from "../bgp/speaker-spec.ts";
+import type { RouteTables, UpdateGroups } from "../bgp/update-group.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
+import { hopLimits, type InstanceIdentity, resettingChange, sessionConfigOf } from "./peer-change.ts";
+import { PeerLiveness } from "./peer-liveness.ts";
+import type { FoundPeer, Platform } from "./platform.ts";
 import type { SpeakerEvent } from "./speaker-event.ts";
-import type { Dial, Transport, TransportListener } from "./transport.ts";
-
-export type InstanceIdentity = Pick<InstanceSpec, "localAsn" | "routerId">;
+import type { Incoming, Transport, TransportListener } from "./transport.ts";
 
 export interface PeerEnvironment {
-  readonly dial: Dial;
+  readonly platform: Platform;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly emit: (event: SpeakerEvent) => void;
   readonly restarting: boolean;
+  /** Shared by all sessions: equal declarations and equal UPDATEs are made once. */
+  readonly tables: RouteTables;
+  readonly groups: UpdateGroups;
 }
 
 export class PeerSession implements ConnectionOwner {
   readonly #environment: PeerEnvironment;
+  readonly #recorder = new SessionRecorder();
+  readonly #liveness: PeerLiveness;
   #identity: InstanceIdentity;
   #spec: PeerSpec;
   #declared: RouteTable;
+  /** Where the peer is; `null` until discovery has found it. */
+  #peer: FoundPeer | null;
   /** The connection that stands for the session. */
   #main: Connection;
   /** One that the peer opened while `#main` was not established. */
@@ -57,59 +69,98 @@ export class PeerSession implements ConnectionOwner {
     this.#identity = identity;
     this.#spec = spec;
     this.#environment = environment;
-    this.#declared = compileRoutes(spec.routes);
+    this.#declared = environment.tables.compile(spec.routes);
+    this.#peer = spec.discovery ? null : { address: spec.address, interfaceName: spec.interfaceName ?? null };
     this.#main = new Connection(this, IDLE, null);
+    this.#liveness = new PeerLiveness(environment.platform, {
+      onDown: (words) => this.#lost(words),
+      onFound: (peer) => this.#found(peer),
+      onProblem: (words) => {
+        this.#lastError = words;
+      },
+    });
   }
 
-  get address(): string {
-    return this.#spec.address;
+  get name(): string {
+    return this.#spec.name;
   }
 
-  get needsPassword(): boolean {
-    return this.#spec.password !== null;
+  get address(): string | null {
+    return this.#peer?.address ?? null;
+  }
+
+  get spec(): PeerSpec {
+    return this.#spec;
+  }
+
+  get identity(): InstanceIdentity {
+    return this.#identity;
+  }
+
+  get declared(): RouteTable {
+    return this.#declared;
   }
 
   start(): void {
-    this.#main.handle({ type: "start" });
+    if (this.#spec.shutdown != null) this.#lastError = shutdownWords(this.#spec.shutdown);
+    else if (this.#spec.discovery != null) this.#liveness.discover(this.#spec.discovery);
+    else this.#main.handle({ type: "start" });
   }
 
   reconfigure(identity: InstanceIdentity, spec: PeerSpec): void {
-    const changed = resettingChange(this.#identity, this.#spec, identity, spec);
-    const routesChanged = JSON.stringify(spec.routes) !== JSON.stringify(this.#spec.routes);
+    const old = this.#spec;
+    const changed = resettingChange(this.#identity, old, identity, spec);
     this.#identity = identity;
     this.#spec = spec;
-    if (routesChanged) this.#declared = compileRoutes(spec.routes);
-    if (changed !== null) {
-      const words = `${changed} changed in the configuration`;
-      this.#dropIncoming();
-      this.#main.handle({ type: "restart", notification: cease(Cease.ConfigurationChange), words });
-    } else if (routesChanged) this.#flush();
+    this.#declared = this.#environment.tables.compile(spec.routes);
+    if (spec.discovery == null) this.#peer = { address: spec.address, interfaceName: spec.interfaceName ?? null };
+    this.#watch();
+    if (spec.shutdown != null) {
+      if (old.shutdown === spec.shutdown) return;
+      this.#end(cease(Cease.AdministrativeShutdown, spec.shutdown));
+      this.#lastError = shutdownWords(spec.shutdown);
+    } else if (old.shutdown != null) this.start();
+    else if (changed !== null) this.#restart(`${changed} changed in the configuration`);
+    else this.#flush();
   }
 
   /** Ends the session for good; without a `reason` the peer is not told, so that it may keep our routes (RFC 4724). */
   stop(reason: string | null): void {
-    const notification = reason === null ? null : cease(Cease.AdministrativeShutdown, reason);
-    this.#incoming?.handle({ type: "stop", notification });
-    this.#incoming = null;
-    this.#main.handle({ type: "stop", notification });
+    this.#liveness.stop();
+    this.#end(reason === null ? null : cease(Cease.AdministrativeShutdown, reason));
   }
 
   /** A connection that the peer opened; refused while one is established (RFC 4271 §6.8). */
-  accept(wrap: (listener: TransportListener) => Transport): void {
-    if (this.#main.state === "Established" || this.#incoming !== null) {
-      wrap(SILENT).abort();
+  accept(incoming: Incoming): void {
+    const refused = this.#spec.shutdown != null || this.#incoming !== null;
+    if (this.#main.state === "Established" && !refused && this.#main.negotiated?.gracefulRestart === true) {
+      // RFC 4724 §4.2: a peer that restarts connects again before we notice that the old connection is dead.
+      this.#main.handle({ type: "connection-failed", words: "the peer has restarted and connects again" });
+    }
+    if (refused || this.#main.state === "Established") {
+      incoming.refuse();
       return;
     }
-    this.#incoming = new Connection(this, AWAITING_PEER, wrap);
+    const limits = hopLimits(this.#identity.localAsn, this.#spec);
+    this.#incoming = new Connection(this, AWAITING_PEER, (listener) => incoming.take(limits, listener));
     this.#incoming.handle({ type: "connected" });
+  }
+
+  /** Asks the peer for all its routes again (RFC 2918). */
+  requestRefresh(): void {
+    for (const { afi } of this.#main.negotiated?.families ?? []) {
+      const number = afi === "ipv4" ? AFI_IPV4 : AFI_IPV6;
+      this.#main.send({ type: "ROUTE-REFRESH", afi: number, safi: SAFI_UNICAST, subtype: 0 });
+    }
   }
 
   status(): PeerStatus {
     const negotiated = this.#main.state === "Established" ? this.#main.negotiated : null;
+    const lastError = this.#lastError ?? refusalOf(this.#declared);
     return {
       localAsn: this.#identity.localAsn,
       name: this.#spec.name,
-      address: this.#spec.address,
+      address: this.address ?? "",
       asn: this.#spec.asn === 0 ? (negotiated?.peerAsn ?? 0) : this.#spec.asn,
       state: this.#main.state,
       establishedAtMilliseconds: this.#establishedAtMilliseconds,
@@ -119,16 +170,23 @@ export class PeerSession implements ConnectionOwner {
       messagesSent: this.#messagesSent,
       messagesReceived: this.#messagesReceived,
       timesEstablished: this.#timesEstablished,
-      lastError: this.#lastError ?? refusalOf(this.#declared),
+      lastError,
+      hint: hintFor(lastError, this.#spec, this.#identity.localAsn),
+      bfd: this.#liveness.bfdState,
     };
   }
 
   advertised(): RouteSpec[] {
-    if (this.#ribOut === null) return [];
-    const { ipv4, ipv6 } = this.#ribOut.sent;
+    const rib = this.#ribOut;
+    if (rib === null) return [];
+    const shown = (attributes: RouteAttributes, afi: "ipv4" | "ipv6", prefix: string) => ({
+      ...attributes.example,
+      prefix,
+      nextHop: nextHopFor(attributes, afi, rib.policy) ?? attributes.nextHop,
+    });
     return [
-      ...[...ipv4].map(([key, attributes]) => ({ ...attributes.example, prefix: formatPrefixKey(key) })),
-      ...[...ipv6.values()].map((route) => ({ ...route.attributes.example, prefix: formatIpv6Prefix(route.prefix) })),
+      ...[...rib.sent.ipv4].map(([key, attributes]) => shown(attributes, "ipv4", formatPrefixKey(key))),
+      ...[...rib.sent.ipv6.values()].map((one) => shown(one.attributes, "ipv6", formatIpv6Prefix(one.prefix))),
     ];
   }
 
@@ -136,27 +194,39 @@ export class PeerSession implements ConnectionOwner {
     return this.#ribIn.routes(most);
   }
 
+  explain(prefix: string): string[] {
+    const rib = this.#ribOut;
+    const families = this.#main.negotiated?.families ?? [];
+    const session = rib === null ? null : { families, policy: rib.policy, sent: rib.sent };
+    return explainRoute({ prefix, status: this.status(), declared: this.#declared, session });
+  }
+
+  /** The last messages of the session as a capture file. */
+  capture(): Uint8Array {
+    const remoteAddress = this.address ?? "0.0.0.0";
+    const unknown = remoteAddress.includes(":") ? "::" : "0.0.0.0";
+    const localAddress = this.#main.localAddress ?? this.#spec.localAddress ?? unknown;
+    const ends = { localAddress, localPort: 179, remoteAddress, remotePort: this.#spec.port };
+    return sessionPcap(ends, this.#recorder.messages());
+  }
+
   get config(): SessionConfig {
-    const spec = this.#spec;
-    return {
-      localAsn: this.#identity.localAsn,
-      routerId: parseIpv4(this.#identity.routerId)!,
-      peerAsn: spec.asn,
-      connectRetrySeconds: spec.connectRetrySeconds,
-      holdTimeSeconds: spec.holdTimeSeconds,
-      keepaliveTimeSeconds: spec.keepaliveTimeSeconds,
-      families: spec.families,
-      gracefulRestartSeconds: spec.gracefulRestartSeconds,
-      restarting: this.#environment.restarting && this.#timesEstablished === 0,
-      passive: false,
-    };
+    const restarting = this.#environment.restarting && this.#timesEstablished === 0;
+    return sessionConfigOf(this.#identity, this.#spec, restarting);
+  }
+
+  get sendHoldSeconds(): number | null {
+    return this.#spec.sendHoldSeconds ?? null;
   }
 
   dial(listener: TransportListener): Transport {
-    const { address, port, localAddress, password } = this.#spec;
-    const external = this.#spec.asn !== this.#identity.localAsn;
-    const ttl = external ? this.#spec.ebgpMultihopTtl : null;
-    return this.#environment.dial({ address, port, localAddress, ttl, password }, listener);
+    const { port, localAddress, password } = this.#spec;
+    const { address, interfaceName } = this.#peer!;
+    const limits = hopLimits(this.#identity.localAsn, this.#spec);
+    return this.#environment.platform.dial(
+      { address, port, localAddress, interfaceName, password, ...limits },
+      listener,
+    );
   }
 
   onState(connection: Connection, from: SessionState, to: SessionState): void {
@@ -171,7 +241,8 @@ export class PeerSession implements ConnectionOwner {
       this.#establishedAtMilliseconds = null;
     }
     const { localAsn } = this.#identity;
-    const { name, address } = this.#spec;
+    const { name } = this.#spec;
+    const address = this.address ?? "";
     const words = to === "Established" || from === "Idle" ? null : this.#lastError;
     const atMilliseconds = this.#environment.now();
     this.#environment.emit({ type: "state", localAsn, name, address, from, to, words, atMilliseconds });
@@ -191,8 +262,9 @@ export class PeerSession implements ConnectionOwner {
     this.#timesEstablished++;
     this.#establishedAtMilliseconds = this.#environment.now();
     this.#disabledFamilies = new Set();
-    this.#ribIn = new AdjRibIn();
-    this.#ribOut = new AdjRibOut(negotiated);
+    this.#ribIn = new AdjRibIn(negotiated);
+    this.#ribOut = new AdjRibOut(negotiated, this.#policy(negotiated), this.#environment.groups);
+    this.#watch();
     this.#flush();
   }
 
@@ -203,16 +275,22 @@ export class PeerSession implements ConnectionOwner {
     }
     this.#ribIn.take(update);
     for (const family of this.#disabledFamilies) this.#ribIn.forget(family);
-    if (this.#ribIn.overflowed)
+    const most = this.#spec.maxPrefixes ?? null;
+    if (most !== null && this.#ribIn.size > most) {
+      const words = `the peer announces more than the ${most} routes that are allowed`;
+      this.#main.handle({ type: "fault", fault: reset(ErrorCode.Cease, Cease.PrefixLimit, words) });
+    } else if (this.#ribIn.overflowed) {
       this.#lastError = `the peer announces more than ${this.#ribIn.size} routes; no more are kept`;
+    }
   }
 
-  onRefresh(connection: Connection, request: RouteRefresh): void {
-    // Begin and end of an enhanced refresh are not negotiated; families we do not share are ignored (RFC 2918 §4).
-    if (request.subtype !== 0 || this.#ribOut === null) return;
-    if (request.safi !== 1) return;
-    if (request.afi === AFI_IPV4) connection.write(this.#ribOut.refresh("ipv4"));
-    else if (request.afi === AFI_IPV6) connection.write(this.#ribOut.refresh("ipv6"));
+  onRefresh(connection: Connection, { afi, safi, subtype }: RouteRefresh): void {
+    const family = afi === AFI_IPV4 ? "ipv4" : afi === AFI_IPV6 ? "ipv6" : null;
+    // Families that we do not share, and subtypes that we do not know, are ignored (RFC 2918 §4, 7313 §5).
+    if (family === null || safi !== SAFI_UNICAST || this.#ribOut === null) return;
+    if (subtype === 0) connection.write(this.#ribOut.refresh(family));
+    else if (subtype === 1) this.#ribIn.beginRefresh(family);
+    else if (subtype === 2) this.#ribIn.endRefresh(family);
   }
 
   onReport(connection: Connection, words: string): void {
@@ -221,13 +299,54 @@ export class PeerSession implements ConnectionOwner {
     this.#errorEndedSession = this.#establishedAtMilliseconds !== null;
   }
 
-  onMessage(direction: "sent" | "received"): void {
+  onMessage(direction: "sent" | "received", octets: Uint8Array): void {
     if (direction === "sent") this.#messagesSent++;
     else this.#messagesReceived++;
+    this.#recorder.note({ atMilliseconds: this.#environment.now(), direction, octets });
+  }
+
+  #policy(negotiated: Negotiated): ExportPolicy {
+    const self = this.#main.localAddress ?? this.#spec.localAddress;
+    return exportPolicy(negotiated, this.#identity.localAsn, self, this.#spec.gracefulShutdown ?? false);
   }
 
   #flush(): void {
-    if (this.#ribOut !== null) this.#main.write(this.#ribOut.announce(this.#declared));
+    const negotiated = this.#main.negotiated;
+    if (this.#ribOut === null || negotiated === null) return;
+    this.#main.write(this.#ribOut.announce(this.#declared, this.#policy(negotiated)));
+  }
+
+  /** BFD needs our address, which the connection tells; it runs on when the session ends. */
+  #watch(): void {
+    const localAddress = this.#main.localAddress ?? this.#spec.localAddress;
+    this.#liveness.watch(this.#spec.bfd ?? null, this.#peer, localAddress);
+  }
+
+  #lost(words: string): void {
+    const text = `BFD: ${words}`;
+    if (this.#main.state === "Established") this.#main.handle({ type: "bfd-down" });
+    else this.#lastError ??= text;
+  }
+
+  #found(peer: FoundPeer | null): void {
+    const known = this.#peer;
+    this.#peer = peer;
+    if (peer === null) {
+      this.#end(null);
+      this.#lastError = "the peer's address has not been found yet";
+    } else if (known === null) this.#main.handle({ type: "start" });
+    else this.#restart(`the peer is now ${peer.address}`);
+  }
+
+  #restart(words: string): void {
+    this.#dropIncoming();
+    this.#main.handle({ type: "restart", notification: cease(Cease.ConfigurationChange), words });
+  }
+
+  #end(notification: ReturnType<typeof cease> | null): void {
+    this.#incoming?.handle({ type: "stop", notification });
+    this.#incoming = null;
+    this.#main.handle({ type: "stop", notification });
   }
 
   #dropIncoming(): void {
@@ -252,26 +371,11 @@ export class PeerSession implements ConnectionOwner {
   }
 }
 
-const SILENT: TransportListener = { onConnected() {}, onData() {}, onDrained() {}, onClosed() {} };
-
 /** Routes that cannot be announced, in words: the first few of them. */
 function refusalOf({ refused }: RouteTable): string | null {
   return refused.length === 0 ? null : `${refused.length} routes not announced: ${refused.slice(0, 3).join("; ")}`;
 }
 
-/** What changed that both sides have settled on, in words; `null` when the session can live on. */
-function resettingChange(
-  oldIdentity: InstanceIdentity,
-  old: PeerSpec,
-  identity: InstanceIdentity,
-  spec: PeerSpec,
-): string | null {
-  if (oldIdentity.routerId !== identity.routerId) return "router ID";
-  if (old.asn !== spec.asn) return "peer AS number";
-  if (old.port !== spec.port) return "peer port";
-  if (old.localAddress !== spec.localAddress) return "local address";
-  if (old.password !== spec.password) return "password";
-  if (old.ebgpMultihopTtl !== spec.ebgpMultihopTtl) return "multihop TTL";
-  if (JSON.stringify(old.families) !== JSON.stringify(spec.families)) return "address families";
-  return null;
+function shutdownWords(text: string): string {
+  return text === "" ? "switched off by the configuration" : `switched off by the configuration: ${text}`;
 }

@@ -84,7 +84,7 @@ describe("two speakers", () => {
   test("exchange routes, and a changed declaration changes only the routes", async () => {
     const { left, right, toRight, leftSpec } = await pair(false);
     await until("the route is there", () => right.core.status()[0]!.routesReceived === 1);
-    expect(right.core.received("left")).toEqual([
+    expect(right.core.received("left")).toMatchObject([
       { prefix: "10.1.0.0/16", nextHop: LEFT, asPath: [{ kind: "sequence", asns: [65000] }] },
     ]);
     const routes = [route("10.2.0.0/16", { nextHop: LEFT })];

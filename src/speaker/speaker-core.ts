@@ -5,14 +5,15 @@
  * A session is known by local AS, peer name and peer address; when one of these changes it is another session, and the
  * old one is closed with Cease/Administrative Shutdown.
  */
-import { createServer, type Server, type Socket } from "node:net";
 import type { ReceivedRoute } from "../bgp/adj-rib-in.ts";
 import type { InstanceSpec, PeerStatus, RouteSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import { RouteTables, UpdateGroups } from "../bgp/update-group.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
+import { ListeningPorts } from "./listening-ports.ts";
 import { PeerSession } from "./peer-session.ts";
+import { PLAIN_PLATFORM, type Platform } from "./platform.ts";
 import type { SpeakerEvent, SpeakerListener } from "./speaker-event.ts";
-import { dialTcp, TcpTransport } from "./tcp-transport.ts";
-import type { Dial } from "./transport.ts";
+import type { Incoming } from "./transport.ts";
 
 export interface SpeakerOptions {
   /** Routers may have kept our routes from before: set the restart bit in the first OPEN. */
@@ -24,19 +25,27 @@ export interface StopOptions {
   readonly cease: boolean;
 }
 
+export interface Explanation {
+  readonly peer: string;
+  readonly words: readonly string[];
+}
+
 const REMOVED = "removed from the configuration";
 const STOPPED = "the speaker is stopping";
 
 export class SpeakerCore {
   readonly #sessions = new Map<string, PeerSession>();
-  readonly #servers = new Map<number, Server>();
   readonly #listeners = new Set<SpeakerListener>();
   readonly #options: SpeakerOptions;
-  readonly #dial: Dial;
+  readonly #platform: Platform;
+  readonly #ports: ListeningPorts;
+  readonly #tables = new RouteTables();
+  readonly #groups = new UpdateGroups();
 
-  constructor(options: SpeakerOptions, dial: Dial = dialTcp) {
+  constructor(options: SpeakerOptions, platform: Platform = PLAIN_PLATFORM) {
     this.#options = options;
-    this.#dial = dial;
+    this.#platform = platform;
+    this.#ports = new ListeningPorts(platform.listen, (incoming, port) => this.#accept(incoming, port));
   }
 
   /**
@@ -59,7 +68,9 @@ export class SpeakerCore {
       session.stop(REMOVED);
     }
     for (const instance of spec.instances) this.#applyInstance(instance);
-    await this.#listenOn(spec);
+    this.#tables.keep(new Set([...this.#sessions.values()].map((session) => session.declared)));
+    this.#groups.forget();
+    await this.#ports.apply(spec);
   }
 
   status(): PeerStatus[] {
@@ -75,6 +86,22 @@ export class SpeakerCore {
     return this.#named(peerName).flatMap((session) => session.received(most));
   }
 
+  /** Why each peer (or the one named) has the prefix or has it not. */
+  explain(prefix: string, peerName: string | null): Explanation[] {
+    const sessions = peerName === null ? [...this.#sessions.values()] : this.#named(peerName);
+    return sessions.map((session) => ({ peer: session.name, words: session.explain(prefix) }));
+  }
+
+  /** Asks the peer for its routes again. */
+  refresh(peerName: string): void {
+    for (const session of this.#named(peerName)) session.requestRefresh();
+  }
+
+  /** The last messages of the peer's session as a capture file; `null` for an unknown peer. */
+  capture(peerName: string): Uint8Array | null {
+    return this.#named(peerName)[0]?.capture() ?? null;
+  }
+
   /** Calls `listener` on each event until the returned function is called. */
   onEvent(listener: SpeakerListener): () => void {
     this.#listeners.add(listener);
@@ -84,15 +111,18 @@ export class SpeakerCore {
   async stop({ cease }: StopOptions): Promise<void> {
     for (const session of this.#sessions.values()) session.stop(cease ? STOPPED : null);
     this.#sessions.clear();
-    await this.#listenOn({ instances: [] });
+    await this.#ports.apply({ instances: [] });
+    this.#platform.close();
   }
 
   #applyInstance(instance: InstanceSpec): void {
     const environment = {
-      dial: this.#dial,
+      platform: this.#platform,
       now: Date.now,
       emit: (event: SpeakerEvent) => this.#emit(event),
       restarting: this.#options.restarting,
+      tables: this.#tables,
+      groups: this.#groups,
     };
     for (const peer of instance.peers) {
       const key = sessionKey(instance.localAsn, peer);
@@ -112,50 +142,22 @@ export class SpeakerCore {
   }
 
   #named(peerName: string): PeerSession[] {
-    return [...this.#sessions.values()].filter((session) => session.status().name === peerName);
+    return [...this.#sessions.values()].filter((session) => session.name === peerName);
   }
 
-  async #listenOn(spec: SpeakerSpec): Promise<void> {
-    const ports = new Set(spec.instances.flatMap((instance) => instance.listenPort ?? []));
-    for (const [port, server] of this.#servers) {
-      if (ports.has(port)) continue;
-      this.#servers.delete(port);
-      server.close();
-    }
-    for (const port of ports) {
-      if (!this.#servers.has(port)) this.#servers.set(port, await listen(port, (socket) => this.#accept(socket)));
-    }
-  }
-
-  #accept(socket: Socket): void {
-    const address = plainAddress(socket.remoteAddress ?? "");
-    const session = [...this.#sessions.values()].find((one) => one.address === address);
+  #accept(incoming: Incoming, port: number): void {
+    const session = [...this.#sessions.values()].find(
+      ({ address, spec, identity }) =>
+        address === incoming.remoteAddress &&
+        identity.listenPort === port &&
+        (spec.localAddress === null || spec.localAddress === incoming.localAddress),
+    );
     // An unsigned connection must not pass for a peer that is to sign its segments.
-    if (session === undefined || session.needsPassword) {
-      socket.destroy();
-      return;
-    }
-    const options = { address, port: socket.remotePort ?? 0, localAddress: socket.localAddress ?? null };
-    session.accept((listener) => new TcpTransport(socket, listener, options));
+    if (session === undefined || (session.spec.password !== null && !incoming.signed)) incoming.refuse();
+    else session.accept(incoming);
   }
 }
 
 function sessionKey(localAsn: number, peer: { readonly name: string; readonly address: string }): string {
   return `${localAsn} ${peer.address} ${peer.name}`;
-}
-
-/** A dual-stack listener sees IPv4 peers as `::ffff:a.b.c.d`. */
-function plainAddress(address: string): string {
-  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
-}
-
-function listen(port: number, accept: (socket: Socket) => void): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const taken = error.code === "EADDRINUSE";
-      reject(new Error(taken ? `TCP port ${port} is taken: another BGP speaker runs on this node` : error.message));
-    });
-    server.listen(port, () => resolve(server));
-  });
 }

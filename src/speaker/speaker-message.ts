@@ -8,6 +8,9 @@ export type SpeakerCall =
   | { readonly call: "status" }
   | { readonly call: "advertised"; readonly peerName: string }
   | { readonly call: "received"; readonly peerName: string; readonly most: number }
+  | { readonly call: "explain"; readonly prefix: string; readonly peerName: string | null }
+  | { readonly call: "refresh"; readonly peerName: string }
+  | { readonly call: "capture"; readonly peerName: string }
   | { readonly call: "stop"; readonly options: StopOptions };
 
 export type SpeakerRequest = SpeakerCall & { readonly id: number };

@@ -1,13 +1,12 @@
 /** Entry of the speaker's thread: calls from the main thread in, answers and events out. */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { PLAIN_PLATFORM, type Platform } from "./platform.ts";
 import { SpeakerCore } from "./speaker-core.ts";
 import type { SpeakerReply, SpeakerRequest, SpeakerThreadData } from "./speaker-message.ts";
-import { dialTcp } from "./tcp-transport.ts";
-import type { Dial } from "./transport.ts";
 
 const port = mainThread();
 
-const core = new SpeakerCore(workerData as SpeakerThreadData, await bestDial());
+const core = new SpeakerCore(workerData as SpeakerThreadData, await bestPlatform());
 const reply = (message: SpeakerReply) => port.postMessage(message);
 core.onEvent((event) => reply({ type: "event", event }));
 
@@ -19,11 +18,11 @@ port.on("message", (request: SpeakerRequest) => {
 });
 
 /** Without the addon the speaker still speaks, but sets no TTL and refuses peers with a password. */
-async function bestDial(): Promise<Dial> {
+async function bestPlatform(): Promise<Platform> {
   try {
-    return (await import("./native-dial.ts")).dialNative;
+    return (await import("./native-platform.ts")).nativePlatform();
   } catch {
-    return dialTcp;
+    return PLAIN_PLATFORM;
   }
 }
 
@@ -42,6 +41,12 @@ async function answer(request: SpeakerRequest): Promise<unknown> {
       return core.advertised(request.peerName);
     case "received":
       return core.received(request.peerName, request.most);
+    case "explain":
+      return core.explain(request.prefix, request.peerName);
+    case "refresh":
+      return core.refresh(request.peerName);
+    case "capture":
+      return core.capture(request.peerName);
     case "stop":
       await core.stop(request.options);
       // The thread ends by itself once the goodbyes have left and their sockets are closed.

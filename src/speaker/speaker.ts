@@ -11,7 +11,7 @@
 import { Worker } from "node:worker_threads";
 import type { ReceivedRoute } from "../bgp/adj-rib-in.ts";
 import type { PeerStatus, RouteSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
-import type { SpeakerOptions, StopOptions } from "./speaker-core.ts";
+import type { Explanation, SpeakerOptions, StopOptions } from "./speaker-core.ts";
 import type { SpeakerListener } from "./speaker-event.ts";
 import type { SpeakerCall, SpeakerReply } from "./speaker-message.ts";
 
@@ -69,6 +69,21 @@ export class Speaker {
 
   async received(peerName: string, most = 1000): Promise<ReceivedRoute[]> {
     return (await this.#call({ call: "received", peerName, most })) as ReceivedRoute[];
+  }
+
+  /** Why each peer (or the one named) has the prefix or has it not. */
+  async explain(prefix: string, peerName: string | null = null): Promise<Explanation[]> {
+    return (await this.#call({ call: "explain", prefix, peerName })) as Explanation[];
+  }
+
+  /** Asks the peer for its routes again (RFC 2918). */
+  async refresh(peerName: string): Promise<void> {
+    await this.#call({ call: "refresh", peerName });
+  }
+
+  /** The last messages of the peer's session as a capture file; `null` for an unknown peer. */
+  async capture(peerName: string): Promise<Uint8Array | null> {
+    return (await this.#call({ call: "capture", peerName })) as Uint8Array | null;
   }
 
   /** Calls `listener` on each event until the returned function is called. */

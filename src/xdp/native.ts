@@ -142,6 +142,9 @@ interface Native {
   tcpSocket(address: string, port: number, device: string, ttl: number, minTtl: number): number;
   tcpSetMd5(fd: number, peer: string, key: Uint8Array): void;
   closeFd(fd: number): void;
+  setHopLimit(fd: number, family: number, ttl: number, minTtl: number): void;
+  requireHopLimit(fd: number, family: number, minTtl: number): void;
+  sendIcmp6(interfaceName: string, destination: string, message: Uint8Array): void;
 }
 
 /** The package root is two levels up from here, in `src/` and in `dist/` alike. */

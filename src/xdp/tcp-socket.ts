@@ -41,7 +41,7 @@ export function connectTcp(options: ConnectOptions): Socket {
   const any = options.remoteAddress.includes(":") ? "::" : "0.0.0.0";
   const fd = makeSocket(options.localAddress ?? any, options.localPort ?? 0, options);
   const socket = wrap(fd, () => {
-    if (options.md5Key) setMd5(fd, options.remoteAddress, options.md5Key);
+    if (options.md5Key) setMd5(fd, options.remoteAddress.split("%")[0]!, options.md5Key);
     // `manualStart` keeps Node from reading before there is a connection.
     const settings: SocketConstructorOpts & { manualStart: boolean } = {
       fd,

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ReceivedRoute } from "../../src/bgp/adj-rib-in.ts";
 import type { PeerStatus, RouteSpec, SpeakerSpec } from "../../src/bgp/speaker-spec.ts";
+import type { Explanation } from "../../src/speaker/speaker-core.ts";
 import type { SpeakerEvent } from "../../src/speaker/speaker-event.ts";
 import type { Namespace } from "../lab/namespace.ts";
 import type { Command } from "./speaker-process.ts";
@@ -21,9 +22,10 @@ export class SpeakerInNamespace {
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   #nextId = 1;
 
-  constructor(namespace: Namespace) {
+  /** @param restarting as after a crash: peers may still have our routes. */
+  constructor(namespace: Namespace, restarting = false) {
     const program = fileURLToPath(new URL("./speaker-process.ts", import.meta.url));
-    const [enter, ...words] = namespace.entered([process.execPath, program]);
+    const [enter, ...words] = namespace.entered([process.execPath, program, ...(restarting ? ["--restarting"] : [])]);
     this.#process = spawn(enter!, words, { stdio: ["pipe", "pipe", "inherit"] });
     createInterface({ input: this.#process.stdout! }).on("line", (text) => this.#take(JSON.parse(text) as Line));
     this.#process.once("exit", () => {
@@ -48,8 +50,32 @@ export class SpeakerInNamespace {
     return (await this.#ask({ do: "received", peerName })) as ReceivedRoute[];
   }
 
+  async explain(prefix: string): Promise<Explanation[]> {
+    return (await this.#ask({ do: "explain", prefix })) as Explanation[];
+  }
+
+  async refresh(peerName: string): Promise<void> {
+    await this.#ask({ do: "refresh", peerName });
+  }
+
+  /** The capture file of a session. */
+  async capture(peerName: string): Promise<Buffer> {
+    return Buffer.from((await this.#ask({ do: "capture", peerName })) as string, "base64");
+  }
+
+  async block(milliseconds: number): Promise<void> {
+    await this.#ask({ do: "block", milliseconds });
+  }
+
   async stop(cease: boolean): Promise<void> {
     await this.#ask({ do: "stop", cease });
+  }
+
+  /** The process dies without a word. */
+  async kill(): Promise<void> {
+    const gone = new Promise((resolve) => this.#process.once("exit", resolve));
+    this.#process.kill("SIGKILL");
+    await gone;
   }
 
   signal(signal: NodeJS.Signals): void {

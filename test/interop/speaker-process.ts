@@ -11,9 +11,14 @@ export type Command =
   | { readonly do: "status" }
   | { readonly do: "advertised"; readonly peerName: string }
   | { readonly do: "received"; readonly peerName: string }
+  | { readonly do: "explain"; readonly prefix: string }
+  | { readonly do: "refresh"; readonly peerName: string }
+  | { readonly do: "capture"; readonly peerName: string }
+  /** Keeps the main thread busy: the sessions must not feel it. */
+  | { readonly do: "block"; readonly milliseconds: number }
   | { readonly do: "stop"; readonly cease: boolean };
 
-const speaker = new Speaker();
+const speaker = new Speaker({ restarting: process.argv.includes("--restarting") });
 await speaker.start();
 const print = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`);
 speaker.onEvent((event) => print({ event }));
@@ -38,6 +43,17 @@ function run(command: Command): Promise<unknown> {
       return speaker.advertised(command.peerName);
     case "received":
       return speaker.received(command.peerName);
+    case "explain":
+      return speaker.explain(command.prefix);
+    case "refresh":
+      return speaker.refresh(command.peerName);
+    case "capture":
+      return speaker.capture(command.peerName).then((octets) => Buffer.from(octets ?? []).toString("base64"));
+    case "block": {
+      const until = performance.now() + command.milliseconds;
+      while (performance.now() < until);
+      return Promise.resolve();
+    }
     case "stop":
       return speaker.stop({ cease: command.cease }).then(() => speaker.start());
   }

@@ -15,15 +15,18 @@ export class Frr {
   readonly #namespace: Namespace;
   readonly #folder: string;
   readonly #config: string;
+  readonly #more: readonly "bfdd"[];
   #daemons: LabProcess[] = [];
 
-  constructor(lab: Lab, namespace: Namespace, config: string) {
+  /** @param more daemons beside zebra and bgpd. */
+  constructor(lab: Lab, namespace: Namespace, config: string, more: readonly "bfdd"[] = []) {
     this.#namespace = namespace;
     this.#folder = `${lab.folder}/frr-${namespace.name}`;
     this.#config = config;
+    this.#more = more;
   }
 
-  /** Starts both daemons and loads the configuration; resolves when it is in force. */
+  /** Starts the daemons and loads the configuration; resolves when it is in force. */
   async start(): Promise<void> {
     if (!existsSync(`${DAEMONS}/bgpd`)) throw new Error("FRR is not installed (Debian package: frr)");
     // The daemons run as user frr and refuse a folder that is not theirs; as root they refuse to start at all.
@@ -32,6 +35,7 @@ export class Frr {
     writeFileSync(`${this.#folder}/frr.conf`, this.#config, { mode: 0o644 });
     for (const [daemon, socket] of [
       ["zebra", "zserv.api"],
+      ...this.#more.map((name) => [name, `${name}.vty`] as const),
       ["bgpd", "bgpd.vty"],
     ] as const) {
       const started = this.#startDaemon(daemon);
@@ -101,7 +105,8 @@ export class Frr {
     const inFolder = files.map((word) => (word.startsWith("-") ? word : `${this.#folder}/${word}`));
     const identity = ["-u", "frr", "-g", "frr", "--vty_socket", this.#folder, "-A", "127.0.0.1", "-P", "0"];
     const log = ["--log", `file:${this.#folder}/${daemon}.log`];
-    return this.#namespace.start(daemon, [`${DAEMONS}/${daemon}`, ...identity, ...inFolder, ...log]);
+    const control = daemon === "bfdd" ? ["--bfdctl", `${this.#folder}/bfdd.sock`] : [];
+    return this.#namespace.start(daemon, [`${DAEMONS}/${daemon}`, ...identity, ...inFolder, ...log, ...control]);
   }
 }
 

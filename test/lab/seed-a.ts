@@ -93,3 +93,8 @@ function startPod(lab: Lab, node: Namespace, { name, address, device }: (typeof 
   node.ip(`route add ${address}/32 dev ${device}`);
   return Pod.start(name, address, 80, namespace);
 }
+
+/** Whether the router's kernel sends the VIP's packets on: bgpd knows a path some milliseconds before that. */
+export function isVipRouted({ router }: Outside): boolean {
+  return router.run(["ip", "route", "show", VIP]).trim() !== "";
+}

@@ -9,7 +9,7 @@ import { curl, curlMany, downloadSha256, uploadSha256 } from "../lab/curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
 import { Gateway } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
-import { CLIENT_ADDRESS, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
+import { CLIENT_ADDRESS, isVipRouted, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const URL = `http://${VIP}/`;
@@ -23,7 +23,7 @@ beforeAll(async () => {
   network = await seedA(lab);
   const configuration = new Configuration(lab, "seed-a").folder;
   gateway = await Gateway.start(lab, network.node, { configuration, node: "node1", uplink: "net0" });
-  await waitFor("the route", () => network.frr.paths(`${VIP}/32`).length > 0, { timeoutSeconds: 30 });
+  await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });
 });
 
 afterAll(() => lab?.close());

@@ -1,0 +1,63 @@
+/** A real BIRD router inside a namespace. */
+import { writeFileSync } from "node:fs";
+import type { Lab } from "../lab/lab.ts";
+import type { Namespace } from "../lab/namespace.ts";
+import type { LabProcess } from "../lab/process.ts";
+import { waitFor } from "../lab/wait-for.ts";
+
+/** What every router here has: it installs what it learns by BGP. */
+const HEAD = `
+router id 192.168.1.1;
+protocol device {}
+protocol kernel k4 { ipv4 { import none; export filter { if source = RTS_BGP then accept; reject; }; }; merge paths on; }
+protocol kernel k6 { ipv6 { import none; export filter { if source = RTS_BGP then accept; reject; }; }; merge paths on; }
+`;
+
+export class Bird {
+  readonly #namespace: Namespace;
+  readonly #folder: string;
+  #process: LabProcess | null = null;
+
+  constructor(lab: Lab, namespace: Namespace) {
+    this.#namespace = namespace;
+    this.#folder = lab.folder;
+  }
+
+  /** Starts with this configuration, or goes over to it. */
+  async configure(config: string): Promise<void> {
+    writeFileSync(`${this.#folder}/bird.conf`, HEAD + config);
+    if (this.#process === null) {
+      const command = ["bird", "-f", "-c", `${this.#folder}/bird.conf`, "-s", `${this.#folder}/bird.ctl`];
+      const started = this.#namespace.start("bird", [...command, "-P", `${this.#folder}/bird.pid`]);
+      this.#process = started;
+      await waitFor("BIRD to answer", () => this.ask("show status"), { seen: () => started.log() });
+      return;
+    }
+    const answer = this.ask("configure");
+    if (!/Reconfigured|Reconfiguration in progress/.test(answer)) throw new Error(`BIRD: ${answer}`);
+  }
+
+  /** A command to the control socket. */
+  ask(command: string): string {
+    return this.#namespace.run(["birdc", "-s", `${this.#folder}/bird.ctl`, ...command.split(" ")]);
+  }
+
+  /** A command whose argument has blanks. */
+  askWords(...words: string[]): string {
+    return this.#namespace.run(["birdc", "-s", `${this.#folder}/bird.ctl`, ...words]);
+  }
+
+  /** All that BIRD knows of a route, with attributes. */
+  route(prefix: string): string {
+    return this.ask(`show route for ${prefix} all`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop("SIGKILL");
+    this.#process = null;
+  }
+}
