@@ -20,7 +20,7 @@
 #include "flow_lookup.h"
 #include "frame.h"
 
-#define PACKET_MALFORMED (1u << 0)      /* no such version or header length: only its addresses are known */
+#define PACKET_MALFORMED (1u << 0)      /* version, header length or addresses cannot be: only the latter are known */
 #define PACKET_MORE_FRAGMENTS (1u << 1) /* a fragment, and not the last one */
 #define PACKET_LATER_FRAGMENT (1u << 2) /* has an offset, so no transport header */
 
@@ -65,6 +65,11 @@ static __always_inline int read_ipv4_header(const struct frame *frame, __u32 at,
 	return 1;
 }
 
+static __always_inline int is_mapped(const struct address *address)
+{
+	return address->words[0] == 0 && address->words[1] == 0 && address->words[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline int read_ipv6_header(const struct frame *frame, __u32 at, struct packet *packet)
 {
 	struct ipv6hdr header;
@@ -76,7 +81,10 @@ static __always_inline int read_ipv6_header(const struct frame *frame, __u32 at,
 	packet->key.protocol = header.nexthdr;
 	packet->transport = at + sizeof(header);
 	packet->fragment_id = 0;
-	packet->traits = *(__u8 *)&header >> 4 == 6 ? 0 : PACKET_MALFORMED;
+	packet->traits = 0;
+	/* Whoever sends mapped addresses wants to be taken for somebody else: they are only a form that our maps have. */
+	if (*(__u8 *)&header >> 4 != 6 || is_mapped(&packet->key.source) || is_mapped(&packet->key.destination))
+		packet->traits = PACKET_MALFORMED;
 	return 1;
 }
 

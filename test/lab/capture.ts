@@ -22,7 +22,8 @@ export class Capture {
     const name = `tcpdump-${device}-${captures++}`;
     const file = `${lab.folder}/${namespace.name}-${name}.pcap`;
     // -U and immediate mode: a frame is in the file as soon as it was seen. -Z root: the folder is ours alone.
-    const options = ["-i", device, "-n", "-p", "-U", "--immediate-mode", "-Z", "root", "-w", file];
+    // The usual buffer of 2 MB holds some thirty frames here, since each gets room for the largest there could be.
+    const options = ["-i", device, "-n", "-p", "-U", "--immediate-mode", "-B", "32768", "-Z", "root", "-w", file];
     const tcpdump = namespace.start(name, ["tcpdump", ...options, filter]);
     await waitFor(`tcpdump on ${device}`, () => tcpdump.log().includes("listening on"), { seen: () => tcpdump.log() });
     return new Capture(file, tcpdump);
@@ -37,8 +38,10 @@ export class Capture {
     return this.frames().flatMap((frame) => tcpSegment(frame) ?? []);
   }
 
-  /** Ends the capture; what it holds stays readable until the lab closes. */
+  /** Ends the capture; what it holds stays readable until the lab closes. Throws when it is not all that passed. */
   async stop(): Promise<void> {
     await this.#tcpdump.stop("SIGINT");
+    const dropped = /(\d+) packets? dropped by kernel/.exec(this.#tcpdump.log())?.[1];
+    if (dropped !== "0") throw new Error(`${this.#tcpdump.name} missed frames: ${this.#tcpdump.log().trim()}`);
   }
 }

@@ -39,11 +39,11 @@ export function moveIntoOwnNamespace(): string {
 }
 
 /** A second, empty namespace for the other end of something, until the file ends. */
-export function otherNamespace(): { name: string; run(command: string): string } {
+export function otherNamespace(): { name: string; run(command: string, input?: string): string } {
   const name = `${PREFIX}${process.pid}b`;
   run(`ip netns add ${name}`);
   afterAll(() => run(`ip netns del ${name}`));
-  return { name, run: (command) => run(`nsenter --net=/run/netns/${name} ${command}`) };
+  return { name, run: (command, input) => run(`nsenter --net=/run/netns/${name} ${command}`, input) };
 }
 
 /** A veth pair with both ends up, checksums finished by the sender, and no IPv6 chatter. */
