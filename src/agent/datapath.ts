@@ -21,6 +21,7 @@ import { FlowTable4 } from "../dataplane/flow-table4.ts";
 import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import { buildForwardingTable, type ForwardingTable } from "../dataplane/forwarding-table.ts";
+import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
@@ -123,6 +124,7 @@ export class Datapath {
       object.map("ports").update(word(port.interfaceIndex), value);
     });
 
+    const fragments = fragmentTableMemory();
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
     const network = new NetworkTables(ports, (fib) => {
@@ -155,6 +157,7 @@ export class Datapath {
         ports: network.ports.words,
         neighbors: network.neighbors.words,
         neighborRequests: network.neighborRequests.words,
+        fragments,
         counters: own,
         table: table.columns,
         fib: network.fib.words,

@@ -42,6 +42,7 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
     // Routers move flows between nodes without asking; Maglev on the new one finds the same backend.
     strictSyn: false,
     rejectWithoutBackend: true,
+    trackFragments: true,
   };
 }
 

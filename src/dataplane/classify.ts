@@ -16,10 +16,12 @@ import {
   PROTOCOL_TCP,
   PROTOCOL_UDP,
   RAW_FRAGMENT_MASK,
+  RAW_FRAGMENT_OFFSET,
 } from "../wire/ipv4.ts";
 import {
-  EXTENSION_FRAGMENT,
-  EXTENSION_TOO_MANY,
+  EXTENSION_LATER_FRAGMENT,
+  FOUND_FRAGMENT,
+  FOUND_PROTOCOL,
   IPV6_HEADER_BYTES,
   IPV6_PAYLOAD_LENGTH,
   PROTOCOL_ICMPV6,
@@ -52,8 +54,16 @@ export function makeClassifier(pipeline: Pipeline): () => void {
   const { batch, view, flows4, flows6, ports, key } = pipeline;
   const totals = pipeline.counters.totals;
   const { offset: offsets, length: lengths, port: inPorts } = batch;
-  const { kind: kinds, protocol: protocols, network: networks, transport: transports, end: ends, hash: hashes } = batch;
-  const extensionProtocol = new Int32Array(1);
+  const {
+    kind: kinds,
+    protocol: protocols,
+    network: networks,
+    fragment: fragmentHeaders,
+    transport: transports,
+    end: ends,
+    hash: hashes,
+  } = batch;
+  const extensions = new Int32Array(2);
 
   return function classify() {
     const count = batch.count;
@@ -114,15 +124,15 @@ export function makeClassifier(pipeline: Pipeline): () => void {
         pipeline.refuse(i, true, l3, DropReason.Ipv4ChecksumInvalid);
         continue;
       }
-      if (((word1 >>> 16) & RAW_FRAGMENT_MASK) !== 0) {
-        pipeline.refuse(i, true, l3, DropReason.Fragment);
-        continue;
-      }
       const protocol = (word2 >>> 8) & 0xff;
       const l4 = l3 + headerBytes;
       protocols[i] = protocol;
       transports[i] = l4;
       ends[i] = l3 + totalBytes;
+      if (((word1 >>> 16) & RAW_FRAGMENT_MASK) !== 0) {
+        classifyFragment(i, true, l3, l3, ((word1 >>> 16) & RAW_FRAGMENT_OFFSET) !== 0);
+        continue;
+      }
       if (protocol === PROTOCOL_ICMP) {
         kinds[i] = FrameKind.Icmp4;
         continue;
@@ -155,16 +165,19 @@ export function makeClassifier(pipeline: Pipeline): () => void {
       pipeline.refuse(i, false, l3, DropReason.Ipv6HeaderInvalid);
       return;
     }
-    const l4 = walkExtensions(view, l3, end, extensionProtocol);
-    if (l4 < 0) {
-      const reason = l4 === EXTENSION_FRAGMENT ? DropReason.Fragment : DropReason.Ipv6ExtensionsInvalid;
-      pipeline.refuse(i, false, l3, l4 === EXTENSION_TOO_MANY ? DropReason.Ipv6ExtensionsInvalid : reason);
+    const l4 = walkExtensions(view, l3, end, extensions);
+    if (l4 < 0 && l4 !== EXTENSION_LATER_FRAGMENT) {
+      pipeline.refuse(i, false, l3, DropReason.Ipv6ExtensionsInvalid);
       return;
     }
-    const protocol = extensionProtocol[0]!;
+    const protocol = extensions[FOUND_PROTOCOL]!;
     protocols[i] = protocol;
     transports[i] = l4;
     ends[i] = end;
+    if (extensions[FOUND_FRAGMENT] !== -1) {
+      classifyFragment(i, false, l3, extensions[FOUND_FRAGMENT]!, l4 === EXTENSION_LATER_FRAGMENT);
+      return;
+    }
     if (protocol === PROTOCOL_ICMPV6) {
       kinds[i] = FrameKind.Icmp6;
       return;
@@ -183,6 +196,31 @@ export function makeClassifier(pipeline: Pipeline): () => void {
     hashes[i] = hash;
     kinds[i] = FrameKind.Flow6;
     flows6.touch(hash);
+  }
+
+  /** A first fragment has the transport header and is treated as its packet; a later one has the addresses only. */
+  function classifyFragment(i: number, isIpv4: boolean, l3: number, header: number, later: boolean): void {
+    if (!pipeline.table.tracksFragments) {
+      pipeline.refuse(i, isIpv4, l3, DropReason.FragmentNotServed);
+      return;
+    }
+    fragmentHeaders[i] = header;
+    if (later) {
+      kinds[i] = isIpv4 ? FrameKind.LaterFragment4 : FrameKind.LaterFragment6;
+      return;
+    }
+    const l4 = transports[i]!;
+    const protocol = protocols[i]!;
+    const payloadBytes = ends[i]! - l4;
+    const headerBytes = protocol === PROTOCOL_TCP ? TCP_HEADER_BYTES : UDP_HEADER_BYTES;
+    const served = protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP;
+    if (!served || payloadBytes < headerBytes) {
+      pipeline.refuse(i, isIpv4, l3, served ? DropReason.FragmentInvalid : DropReason.FragmentNotServed);
+      return;
+    }
+    pipeline.loadKey(key, isIpv4, l3, l4, protocol);
+    hashes[i] = pipeline.flowsOf(isIpv4).hashKey(key);
+    kinds[i] = isIpv4 ? FrameKind.FirstFragment4 : FrameKind.FirstFragment6;
   }
 
   /** What is wrong with a transport header, as a DropReason; SOUND when nothing is. */

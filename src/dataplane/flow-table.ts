@@ -139,6 +139,14 @@ export abstract class FlowTable {
     return this.#release(row, TAG_LIVE);
   }
 
+  /** Counts a frame of a row, away from the hot path. */
+  countFrame(row: number, length: number, now: number): void {
+    const { words, layout } = this;
+    words[row + layout.lastSeen] = now;
+    addToCounter(words, row + layout.packets, 1);
+    addToCounter(words, row + layout.bytes, length);
+  }
+
   isLive(row: number): boolean {
     return (this.words[row + this.#tag]! & TAG_LIVE) !== 0;
   }
@@ -176,4 +184,11 @@ export abstract class FlowTable {
 /** 64-bit counter of a row, exact to 2^53. */
 export function rowCounter(words: Int32Array, index: number): number {
   return (words[index]! >>> 0) + (words[index + 1]! >>> 0) * 0x100000000;
+}
+
+function addToCounter(words: Int32Array, index: number, amount: number): void {
+  const before = words[index]!;
+  const after = (before + amount) | 0;
+  words[index] = after;
+  if (before < 0 && after >= 0) words[index + 1]!++;
 }

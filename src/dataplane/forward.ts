@@ -41,6 +41,7 @@ import {
   ROW6_STATE,
   ROW6_TAG,
 } from "./flow-table6.ts";
+import { forwardLater, rememberFirst } from "./fragments.ts";
 import { FrameKind, Verdict } from "./frame-batch.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -63,7 +64,7 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       let outPort = -1;
       if (kind === FrameKind.Flow4) outPort = forwardIpv4(i);
       else if (kind === FrameKind.Flow6) outPort = forwardIpv6(i);
-      else if (kind !== FrameKind.Done) answer(i, kind!);
+      else if (kind !== FrameKind.Done) outPort = forwardOther(i, kind!);
       if (outPort < 0) continue;
       verdicts[i] = Verdict.Transmit;
       egresses[i] = outPort;
@@ -176,10 +177,28 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     return outPort;
   }
 
-  function answer(i: number, kind: number): void {
-    if (kind === FrameKind.Arp) answerArp(pipeline, i);
-    else if (kind === FrameKind.Icmp4) answerIcmp4(pipeline, i);
-    else answerIcmp6(pipeline, i);
+  /** The rare kinds. What is answered, or transmitted by itself, has its verdict already: -1. */
+  function forwardOther(i: number, kind: number): number {
+    switch (kind) {
+      case FrameKind.Arp:
+        answerArp(pipeline, i);
+        return -1;
+      case FrameKind.Icmp4:
+        answerIcmp4(pipeline, i);
+        return -1;
+      case FrameKind.Icmp6:
+        answerIcmp6(pipeline, i);
+        return -1;
+      case FrameKind.FirstFragment4:
+        rememberFirst(pipeline, i, true);
+        return forwardIpv4(i);
+      case FrameKind.FirstFragment6:
+        rememberFirst(pipeline, i, false);
+        return forwardIpv6(i);
+      default:
+        forwardLater(pipeline, i);
+        return -1;
+    }
   }
 
   function countRow(rows: Int32Array, packets: number, bytes: number, length: number): void {

@@ -55,6 +55,8 @@ export interface ForwardingSpec {
   readonly strictSyn: boolean;
   /** A VIP without a backend refuses (RST, ICMP port unreachable) rather than staying silent. */
   readonly rejectWithoutBackend: boolean;
+  /** Fragments are followed to the flow of their first one; `false` drops them. */
+  readonly trackFragments: boolean;
 }
 
 export const EMPTY_FORWARDING_SPEC: ForwardingSpec = {
@@ -63,4 +65,5 @@ export const EMPTY_FORWARDING_SPEC: ForwardingSpec = {
   maglevTableSize: 16381,
   strictSyn: false,
   rejectWithoutBackend: true,
+  trackFragments: true,
 };

@@ -45,6 +45,7 @@ export interface ForwardingColumns {
   readonly epoch: number;
   readonly strictSyn: boolean;
   readonly rejects: boolean;
+  readonly tracksFragments: boolean;
   readonly owned: Int32Array;
   readonly vipIndex: Int32Array;
   readonly vips: Int32Array;
@@ -60,6 +61,8 @@ export class ForwardingTable {
   readonly strictSyn: boolean;
   /** A VIP without a backend refuses rather than staying silent. */
   readonly rejects: boolean;
+  /** Fragments are followed to their flow rather than dropped. */
+  readonly tracksFragments: boolean;
   readonly #owned: Int32Array;
   readonly #vipIndex: Int32Array;
   readonly #vips: Int32Array;
@@ -72,6 +75,7 @@ export class ForwardingTable {
     this.epoch = columns.epoch;
     this.strictSyn = columns.strictSyn;
     this.rejects = columns.rejects;
+    this.tracksFragments = columns.tracksFragments;
     this.#owned = columns.owned;
     this.#vipIndex = columns.vipIndex;
     this.#vips = columns.vips;
@@ -218,9 +222,10 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     insertVip(vipIndex, vip, row);
   });
 
-  const { strictSyn, rejectWithoutBackend: rejects } = spec;
+  const { strictSyn, rejectWithoutBackend: rejects, trackFragments: tracksFragments } = spec;
   const { epoch } = context;
-  return new ForwardingTable({ epoch, strictSyn, rejects, owned, vipIndex, vips, backends, ranges, maglev });
+  const flags = { strictSyn, rejects, tracksFragments };
+  return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, ranges, maglev });
 }
 
 function takesNewFlows(backend: BackendSpec): boolean {

@@ -7,7 +7,18 @@
 export const Verdict = { Drop: 0, Transmit: 1, Reply: 2, Pass: 3 } as const;
 
 /** What the first pass has found a frame to be. */
-export const FrameKind = { Done: 0, Flow4: 1, Flow6: 2, Arp: 3, Icmp4: 4, Icmp6: 5 } as const;
+export const FrameKind = {
+  Done: 0,
+  Flow4: 1,
+  Flow6: 2,
+  Arp: 3,
+  Icmp4: 4,
+  Icmp6: 5,
+  FirstFragment4: 6,
+  FirstFragment6: 7,
+  LaterFragment4: 8,
+  LaterFragment6: 9,
+} as const;
 
 export class FrameBatch {
   readonly capacity: number;
@@ -31,6 +42,8 @@ export class FrameBatch {
   readonly protocol: Uint8Array;
   /** offset of the IP header, */
   readonly network: Int32Array;
+  /** of a fragment's IPv4 header or IPv6 fragment header, */
+  readonly fragment: Int32Array;
   /** of the transport header, */
   readonly transport: Int32Array;
   /** offset past the IP packet's last byte (padding may follow), */
@@ -49,6 +62,7 @@ export class FrameBatch {
     this.kind = octets(capacity);
     this.protocol = octets(capacity);
     this.network = words(capacity);
+    this.fragment = words(capacity);
     this.transport = words(capacity);
     this.end = words(capacity);
     this.hash = words(capacity);

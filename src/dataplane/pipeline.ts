@@ -8,7 +8,7 @@
  * on its way into the cache: at a million flows that halves the cost (bench/pipeline.ts).
  *
  * The rare kinds of frames are worked off in files of their own: a flow's first frame in first-frame.ts, frames to the
- * gateway itself (ARP, NDP, echo) in answers.ts, errors about our flows in related-icmp.ts, errors of our own in
+ * gateway itself (ARP, NDP, echo) in answers.ts, fragments in fragments.ts, errors about our flows in related-icmp.ts, errors of our own in
  * icmp-error.ts.
  *
  * Nothing here allocates per frame: numbers in, numbers out (test/zero-allocation.test.ts).
@@ -17,7 +17,17 @@ import { IPV4_DESTINATION, IPV4_HEADER_BYTES, IPV4_SOURCE } from "../wire/ipv4.t
 import { IPV6_DESTINATION, IPV6_SOURCE } from "../wire/ipv6.ts";
 import { ADDRESS_WORDS, storeMapped } from "../wire/raw.ts";
 import { makeClassifier } from "./classify.ts";
-import { type Counters, DROPPED, PASSED, REPLIED, TRANSMITTED, TRANSMITTED_BYTES } from "./counters.ts";
+import {
+  type Counters,
+  DROPPED,
+  PASSED,
+  REPLIED,
+  TRANSMITTED,
+  TRANSMITTED_BYTES,
+  VIP_REPLY_PACKETS,
+  VIP_REQUEST_PACKETS,
+  VIP_STRIDE,
+} from "./counters.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { Fib } from "./fib.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "./flow-key.ts";
@@ -26,12 +36,17 @@ import type { FlowTable4 } from "./flow-table4.ts";
 import type { FlowTable6 } from "./flow-table6.ts";
 import { makeForwarder } from "./forward.ts";
 import type { ForwardingTable } from "./forwarding-table.ts";
+import type { FragmentTable } from "./fragment-table.ts";
 import { type FrameBatch, FrameKind, Verdict } from "./frame-batch.ts";
+import { HeldFragments } from "./held-fragments.ts";
 import { IcmpLimit } from "./icmp-limit.ts";
 import { type Leave, makeLeave } from "./leave.ts";
 import type { NeighborRequests } from "./neighbor-requests.ts";
 import type { NeighborTable } from "./neighbor-table.ts";
 import type { PortTable } from "./port-table.ts";
+
+/** Longer frames come from links with jumbo frames, where little is fragmented. */
+const LONGEST_HELD = 2048;
 
 /** What the pipeline works on. All of it but the frames is shared with other threads. */
 export interface PipelineTables {
@@ -40,6 +55,7 @@ export interface PipelineTables {
   readonly ports: PortTable;
   readonly neighbors: NeighborTable;
   readonly neighborRequests: NeighborRequests;
+  readonly fragments: FragmentTable;
   readonly counters: Counters;
 }
 
@@ -53,6 +69,9 @@ export class Pipeline {
   readonly ports: PortTable;
   readonly neighbors: NeighborTable;
   readonly neighborRequests: NeighborRequests;
+  readonly fragments: FragmentTable;
+  /** Fragments that wait for the first one of their packet. */
+  readonly held = new HeldFragments(LONGEST_HELD);
   readonly counters: Counters;
   readonly icmpLimit = new IcmpLimit();
   /** Replaced between two batches, never changed. */
@@ -87,6 +106,7 @@ export class Pipeline {
     this.ports = tables.ports;
     this.neighbors = tables.neighbors;
     this.neighborRequests = tables.neighborRequests;
+    this.fragments = tables.fragments;
     this.counters = tables.counters;
     this.table = table;
     this.fib = fib;
@@ -145,6 +165,13 @@ export class Pipeline {
     this.batch.verdict[i] = Verdict.Reply;
     this.batch.egress[i] = this.batch.port[i]!;
     this.counters.totals[REPLIED]! += 1;
+  }
+
+  /** Counts a frame for its VIP, away from the hot path. @param owner the row's owner word. */
+  countVip(owner: number, isReply: boolean, length: number): void {
+    const place = (owner >>> 16) * VIP_STRIDE + (isReply ? VIP_REPLY_PACKETS : VIP_REQUEST_PACKETS);
+    this.counters.vips[place]! += 1;
+    this.counters.vips[place + 1]! += length;
   }
 
   transmit(i: number, port: number): void {

@@ -21,6 +21,7 @@ import {
   RAW_FRAGMENT_MASK,
 } from "../wire/ipv4.ts";
 import {
+  FOUND_PROTOCOL,
   IPV6_DESTINATION,
   IPV6_HEADER_BYTES,
   IPV6_HOP_LIMIT,
@@ -40,7 +41,7 @@ import type { Pipeline } from "./pipeline.ts";
 /** Ports, or their like: all of the transport header that a quote must have (RFC 792). */
 const QUOTED_TRANSPORT_BYTES = 8;
 
-const quotedProtocol = new Int32Array(1);
+const quoted = new Int32Array(2);
 
 /**
  * Translates an error whose own headers and checksum are in order, and gives it its verdict.
@@ -55,7 +56,7 @@ export function relateIcmp(pipeline: Pipeline, i: number, isIpv4: boolean, toOur
     unrelated(pipeline, i, toOurs);
     return;
   }
-  const protocol = quotedProtocol[0]!;
+  const protocol = quoted[FOUND_PROTOCOL]!;
   pipeline.loadKey(key, isIpv4, quote, transport, protocol);
   reverseKey(otherKey, key);
   const flows = pipeline.flowsOf(isIpv4);
@@ -91,11 +92,11 @@ function quotedTransport(pipeline: Pipeline, isIpv4: boolean, quote: number, end
     if (versionAndLength >>> 4 !== 4 || headerBytes < IPV4_HEADER_BYTES) return -1;
     // The ports are in the first fragment only; a quote of that one has its offset 0.
     if ((view.getUint16(quote + 6, true) & RAW_FRAGMENT_MASK & ~0x0020) !== 0) return -1;
-    quotedProtocol[0] = view.getUint8(quote + IPV4_TTL + 1);
+    quoted[FOUND_PROTOCOL] = view.getUint8(quote + IPV4_TTL + 1);
     transport = quote + headerBytes;
   } else {
     if (quote + IPV6_HEADER_BYTES > end || view.getUint8(quote) >>> 4 !== 6) return -1;
-    transport = walkExtensions(view, quote, end, quotedProtocol);
+    transport = walkExtensions(view, quote, end, quoted);
     if (transport < 0) return -1;
   }
   return transport + QUOTED_TRANSPORT_BYTES > end ? -1 : transport;
@@ -130,12 +131,12 @@ function translateOuter(
   isIpv4: boolean,
   network: number,
   decremented: boolean,
-  quoted: FlowKey,
+  asQuoted: FlowKey,
   translated: FlowKey,
 ): void {
   const { view, otherKey } = pipeline;
   pipeline.loadKey(otherKey, isIpv4, network, network, 0);
-  const fromTarget = sameAddress(otherKey, KEY_SOURCE, quoted, KEY_DESTINATION);
+  const fromTarget = sameAddress(otherKey, KEY_SOURCE, asQuoted, KEY_DESTINATION);
   const source = fromTarget ? translated : otherKey;
   let delta = decremented ? TTL_DECREMENT_DELTA : 0;
   for (let word = 0; word < ADDRESS_WORDS; word++) {

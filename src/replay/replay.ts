@@ -11,6 +11,7 @@ import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
 import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import { buildForwardingTable } from "../dataplane/forwarding-table.ts";
+import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
@@ -27,6 +28,8 @@ export interface FrameResult {
   /** The frame as it leaves, hex. */
   readonly frame?: string;
   readonly reason?: DropReasonName;
+  /** Frames that leave because of this one: fragments that had waited for it. */
+  readonly also?: readonly { readonly iface: string; readonly frame: string }[];
 }
 
 export interface ScenarioResult {
@@ -76,7 +79,9 @@ export function replay(scenario: Scenario): ScenarioResult {
       batch.length[0] = step.bytes.length;
       batch.port[0] = step.port;
       pipeline.run(now);
-      results.push(resultOf(batch, memory, node));
+      const result = resultOf(batch, memory, node);
+      const also = releaseHeld(pipeline, memory, node, now);
+      results.push(also.length === 0 ? result : { ...result, also });
     }
   }
   return { id: scenario.id, results, counters: readable(pipeline.counters) };
@@ -106,7 +111,8 @@ function pipelineFor(
   }
   const neighborRequests = new NeighborRequests();
   const counters = countersMemory(256);
-  const tables = { flows4, flows6, ports, neighbors, neighborRequests, counters };
+  const fragments = new FragmentTable();
+  const tables = { flows4, flows6, ports, neighbors, neighborRequests, fragments, counters };
   return new Pipeline(batch, view, tables, table, fib);
 }
 
@@ -120,6 +126,26 @@ function resultOf(batch: FrameBatch, memory: Uint8Array, node: ScenarioNode): Fr
     iface: node.interfaces[batch.egress[0]!]!.name,
     frame: hex(memory.subarray(0, batch.length[0]!)),
   };
+}
+
+/** Runs the fragments that the last frame has set free, one by one. */
+function releaseHeld(
+  pipeline: Pipeline,
+  memory: Uint8Array,
+  node: ScenarioNode,
+  now: number,
+): { iface: string; frame: string }[] {
+  const also: { iface: string; frame: string }[] = [];
+  const place = (bytes: Uint8Array) => {
+    memory.set(bytes);
+    return 0;
+  };
+  while (pipeline.held.release(pipeline.batch, pipeline.fragments, place, now) > 0) {
+    pipeline.run(now);
+    const { iface, frame } = resultOf(pipeline.batch, memory, node);
+    if (iface !== undefined && frame !== undefined) also.push({ iface, frame });
+  }
+  return also;
 }
 
 function readable(counters: Counters): ScenarioResult["counters"] {

@@ -123,6 +123,7 @@ function parseSpec(vips: unknown, node: Json, scenario: Json): ForwardingSpec {
     maglevTableSize: 16381,
     strictSyn: policy["conntrack"] === "strict-syn",
     rejectWithoutBackend: policy["no_backend"] !== "drop",
+    trackFragments: policy["fragments"] !== "drop",
   };
 }
 

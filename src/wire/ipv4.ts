@@ -19,3 +19,5 @@ export const PROTOCOL_SCTP = 132;
 
 /** More Fragments and the fragment offset in the raw half-word at offset 6: non-zero for every fragment. */
 export const RAW_FRAGMENT_MASK = 0xff3f;
+/** The fragment offset alone: non-zero for every fragment but the first. */
+export const RAW_FRAGMENT_OFFSET = 0xff1f;

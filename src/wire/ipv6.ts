@@ -25,24 +25,36 @@ const MAX_EXTENSION_HEADERS = 8;
 
 /** What `walkExtensions` answers instead of an offset. */
 export const EXTENSION_TRUNCATED = -1;
-export const EXTENSION_FRAGMENT = -2;
+export const EXTENSION_LATER_FRAGMENT = -2;
 export const EXTENSION_TOO_MANY = -3;
 
+/** Words that `walkExtensions` leaves its findings in: the transport protocol, */
+export const FOUND_PROTOCOL = 0;
+/** and the offset of the fragment header, -1 when there is none or the "fragment" is the whole packet (RFC 6946). */
+export const FOUND_FRAGMENT = 1;
+
 /**
- * Offset of the transport header, past hop-by-hop, routing and destination options; its protocol is the byte before it
- * in the chain, which `protocolAt` tells: the walk leaves it in `protocol.value`, a caller-owned cell.
- * A fragment header ends the walk with EXTENSION_FRAGMENT unless the fragment is the whole packet (RFC 6946).
+ * Offset of the transport header, past hop-by-hop, routing, destination options and the fragment header of a first
+ * fragment. A later fragment has none: EXTENSION_LATER_FRAGMENT, with what is found up to there.
  *
  * @param end offset past the packet's last byte.
+ * @param found two words of the caller's.
  */
-export function walkExtensions(view: DataView, header: number, end: number, protocol: Int32Array): number {
+export function walkExtensions(view: DataView, header: number, end: number, found: Int32Array): number {
   let next = view.getUint8(header + IPV6_NEXT_HEADER);
   let at = header + IPV6_HEADER_BYTES;
+  found[FOUND_FRAGMENT] = -1;
   for (let walked = 0; walked <= MAX_EXTENSION_HEADERS; walked++) {
+    found[FOUND_PROTOCOL] = next;
     if (next === FRAGMENT) {
       if (at + 8 > end) return EXTENSION_TRUNCATED;
-      if ((view.getUint16(at + 2) & 0xfff9) !== 0) return EXTENSION_FRAGMENT;
+      const offsetAndMore = view.getUint16(at + 2);
       next = view.getUint8(at);
+      if ((offsetAndMore & 0xfff9) !== 0) found[FOUND_FRAGMENT] = at;
+      if ((offsetAndMore & 0xfff8) !== 0) {
+        found[FOUND_PROTOCOL] = next;
+        return EXTENSION_LATER_FRAGMENT;
+      }
       at += 8;
     } else if (next === HOP_BY_HOP || next === ROUTING || next === DESTINATION_OPTIONS) {
       if (at + 8 > end) return EXTENSION_TRUNCATED;
@@ -50,7 +62,6 @@ export function walkExtensions(view: DataView, header: number, end: number, prot
       at += (view.getUint8(at + 1) + 1) * 8;
       if (at > end) return EXTENSION_TRUNCATED;
     } else {
-      protocol[0] = next;
       return at;
     }
   }

@@ -15,13 +15,14 @@ import { Fib } from "../dataplane/fib.ts";
 import { FlowTable4 } from "../dataplane/flow-table4.ts";
 import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { ForwardingTable } from "../dataplane/forwarding-table.ts";
+import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
 import { PortTable } from "../dataplane/port-table.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
-import { Umem } from "../xdp/umem.ts";
+import { KERNEL_HEADROOM_BYTES, Umem } from "../xdp/umem.ts";
 import { clearEvent, monotonic, POLL_WORDS, POLLIN, POLLOUT, poll } from "../xdp/wait.ts";
 import { XskSocket } from "../xdp/xsk.ts";
 import { FramePool } from "./frame-pool.ts";
@@ -45,6 +46,7 @@ const POLL_MILLISECONDS = 1000;
 const MAX_KICKS = (RING_SLOTS / 32) * 2;
 /** The IP header of a frame that begins here is aligned to 4 bytes. */
 const HEADROOM = 2;
+const FRAME_START = KERNEL_HEADROOM_BYTES + HEADROOM;
 
 /** Runs until `CONTROL_STOP` is set. Throws when a socket can't be opened; the kernel objects are closed in any case. */
 export function runDatapathWorker(task: WorkerTask): void {
@@ -98,6 +100,7 @@ function forwardUntilStopped(
       ports: new PortTable(task.ports),
       neighbors: new NeighborTable(task.neighbors),
       neighborRequests: new NeighborRequests(task.neighborRequests),
+      fragments: new FragmentTable(task.fragments),
       counters,
     },
     new ForwardingTable(task.table),
@@ -154,15 +157,36 @@ function forwardUntilStopped(
       received += count;
       take(socket, portOfSocket[index]!, count);
       monotonic(clock);
-      pipeline.run((clock[0]! / 1e9) | 0);
-      for (let i = 0; i < count; i++) {
-        if (batch.verdict[i] === Verdict.Transmit || batch.verdict[i] === Verdict.Reply) send(i);
-        else pool.give(batch.offset[i]!);
-      }
+      forwardBatch();
       refill(socket, RING_SLOTS);
+    }
+    // What fragments waited for may have come by this batch, or by another worker's.
+    if (pipeline.held.count > 0) {
+      monotonic(clock);
+      if (pipeline.held.release(batch, pipeline.fragments, place, seconds()) > 0) forwardBatch();
     }
     for (let index = 0; index < sockets.length; index++) flush(sockets[index]!);
     return received;
+  }
+
+  function forwardBatch(): void {
+    pipeline.run(seconds());
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.verdict[i] === Verdict.Transmit || batch.verdict[i] === Verdict.Reply) send(i);
+      else pool.give(batch.offset[i]!);
+    }
+  }
+
+  /** Of the clock as it was last read. */
+  function seconds(): number {
+    return (clock[0]! / 1e9) | 0;
+  }
+
+  function place(bytes: Uint8Array): number {
+    if (pool.count === 0) return -1;
+    const offset = pool.take() + FRAME_START;
+    umem.bytes.set(bytes, offset);
+    return offset;
   }
 
   function take(socket: XskSocket, port: number, count: number): void {

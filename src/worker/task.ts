@@ -41,6 +41,7 @@ export interface WorkerTask {
   readonly ports: Int32Array;
   readonly neighbors: Int32Array;
   readonly neighborRequests: Int32Array;
+  readonly fragments: Int32Array;
   readonly counters: Counters;
   readonly table: ForwardingColumns;
   readonly fib: Int32Array;
