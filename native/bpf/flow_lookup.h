@@ -79,11 +79,17 @@ static __always_inline __u32 live_tag6(const struct settings *set, const struct 
 	return 0;
 }
 
-/* Whether a key is that of the backend->client direction of a live flow. A function of its own: the probes are long. */
-static __noinline int is_live_reply(const struct settings *set, const struct flow_key *key)
+/*
+ * Whether a key is that of the backend->client direction of a live flow. Not static: the verifier then looks at the long
+ * probes once, and not again for each way that leads to them.
+ */
+__noinline int is_live_reply(const struct settings *set, const struct flow_key *key)
 {
-	__u32 tag = key->family == 4 ? live_tag4(set, key) : live_tag6(set, key);
+	__u32 tag;
 
+	if (!set || !key)
+		return 0;
+	tag = key->family == 4 ? live_tag4(set, key) : live_tag6(set, key);
 	return (tag & FLOW_TAG_REPLY) != 0;
 }
 

@@ -2,9 +2,9 @@
 /*
  * A frame as both programs see it: bytes at offsets, and the packet behind the Ethernet header and the port's VLAN tags.
  *
- * Bytes are copied by the helpers, not read through pointers into the packet: the same parser then serves XDP and tc,
+ * Bytes are copied by helpers, not read through pointers into the packet: the same parser then serves XDP and tc,
  * offsets may vary without tiring the verifier, and headers in a later part of a frame (multi-buffer, superframes) are
- * found too.
+ * found too. Only the most frequent frames are read in place as well, by XDP.
  */
 #ifndef SLUICE_FRAME_H
 #define SLUICE_FRAME_H
@@ -45,6 +45,13 @@ static __always_inline __u16 network_protocol(struct frame *frame, const struct 
 	__u32 at = 2 * ETH_ALEN;
 	__u16 protocol;
 
+	if (frame->hook == IN_XDP && !port->vlan[0]) {
+		struct xdp_md *ctx = frame->ctx;
+		struct ethhdr *ethernet = (void *)(long)ctx->data;
+
+		frame->network = sizeof(*ethernet);
+		return (void *)(ethernet + 1) <= (void *)(long)ctx->data_end ? ethernet->h_proto : 0;
+	}
 	if (port->vlan[0]) {
 		__u32 outer = lifted;
 

@@ -37,7 +37,8 @@ static __always_inline enum outcome judge_packet(const struct frame *frame, __u8
 	enum outcome tunnel;
 	enum reply_kind reply;
 
-	if (!read_header(frame, frame->network, family, &packet))
+	if (!(frame->network == ETH_HLEN && read_untagged_packet(frame->ctx, family, &packet)) &&
+	    !read_header(frame, frame->network, family, &packet))
 		return OUTCOME_PASS_NOT_OURS;
 	if (is_served(&packet.key.destination, family))
 		return OUTCOME_REDIRECT_OWNED;
