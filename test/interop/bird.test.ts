@@ -122,18 +122,22 @@ describe("both families", () => {
 });
 
 describe("protection", () => {
-  test("TTL security holds on both sides, and a peer that is too far does not come up", async () => {
+  test("TTL security holds on both sides, and each side refuses what may come from far", async () => {
     await bird.configure(toNode("ttl security on;"));
     await net.apply(routerPeer({ ttlSecurityHops: 1, routes: [route(VIP)] }));
     await net.installed(VIP);
     await net.apply(routerPeer({ routes: [route(VIP)] }));
     await net.gone(VIP);
     await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(bird.ask("show protocols node")).not.toContain("Established");
+    await bird.configure(toNode());
+    await net.apply(routerPeer({ ttlSecurityHops: 1, routes: [route(VIP)] }));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     expect((await net.status()).state).not.toBe("Established");
   });
 
   test("a password holds on a connection that BIRD opens, and a changed key disturbs only its own session", async () => {
-    const second = "protocol bgp other { local fd98::1 as 65001; neighbor fd98::2 as 65000; passive on;";
+    const second = "protocol bgp second { local fd98::1 as 65001; neighbor fd98::2 as 65000; passive on;";
     const other = `${second} ${TIMERS} ipv6 { import all; export all; }; }\n`;
     const ipv6 = { ...routerPeer({ address: ROUTER6, families: BOTH_FAMILIES.slice(1) }), name: "other" };
     await bird.configure(toNode('password "first";') + other);
@@ -159,7 +163,7 @@ describe("protection", () => {
     await net.apply(routerPeer({ role: "customer", strictRole: true, routes: [route(VIP)] }));
     await net.installed(VIP);
     await net.apply(routerPeer({ role: "provider" }));
-    await waitFor("the refusal", async () => /role|Role/.test((await net.status()).lastError ?? ""));
+    await waitFor("the refusal", async () => /Role Mismatch/.test((await net.status()).lastError ?? ""));
     expect((await net.status()).hint).toContain("roles must be opposite");
   });
 

@@ -73,6 +73,7 @@ export class SpeakerInNamespace {
 
   /** The process dies without a word. */
   async kill(): Promise<void> {
+    if (this.#process.signalCode !== null) return;
     const gone = new Promise((resolve) => this.#process.once("exit", resolve));
     this.#process.kill("SIGKILL");
     await gone;
@@ -83,6 +84,7 @@ export class SpeakerInNamespace {
   }
 
   #ask(command: Command): Promise<unknown> {
+    if (this.#process.signalCode !== null) return Promise.reject(new Error("the speaker's process was killed"));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });

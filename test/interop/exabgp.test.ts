@@ -1,0 +1,89 @@
+/** Our speaker against a real ExaBGP. */
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { route } from "../fixtures/bgp-peers.ts";
+import { waitFor } from "../lab/wait-for.ts";
+import { Exabgp } from "./exabgp.ts";
+import { BOTH_FAMILIES, instanceWith, NODE, NODE6, PeerLab, ROUTER, routerPeer, VIP, VIP6 } from "./peer-lab.ts";
+
+let net: PeerLab;
+let exabgp: Exabgp;
+
+const NEIGHBOR = `local-as 65001; peer-as 65000; local-address ${ROUTER}; router-id 192.168.1.1; hold-time 9;
+  family { ipv4 unicast; ipv6 unicast; } capability { asn4 enable; route-refresh enable; graceful-restart 30; }`;
+
+async function heard(what: string): Promise<void> {
+  await waitFor(`ExaBGP to hear of ${what}`, () => exabgp.updates().includes(what), { seen: () => exabgp.updates() });
+}
+
+beforeAll(() => {
+  net = new PeerLab();
+  exabgp = new Exabgp(net.lab, net.router);
+});
+
+afterEach(async () => {
+  await net.apply();
+  await exabgp.stop();
+});
+
+afterAll(() => net?.close());
+
+/** ExaBGP connects, we wait: it listens only when it is told to. */
+const waiting = (more: Parameters<typeof routerPeer>[0]) =>
+  routerPeer({ passive: true, families: BOTH_FAMILIES, ...more });
+
+test("routes of both families are heard with their attributes, and withdrawn without a reset", async () => {
+  const routes = [
+    route(VIP, { communities: ["65000:100"], largeCommunities: ["65000:1:2"], med: 9 }),
+    route(VIP6, { nextHop: NODE6 }),
+  ];
+  await net.apply(waiting({ routes }));
+  await exabgp.start(NODE, NEIGHBOR);
+  await heard(VIP);
+  await heard(VIP6);
+  const told = exabgp.updates();
+  expect(told).toContain('"community":[[65000,100]]');
+  expect(told).toContain('"large-community":[[65000,1,2]]');
+  expect(told).toContain('"med":9');
+  await net.apply(waiting({ routes: [] }));
+  await waitFor("the withdrawal", () => /"withdraw":\{[^}]*192\.168\.10\.100/.test(exabgp.updates()));
+  expect((await net.status()).timesEstablished).toBe(1);
+});
+
+test("routes of ExaBGP are shown here, with communities of all kinds", async () => {
+  await net.apply(waiting({}));
+  const announce = `announce { ipv4 { unicast 203.0.113.0/24 next-hop ${ROUTER} community [65001:100 no-export] large-community [65001:1:2] extended-community [target:65001:7] med 77; } }`;
+  await exabgp.start(NODE, `${NEIGHBOR} ${announce}`);
+  await waitFor("the route", async () => (await net.speaker.received("router")).length === 1);
+  expect((await net.speaker.received("router"))[0]).toMatchObject({
+    prefix: "203.0.113.0/24",
+    nextHop: ROUTER,
+    med: 77,
+    communities: ["65001:100", "65535:65281"],
+    largeCommunities: ["65001:1:2"],
+  });
+});
+
+test("a password holds on a connection that ExaBGP opens", async () => {
+  await net.apply(waiting({ password: "correct-horse", routes: [route(VIP)] }));
+  await exabgp.start(NODE, `${NEIGHBOR} md5-password "correct-horse";`);
+  await heard(VIP);
+});
+
+test("our shutdown is told with its text", async () => {
+  await net.apply(waiting({ routes: [route(VIP)] }));
+  await exabgp.start(NODE, NEIGHBOR);
+  await heard(VIP);
+  await net.apply(waiting({ routes: [route(VIP)], shutdown: "node drain" }));
+  const said = () => JSON.stringify(exabgp.lines().slice(-3)) + exabgp.log().slice(-1500);
+  await waitFor("the text", () => /node drain|6e6f646520647261696e/i.test(said()), { seen: said });
+});
+
+test("a crash of ours is over when our routes are told again", async () => {
+  const spec = instanceWith({}, waiting({ gracefulRestartSeconds: 30, routes: [route(VIP)] }));
+  await net.speaker.apply(spec);
+  await exabgp.start(NODE, NEIGHBOR);
+  await heard(VIP);
+  await net.crash(spec);
+  await net.established();
+  await waitFor("the route again", () => exabgp.updates().split(VIP).length > 2);
+});
