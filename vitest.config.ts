@@ -33,6 +33,7 @@ export default defineConfig({
       kernelSuite("native"),
       kernelSuite("netns"),
       kernelSuite("interop"),
+      kernelSuite("kubernetes"),
     ],
   },
 });

@@ -12,9 +12,9 @@ import { build } from "./build.ts";
 import type { SuiteOutcome } from "./suite-reporter.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const SUITES = ["unit", "native", "netns", "interop"];
+const SUITES = ["unit", "native", "netns", "interop", "kubernetes"];
 /** Suites that need the kernel: namespaces, BPF programs, raw sockets. */
-const NEEDS_ROOT = ["native", "netns", "interop"];
+const NEEDS_ROOT = ["native", "netns", "interop", "kubernetes"];
 
 interface SuiteSum extends SuiteOutcome {
   readonly suite: string;

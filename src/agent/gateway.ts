@@ -13,6 +13,7 @@ import { withHeldAddresses } from "../control/held-addresses.ts";
 import { nodePlan } from "../control/node-plan.ts";
 import { type Plan, plan } from "../control/plan.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
+import type { ClusterMember } from "../kubernetes/cluster-member.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { loadHashKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
@@ -27,6 +28,7 @@ export class Gateway {
   readonly #log: Logger;
   readonly #speaker: Speaker;
   #watch: ConfigWatch | null = null;
+  #cluster: ClusterMember | null = null;
   #announced: SpeakerSpec = NO_SESSIONS;
   #plan: Plan | null = null;
   #problems: readonly Problem[] = [];
@@ -83,6 +85,7 @@ export class Gateway {
   /** Closes the sessions first (Cease, Administrative Shutdown), so that routers look elsewhere, then the datapath. */
   async stop(): Promise<void> {
     this.#watch?.close();
+    await this.#cluster?.close();
     this.#next = null;
     await this.#applying;
     await this.#speaker.stop({ cease: true });
@@ -94,6 +97,14 @@ export class Gateway {
     this.#speaker.onEvent(({ name, from, to, words }) => {
       this.#log.info({ peer: name, from, to, ...(words === null ? {} : { why: words }) }, "BGP session");
     });
+    if (this.options.kubernetes !== null) {
+      // The client is large, and those who run on files have no use for it.
+      const kubernetes = await import("../kubernetes/cluster-member.ts");
+      this.#cluster = new kubernetes.ClusterMember(this.options.kubernetes, this.#log, (loaded) =>
+        this.#take({ ...loaded, files: ["the cluster"] }),
+      );
+      return;
+    }
     this.#watch = await watchConfig(this.options.paths, (loaded) => this.#take(loaded));
     this.#take(this.#watch.current);
     await this.#applying;
@@ -118,8 +129,11 @@ export class Gateway {
   }
 
   async #apply(loaded: LoadedManifests): Promise<void> {
-    const intent = this.#plan === null ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan.services);
-    const planned = plan(intent);
+    const inCluster = this.options.kubernetes !== null;
+    const isFirst = this.#plan === null;
+    // In a cluster the API server keeps the addresses, and whoever leads gives them.
+    const intent = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
+    const planned = plan(intent, inCluster ? { nodeName: this.options.node, givesAddresses: false } : undefined);
     const own = nodePlan(intent, planned, this.options.node);
     this.#files = loaded.files;
     this.#tell(
@@ -149,7 +163,7 @@ export class Gateway {
       severity: "warning",
       object: `Node/${node}`,
       field: "",
-      message: `no file describes the Node ${node}, so it announces nothing; add it, or say its name with --node`,
+      message: `nothing describes the Node ${node}, so it announces nothing; add it, or say its name with --node`,
       where: null,
     };
     const all = nodeIsKnown ? problems : [...problems, unknown];

@@ -1,7 +1,10 @@
 /** How `sluice run` was asked to run. */
+import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { XdpMode } from "../xdp/attach.ts";
 
 export interface RunOptions {
+  /** The cluster that is followed in place of files; `null` for files. */
+  readonly kubernetes: ClusterOptions | null;
   /** Files and directories of manifests. */
   readonly paths: readonly string[];
   /** The name of this node's Node object. */

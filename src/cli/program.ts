@@ -11,6 +11,7 @@ import { runCommand } from "./run.ts";
 import { advertisedTable, flowsTable, peersTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
+const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
 const DEFAULT_FLOW_ROWS = 1 << 20;
 
 /** Runs the command that `args` name. @returns the exit status. */
@@ -23,7 +24,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   program
     .command("run")
     .description("serve: read manifests, announce their VIPs and forward their traffic")
-    .requiredOption("-f, --filename <path...>", "files or directories of manifests; changes take effect at once")
+    .option("-f, --filename <path...>", "files or directories of manifests; changes take effect at once", [])
+    .addOption(new Option("--kubernetes", "follow a cluster instead of files").conflicts("filename"))
+    .option("--kubeconfig <file>", "how to reach the cluster; without it the pod's service account, or kubectl's way")
+    .option("--namespace <name>", "namespace of the Lease and of Secrets", "sluice-system")
+    .option("--state <file>", "where the last known state of the cluster is kept", DEFAULT_STATE)
+    .option("--no-ipam", "leave the giving of addresses to somebody else")
     .option("--node <name>", "name of this node's Node object", hostname())
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
     .option("--inside <where...>", "`stack` for pods behind the node's own stack, or interfaces towards the backends", [
@@ -43,7 +49,17 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       const inside = flags.inside as string[];
       if (inside.length > 1 && inside.includes("stack"))
         throw new Error("--inside: `stack` can't be mixed with interfaces");
+      if (!flags.kubernetes && flags.filename.length === 0) throw new Error("one of -f and --kubernetes is required");
       const options: RunOptions = {
+        kubernetes: flags.kubernetes
+          ? {
+              kubeconfig: flags.kubeconfig ?? null,
+              namespace: flags.namespace,
+              identity: flags.node,
+              stateFile: flags.state,
+              ipam: flags.ipam,
+            }
+          : null,
         paths: flags.filename,
         node: flags.node,
         uplinks: flags.uplink,

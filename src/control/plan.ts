@@ -81,9 +81,17 @@ export interface Plan {
   readonly problems: readonly Problem[];
 }
 
-/** `nodeName` leaves out what the other nodes are told, which a running process has no use for. */
-export function plan(intent: Intent, nodeName: string | null = null): Plan {
-  const allocation = allocate(intent);
+export interface PlanScope {
+  /** Leaves out what the other nodes are told, which a running process has no use for; `null` is all nodes. */
+  readonly nodeName: string | null;
+  /** False where somebody else gives the addresses, and what is not held is not announced. */
+  readonly givesAddresses: boolean;
+}
+
+const EVERYTHING: PlanScope = { nodeName: null, givesAddresses: true };
+
+export function plan(intent: Intent, { nodeName, givesAddresses }: PlanScope = EVERYTHING): Plan {
+  const allocation = allocate(intent, givesAddresses);
   const services = planServices(intent, allocation);
   const sources = routeSources(intent, services);
   const nodes: Record<string, NodeSummary> = {};

@@ -42,13 +42,14 @@ export interface Allocation {
   readonly pools: ReadonlyMap<string, PoolUse>;
 }
 
-export function allocate(intent: AllocationIntent): Allocation {
+/** `gives` is false for those who only look: what is held is adopted, and nothing is given. */
+export function allocate(intent: AllocationIntent, gives = true): Allocation {
   const reserved = reservedRanges(intent.nodes);
   const store = new PoolStore(intent.pools);
   const drafts = [...intent.services].sort(byAge).map((service) => new Draft(service, intent));
   for (const draft of drafts) draft.adopt(store, reserved);
   store.reserve(reserved);
-  for (const draft of drafts) draft.fill(store, reserved);
+  if (gives) for (const draft of drafts) draft.fill(store, reserved);
   return {
     services: new Map(drafts.map((draft) => [serviceKey(draft.service), draft.result(store)])),
     pools: new Map(intent.pools.map((pool) => [pool.name, { ...store.counts(pool), conflict: store.conflict(pool) }])),

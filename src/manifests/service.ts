@@ -72,6 +72,7 @@ const SERVICE_SPEC_SCHEMA: JsonSchema = {
 const SERVICE_STATUS_SCHEMA: JsonSchema = {
   type: "object",
   properties: {
+    conditions: { type: "array", items: { type: "object" } },
     loadBalancer: {
       type: "object",
       properties: {

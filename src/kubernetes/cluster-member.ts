@@ -1,0 +1,84 @@
+/** One process's part in a cluster: it follows everything, stands for the allocation of addresses, and tells of changes. */
+import type { Logger } from "pino";
+import { AddressAllocator } from "./address-allocator.ts";
+import { ApiConnection } from "./api-connection.ts";
+import type { LoadedCluster } from "./cluster-state.ts";
+import { EventRecorder } from "./event-recorder.ts";
+import { DEFAULT_LEASE_TIMES, LeaseElection, type LeaseOptions } from "./lease-election.ts";
+import { PoolStatusWriter } from "./pool-status-writer.ts";
+import { ClusterWatch } from "./watch-cluster.ts";
+
+export interface ClusterOptions {
+  /** `null` takes the pod's service account, else what kubectl would take. */
+  readonly kubeconfig: string | null;
+  /** Where the Lease is, and the Secrets that MetalLB's sessions name. */
+  readonly namespace: string;
+  /** Unique among the processes of the cluster. */
+  readonly identity: string;
+  readonly stateFile: string | null;
+  /** False leaves the giving of addresses to somebody else. */
+  readonly ipam: boolean;
+  readonly leaseTimes?: Pick<
+    LeaseOptions,
+    "durationMilliseconds" | "renewDeadlineMilliseconds" | "renewPeriodMilliseconds"
+  >;
+}
+
+export class ClusterMember {
+  readonly api: ApiConnection;
+  readonly watch: ClusterWatch;
+  readonly #election: LeaseElection | null;
+  readonly #allocator: AddressAllocator | null;
+
+  constructor(options: ClusterOptions, log: Logger, onChange: (loaded: LoadedCluster) => void) {
+    this.api = new ApiConnection(options.kubeconfig);
+    this.watch = new ClusterWatch(this.api, {
+      secretsNamespaces: [...new Set(["kube-system", options.namespace])],
+      stateFile: options.stateFile,
+      onChange: (loaded) => {
+        onChange(options.ipam ? loaded : withoutIpam(loaded));
+        this.#allocator?.poke();
+      },
+    });
+    if (!options.ipam) {
+      this.#election = null;
+      this.#allocator = null;
+      return;
+    }
+    const { namespace, identity } = options;
+    const lease = { namespace, name: "sluice-ipam", identity, ...(options.leaseTimes ?? DEFAULT_LEASE_TIMES) };
+    this.#election = new LeaseElection(this.api, lease, (leads) => {
+      log.info({ leads, holder: this.#election?.holder }, "allocation of addresses");
+      this.#allocator?.poke();
+    });
+    this.#allocator = new AddressAllocator({
+      api: this.api,
+      cluster: this.watch,
+      election: this.#election,
+      pools: new PoolStatusWriter(this.api, this.watch),
+      events: new EventRecorder(this.api, "sluice-ipam", identity),
+      identity,
+      log,
+    });
+  }
+
+  /** Who gives the addresses, and what can't be followed just now. */
+  get status(): { readonly leader: string | null; readonly leads: boolean; readonly faults: readonly string[] } {
+    return {
+      leader: this.#election?.holder ?? null,
+      leads: this.#election?.leads ?? false,
+      faults: this.watch.faults,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#allocator?.close();
+    await this.#election?.close();
+    await this.watch.close();
+  }
+}
+
+/** Addresses come from somebody else, whatever pools there are. */
+function withoutIpam({ intent, problems }: LoadedCluster): LoadedCluster {
+  return { intent: { ...intent, settings: { ...intent.settings, defaultServiceIpam: "none" } }, problems };
+}

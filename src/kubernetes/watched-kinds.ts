@@ -1,0 +1,27 @@
+/** What is watched in a cluster: the kinds that have an adapter, each as narrowly as it can be. */
+import { PLURALS } from "../manifests/custom-resource-definitions.ts";
+import { KIND_ADAPTERS } from "../manifests/known-kinds.ts";
+import type { WatchedKind } from "./object-watch.ts";
+
+const CORE_PLURALS: Readonly<Record<string, string>> = {
+  Service: "services",
+  EndpointSlice: "endpointslices",
+  Node: "nodes",
+  Namespace: "namespaces",
+  ConfigMap: "configmaps",
+  Secret: "secrets",
+};
+
+/** `secretsNamespaces`: where the keys of BGP sessions are. */
+export function watchedKinds(secretsNamespaces: readonly string[]): WatchedKind[] {
+  return KIND_ADAPTERS.flatMap(({ kind, apiVersions }): WatchedKind[] => {
+    const plural = CORE_PLURALS[kind] ?? PLURALS.get(kind)!;
+    const watched: WatchedKind = { kind, apiVersions, plural, namespace: null, fieldSelector: null };
+    if (kind === "ConfigMap") {
+      return [{ ...watched, namespace: "kube-system", fieldSelector: "metadata.name=cilium-config" }];
+    }
+    // Most Secrets are of no concern; of those that are, only this type can hold a key.
+    if (kind === "Secret") return secretsNamespaces.map((namespace) => ({ ...watched, namespace }));
+    return [watched];
+  });
+}
