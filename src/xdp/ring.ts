@@ -41,6 +41,9 @@ export interface RingMemory {
 /** XDP_RING_NEED_WAKEUP: the kernel sleeps on this ring until a system call wakes it. */
 const NEED_WAKEUP = 1;
 
+/** XDP_PKT_CONTD, in a descriptor's options: the packet goes on in the next slot. Only on multi-buffer sockets. */
+export const PACKET_CONTINUES = 1;
+
 export const PACKET_WORDS = 4;
 export const ADDRESS_WORDS = 2;
 

@@ -15,6 +15,11 @@ export interface XskOptions {
   readonly interface: string;
   readonly queue: number;
   readonly bind?: BindMode;
+  /**
+   * Whether a packet may lie in several frames, one descriptor each (`PACKET_CONTINUES`). Without it, one that is too
+   * long for a frame never arrives. The first socket of a Umem decides for those that share it.
+   */
+  readonly multiBuffer?: boolean;
   /** Slots of each ring: powers of two. */
   readonly rxSize?: number;
   readonly txSize?: number;
@@ -24,6 +29,8 @@ export interface XskOptions {
 
 /** XDP_COPY and XDP_ZEROCOPY of linux/if_xdp.h; with neither the kernel tries zero-copy first. */
 const BIND_FLAGS: Readonly<Record<BindMode, number>> = { auto: 0, copy: 1 << 1, zerocopy: 1 << 2 };
+/** XDP_USE_SG, since Linux 6.6. */
+const USE_MULTI_BUFFER = 1 << 4;
 
 const EAGAIN = 11;
 const EBUSY = 16;
@@ -58,14 +65,21 @@ export class XskSocket {
   #closed = false;
 
   constructor(umem: Umem, options: XskOptions) {
-    const { bind = "auto", rxSize = 2048, txSize = 2048, fillSize = 2048, completionSize = 2048 } = options;
+    const {
+      bind = "auto",
+      multiBuffer = false,
+      rxSize = 2048,
+      txSize = 2048,
+      fillSize = 2048,
+      completionSize = 2048,
+    } = options;
     this.interface = options.interface;
     this.queue = options.queue;
     this.#native = new native.Xsk(
       umem.handle,
       options.interface,
       options.queue,
-      BIND_FLAGS[bind],
+      BIND_FLAGS[bind] | (multiBuffer ? USE_MULTI_BUFFER : 0),
       umem.frameSize,
       umem.headroom,
       rxSize,
