@@ -79,6 +79,13 @@ describe("the pace", () => {
     expect(stepBfd(none, CONFIG, { type: "transmit-due" }, 0).effects).toEqual([]);
   });
 
+  test("quickens at once when the peer begins to take more", () => {
+    const slow = { ...inState(Up), remoteMinReceiveMilliseconds: 1000 };
+    const { effects } = stepBfd(slow, CONFIG, packet({ state: Up }), 0);
+    expect(sent(effects)).toHaveLength(1);
+    expect(armed(effects, "transmit")!.milliseconds).toBe(50);
+  });
+
   test("loses up to a quarter by jitter, and at least a tenth where one loss is fatal", () => {
     const wait = (multiplier: number, random: number) =>
       armed(stepBfd(inState(Up), { ...CONFIG, multiplier }, { type: "transmit-due" }, random).effects, "transmit")!

@@ -8,9 +8,9 @@
  *       '--- detection time --'----- detection time, ---------'
  *                                    peer Down or AdminDown
  *
- * While the session is not Up it sends once a second at most (§6.8.3). On entering Up it sends at once and goes over to
- * the configured pace at once, with a poll: a second-long timer still pending would let the peer's new, short detection
- * time run out.
+ * While the session is not Up it sends once a second at most (§6.8.3). On entering Up, and whenever the peer takes packets
+ * faster than before, it sends at once and goes over to the new pace at once, with a poll on entering Up: a second-long
+ * timer still pending would let the peer's new, short detection time run out.
  */
 import { BfdStateNumber, type ControlPacket, Diagnostic } from "./control-packet.ts";
 
@@ -122,7 +122,8 @@ function receive(session: BfdSession, config: BfdConfig, packet: ControlPacket, 
   const changed = next.state !== session.state;
   if (changed) effects.push({ do: "changed", state: next.state, words: wordsOf(next.state, packet) });
   const wasQuiet = config.passive && session.remoteDiscriminator === 0;
-  if (changed || wasQuiet) effects.push(...sendNow(next, config, random));
+  const faster = intervalOf(next, config) < intervalOf(session, config);
+  if (changed || wasQuiet || faster) effects.push(...sendNow(next, config, random));
   return { session: next, effects };
 }
 
@@ -154,13 +155,16 @@ function isQuiet(session: BfdSession): boolean {
 }
 
 function sendNow(session: BfdSession, config: BfdConfig, random: number): BfdEffect[] {
-  const interval = Math.max(paceOf(session, config), session.remoteMinReceiveMilliseconds);
   // §6.8.7: less by up to a quarter; with a multiplier of 1 by at least a tenth, or the peer would time out.
   const shortened = config.multiplier === 1 ? 0.1 + 0.15 * random : 0.25 * random;
   return [
     { do: "send", packet: packetOf(session, config, session.polling) },
-    { do: "arm", timer: "transmit", milliseconds: interval * (1 - shortened) },
+    { do: "arm", timer: "transmit", milliseconds: intervalOf(session, config) * (1 - shortened) },
   ];
+}
+
+function intervalOf(session: BfdSession, config: BfdConfig): number {
+  return Math.max(paceOf(session, config), session.remoteMinReceiveMilliseconds);
 }
 
 function paceOf({ state }: BfdSession, { transmitMilliseconds }: BfdConfig): number {
