@@ -1,7 +1,10 @@
 /** The BPF programs on IPv6: served addresses, neighbour solicitations, replies, and the probe of the second table. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { PROBE_LIMIT } from "../../src/dataplane/flow-table.ts";
+import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "../../src/dataplane/flow-key.ts";
+import { NO_ROW, PROBE_LIMIT, TAG_REPLY } from "../../src/dataplane/flow-table.ts";
+import { FlowTable6 } from "../../src/dataplane/flow-table6.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
+import { rawPorts, storeAddress } from "../../src/wire/raw.ts";
 import { encodeNdpKey } from "../../src/xdp/door-maps.ts";
 import { NEXT, openDoor, PASSES, RESOLVE_ALL, SERVE, TC_REDIRECT, type Verdict, XDP_REDIRECT } from "./door.ts";
 import { TCP, UDP } from "./frames.ts";
@@ -176,6 +179,16 @@ describe("an IPv6 reply", () => {
 });
 
 describe("the probe for IPv6", () => {
+  const table = new FlowTable6(flows6, door.hashKey);
+  const words = (key: FlowKey) => {
+    const into = newFlowKey();
+    storeAddress(into, KEY_SOURCE, parseIpAddress(key.source)!);
+    storeAddress(into, KEY_DESTINATION, parseIpAddress(key.destination)!);
+    into[KEY_PORTS] = rawPorts(key.sourcePort, key.destinationPort);
+    into[KEY_PROTOCOL] = key.protocol;
+    return into;
+  };
+
   test("finds 300 random flows at the slots that a slow twin of the hash computes, wrapped rows included", () => {
     let state = 4711;
     const random = (below: number) => {
@@ -192,6 +205,16 @@ describe("the probe for IPv6", () => {
     }));
     for (const key of keys) door.row(key);
     for (const key of keys) expect(judge(replyFrame(key))).toEqual([XDP_REDIRECT, "redirectReply"]);
+    for (const key of keys) expect(table.findKey(table.hashKey(words(key)), words(key))).not.toBe(NO_ROW);
+  });
+
+  test("finds what the workers' table publishes, until it is withdrawn", () => {
+    const row = table.claim(table.hashKey(words(reply)), words(reply), reply.protocol, TAG_REPLY, 1);
+    expectBoth(replyFrame(), PASSES, NEXT);
+    table.publish(row);
+    expectReply(replyFrame());
+    table.withdraw(row, 2);
+    expectBoth(replyFrame(), PASSES, NEXT);
   });
 
   test("stops at a slot that nobody passed, and where the writer's probe ends", () => {
