@@ -152,4 +152,13 @@ describe("ethtool", () => {
     setOffload("ab", "gro", true);
     expect(offload("ab", "gro")).toBe(true);
   });
+
+  test("switches those that share a word, one without the other", () => {
+    setOffload("ab", "txVlan", true);
+    setOffload("ab", "rxVlan", true);
+    setOffload("ab", "rxVlan", false);
+    expect([offload("ab", "txVlan"), offload("ab", "rxVlan"), offload("ab", "lro")]).toEqual([true, false, false]);
+    setOffload("ab", "txVlan", false);
+    expect(run("ethtool -k ab")).toMatch(/rx-vlan-offload: off\ntx-vlan-offload: off/);
+  });
 });
