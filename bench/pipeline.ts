@@ -14,6 +14,8 @@ import { median, type ResultRow, saveResults } from "./results.ts";
 
 const FLOWS = [1_000, 100_000, 1_000_000];
 const PAIRS = 5;
+/** As bin/sluice starts the program. */
+const RUNTIME_FLAGS = ["--max-inlined-bytecode-size=3000", "--max-inlined-bytecode-size-cumulative=6000"];
 const PACKETS = 10_000_000;
 
 interface Measurement {
@@ -45,7 +47,11 @@ function measureAll(twin: string, script: string): void {
     let collected = 0;
     for (let pair = 0; pair < PAIRS; pair++) {
       theirs.push(measure(twin, [String(flows), String(PACKETS)], flows).nanoseconds);
-      const own = measure(process.execPath, ["--trace-gc", script, String(flows), String(PACKETS)], flows);
+      const own = measure(
+        process.execPath,
+        [...RUNTIME_FLAGS, "--trace-gc", script, String(flows), String(PACKETS)],
+        flows,
+      );
       ours.push(own.nanoseconds);
       collected += own.collections;
     }
