@@ -25,7 +25,7 @@ import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
-import { attachEgress, attachXdp, type Link } from "../xdp/attach.ts";
+import { attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import { encodePort } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
@@ -97,6 +97,7 @@ export class Datapath {
   ): Promise<Datapath> {
     const uplinks = options.uplinks.map(requireLink);
     const inside = options.inside === "stack" ? [] : options.inside.map(requireLink);
+    for (const { name } of [...uplinks, ...inside]) requireFreeHook(name);
     const queues = Math.max(...[...uplinks, ...inside].map(({ name }) => rxQueueCount(name)));
     const mtu = Math.max(...[...uplinks, ...inside].map((link) => link.mtu));
 

@@ -2,12 +2,11 @@
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { RunOptions } from "../agent/run-options.ts";
-import { isNativeError } from "../xdp/native.ts";
+import { isNativeError } from "../xdp/native-error.ts";
 import { bgpDecode, bgpEncode } from "./bgp-decode.ts";
 import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
 import { replayLine } from "./replay.ts";
-import { runCommand } from "./run.ts";
 import { advertisedTable, flowsTable, peersTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
@@ -70,6 +69,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         clusterSecret: flags.clusterSecret ?? null,
         flowRows: flags.flows,
       };
+      // Only this command needs the native addon; the others work where there is none.
+      const { runCommand } = await import("./run.ts");
       await runCommand(options);
     });
 

@@ -9,7 +9,8 @@
  */
 import type { BpfProgram } from "./bpf.ts";
 import { driverName } from "./ethtool.ts";
-import { isNativeError, type NativeLink, native } from "./native.ts";
+import { type NativeLink, native } from "./native.ts";
+import { isNativeError } from "./native-error.ts";
 
 export type XdpMode = "native" | "generic";
 
@@ -71,6 +72,12 @@ export class HookTakenError extends Error {
 /** What is on the XDP hook now. */
 export function attachedXdp(interfaceName: string): AttachedXdp | null {
   return native.queryXdp(interfaceName);
+}
+
+/** Throws when the XDP hook of an interface is taken by a program beside which ours can't run. */
+export function requireFreeHook(interfaceName: string): void {
+  const owner = attachedXdp(interfaceName);
+  if (owner !== null && owner.name !== DISPATCHER) throw new HookTakenError(interfaceName, owner);
 }
 
 export interface AttachXdpOptions {

@@ -8,18 +8,6 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
-/** What the addon throws when the operating system refuses: `code` is the errno's name, `hint` what to do about it. */
-export interface NativeError extends Error {
-  readonly syscall: string;
-  readonly errno: number;
-  readonly code: string;
-  readonly hint: string;
-}
-
-export function isNativeError(error: unknown): error is NativeError {
-  return error instanceof Error && "syscall" in error && "errno" in error && "hint" in error;
-}
-
 export interface NativeUmem {
   buffer(): ArrayBuffer;
   close(): void;

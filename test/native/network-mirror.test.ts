@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { formatIpAddress, type IpAddress, parseIpAddress } from "../../src/net/ip-address.ts";
 import { formatMac, type Mac, parseMac } from "../../src/net/mac.ts";
 import { rxQueueCount } from "../../src/xdp/ethtool.ts";
-import { isNativeError } from "../../src/xdp/native.ts";
+import { isNativeError } from "../../src/xdp/native-error.ts";
 import { addAddress, createVethPair, deleteLink, findLink, resolveNeighbor, setLink } from "../../src/xdp/netlink.ts";
 import { NetworkMirror, type NetworkSnapshot } from "../../src/xdp/network-mirror.ts";
 import { isUsable } from "../../src/xdp/rtnetlink.ts";

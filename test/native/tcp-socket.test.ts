@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import type { Server, Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { isNativeError } from "../../src/xdp/native.ts";
+import { isNativeError } from "../../src/xdp/native-error.ts";
 import {
   type ConnectOptions,
   connectTcp,
