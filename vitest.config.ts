@@ -4,7 +4,12 @@
  */
 import { defineConfig } from "vitest/config";
 
-/** A suite that uses the kernel: one file at a time, with time for a router to start and a session to come up. */
+/**
+ * A suite that uses the kernel: one file at a time, with time for a router to start and a session to come up.
+ *
+ * Real daemons and 50 ms timers on a machine whose cores others use too: a test that fails may be the neighbour's doing,
+ * so it has two more tries. One that is broken fails all three.
+ */
 function kernelSuite(name: string) {
   return {
     test: {
@@ -12,6 +17,7 @@ function kernelSuite(name: string) {
       include: [`test/${name}/**/*.test.ts`],
       pool: "forks" as const,
       fileParallelism: false,
+      retry: 2,
       testTimeout: 60_000,
       hookTimeout: 60_000,
     },

@@ -6,7 +6,7 @@
  * way, only the newest of those that come in waits.
  */
 import type { Logger } from "pino";
-import type { InstanceSpec, PeerSpec, PeerStatus, RouteSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { InstanceSpec, PeerSpec, PeerStatus, SpeakerSpec } from "../bgp/speaker-spec.ts";
 import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
@@ -57,7 +57,8 @@ export class Gateway {
     this.options = options;
     this.datapath = datapath;
     this.#log = log;
-    this.#speaker = new Speaker();
+    // Routers may still have our routes: they keep them until we have told them all again (RFC 4724).
+    this.#speaker = new Speaker({ restarting: true });
   }
 
   /** What is wrong with the configuration, and where. */
@@ -78,8 +79,9 @@ export class Gateway {
     return this.#speaker.status();
   }
 
-  advertised(peer: string): Promise<RouteSpec[]> {
-    return this.#speaker.advertised(peer);
+  /** For those who look: what it does is decided here alone. */
+  get speaker(): Pick<Speaker, "status" | "advertised" | "received" | "explain" | "capture" | "onEvent"> {
+    return this.#speaker;
   }
 
   /** Closes the sessions first (Cease, Administrative Shutdown), so that routers look elsewhere, then the datapath. */
@@ -141,7 +143,8 @@ export class Gateway {
       loaded.intent.nodes.some(({ name }) => name === this.options.node),
     );
 
-    await this.#speaker.apply(onlyAnnounced(own.bgp, this.#announced));
+    // At the start there is nothing to withdraw, and a session without routes would tell routers to forget ours.
+    if (this.#plan !== null) await this.#speaker.apply(onlyAnnounced(own.bgp, this.#announced));
     await this.datapath.apply(own.forwarding);
     await this.#speaker.apply(own.bgp);
     this.#announced = own.bgp;

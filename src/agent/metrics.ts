@@ -43,9 +43,19 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   }
   const sessions = gauge("sluice_bgp_session_up", "Whether a BGP session is Established", ["peer", "asn"]);
   const routes = gauge("sluice_bgp_routes_advertised", "Routes advertised to a peer", ["peer", "asn"]);
-  for (const { name, asn, state, routesAdvertised } of status.bgp) {
-    sessions.set({ peer: name, asn: String(asn) }, state === ESTABLISHED ? 1 : 0);
-    routes.set({ peer: name, asn: String(asn) }, routesAdvertised);
+  const received = gauge("sluice_bgp_routes_received", "Routes received from a peer", ["peer", "asn"]);
+  const established = counter("sluice_bgp_session_established_total", "Times that a session came up", ["peer", "asn"]);
+  const messages = counter("sluice_bgp_messages_total", "BGP messages", ["peer", "asn", "direction"]);
+  const bfd = gauge("sluice_bfd_session_up", "Whether BFD hears the peer, where it is configured", ["peer", "asn"]);
+  for (const peer of status.bgp) {
+    const labels = { peer: peer.name, asn: String(peer.asn) };
+    sessions.set(labels, peer.state === ESTABLISHED ? 1 : 0);
+    routes.set(labels, peer.routesAdvertised);
+    received.set(labels, peer.routesReceived);
+    established.inc(labels, peer.timesEstablished);
+    messages.inc({ ...labels, direction: "sent" }, peer.messagesSent);
+    messages.inc({ ...labels, direction: "received" }, peer.messagesReceived);
+    if (peer.bfd !== null) bfd.set(labels, peer.bfd === "Up" ? 1 : 0);
   }
   gauge("sluice_config_problems", "Errors and warnings in the configuration").set(status.config.problems.length);
   return registry.metrics();

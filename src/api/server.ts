@@ -2,20 +2,20 @@
  * The API of the running process: HTTP on a unix socket, for the command line, and where asked on a TCP address, for
  * Prometheus and probes. Read-only.
  *
- *   GET /v1/status   GET /v1/flows?limit=N   GET /v1/bgp/peers   GET /v1/bgp/advertised?peer=NAME
+ *   GET /v1/status   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
  *   GET /metrics   GET /livez   GET /readyz
  */
 import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
+import { answerBgp, type BgpSource } from "./bgp-api.ts";
 
 /** What the API answers with; each function is called per request. */
 export interface ApiSource {
   status(): Promise<unknown>;
   flows(limit: number): unknown;
-  peers(): Promise<unknown>;
-  advertised(peer: string): Promise<unknown>;
+  bgp(): BgpSource;
   metrics(): Promise<string>;
   ready(): boolean;
 }
@@ -84,10 +84,6 @@ export class ApiServer {
         return json(await this.#source.status());
       case "/v1/flows":
         return json(this.#source.flows(Number(url.searchParams.get("limit") ?? DEFAULT_FLOWS) || DEFAULT_FLOWS));
-      case "/v1/bgp/peers":
-        return json(await this.#source.peers());
-      case "/v1/bgp/advertised":
-        return json(await this.#source.advertised(url.searchParams.get("peer") ?? ""));
       case "/metrics":
         return send(response, 200, "text/plain; version=0.0.4", await this.#source.metrics());
       case "/livez":
@@ -97,6 +93,7 @@ export class ApiServer {
           ? send(response, 200, "text/plain", "ok\n")
           : send(response, 503, "text/plain", "no configuration in force yet\n");
       default:
+        if (url.pathname.startsWith("/v1/bgp/") && (await answerBgp(this.#source.bgp(), url, response))) return;
         return send(response, 404, "text/plain", `there is no ${url.pathname}\n`);
     }
   }

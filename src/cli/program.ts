@@ -3,11 +3,11 @@ import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { RunOptions } from "../agent/run-options.ts";
 import { isNativeError } from "../xdp/native-error.ts";
-import { bgpDecode, bgpEncode } from "./bgp-decode.ts";
+import { addBgpCommands } from "./bgp-commands.ts";
 import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
 import { replayLine } from "./replay.ts";
-import { advertisedTable, flowsTable, peersTable, showFromProcess, statusTable } from "./show.ts";
+import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
 const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
@@ -109,32 +109,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     flowsTable,
   );
 
-  const bgp = program.command("bgp").description("the BGP speaker, and its messages");
-  show(bgp.command("peers").description("the sessions"), () => "/v1/bgp/peers", peersTable);
-  show(
-    bgp
-      .command("advertised")
-      .description("the routes that a peer has been told")
-      .argument("<peer>", "name of the peer"),
-    (_flags, peer) => `/v1/bgp/advertised?peer=${encodeURIComponent(peer ?? "")}`,
-    advertisedTable,
-  );
-  for (const [name, convert, what] of [
-    ["decode", bgpDecode, "messages as hex to JSON, one per line from standard input"],
-    ["encode", bgpEncode, "messages as JSON to hex, one per line from standard input"],
-  ] as const) {
-    bgp
-      .command(name)
-      .description(what)
-      .option("--as4", "AS numbers have four octets")
-      .option("--addpath", "prefixes carry path identifiers (RFC 7911)")
-      .option("--ibgp", "the messages are of a session within one AS")
-      .action(async (flags) => {
-        for await (const line of readLines("-")) {
-          for (const answer of convert([line], flags)) process.stdout.write(`${answer}\n`);
-        }
-      });
-  }
+  addBgpCommands(program, show, DEFAULT_SOCKET);
 
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -19,8 +19,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
   const api = new ApiServer({
     status: () => gatewayStatus(running()),
     flows: (limit) => flowList(running(), limit),
-    peers: () => running().peers(),
-    advertised: (peer) => running().advertised(peer),
+    bgp: () => running().speaker,
     metrics: () => metricsText(running()),
     ready: () => gateway?.plan != null,
   });

@@ -91,7 +91,11 @@ export function peersTable(peers: readonly PeerStatus[]): string {
     String(peer.routesReceived),
     peer.lastError ?? "",
   ]);
-  return lines(section(["PEER", "ADDRESS", "AS", "STATE", "UP", "SENT", "RECEIVED", "LAST ERROR"], rows));
+  const table = section(["PEER", "ADDRESS", "AS", "STATE", "UP", "SENT", "RECEIVED", "LAST ERROR"], rows);
+  const remedies = peers.flatMap(({ name, lastError, hint }) =>
+    hint === null ? [] : wrapText(`${name}: ${lastError}. Hint: ${hint}`, LINE_WIDTH),
+  );
+  return lines([...table, ...remedies]);
 }
 
 export function advertisedTable(routes: readonly RouteSpec[]): string {

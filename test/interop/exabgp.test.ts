@@ -69,13 +69,14 @@ test("a password holds on a connection that ExaBGP opens", async () => {
   await heard(VIP);
 });
 
-test("our shutdown is told with its text", async () => {
+test("our shutdown ends the session there, and its text is on the wire", async () => {
   await net.apply(waiting({ routes: [route(VIP)] }));
   await exabgp.start(NODE, NEIGHBOR);
   await heard(VIP);
   await net.apply(waiting({ routes: [route(VIP)], shutdown: "node drain" }));
-  const said = () => JSON.stringify(exabgp.lines().slice(-3)) + exabgp.log().slice(-1500);
-  await waitFor("the text", () => /node drain|6e6f646520647261696e/i.test(said()), { seen: said });
+  // The API of ExaBGP 4.2 cannot show a NOTIFICATION, so the text is looked for in what we sent.
+  await waitFor("ExaBGP to be down", () => exabgp.lines().some(({ neighbor }) => neighbor?.state === "down"));
+  expect((await net.speaker.capture("router")).includes("node drain")).toBe(true);
 });
 
 test("a crash of ours is over when our routes are told again", async () => {
