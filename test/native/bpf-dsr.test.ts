@@ -144,6 +144,16 @@ describe("a tunnel", () => {
     ).toEqual(PASSES);
   });
 
+  test("with an impossible header inside passes", () => {
+    const patched = (inner: Uint8Array, first: number) => joined([first], inner.subarray(1));
+    for (const first of [0x44, 0x55, 0x65]) {
+      const inner = patched(request(4), first);
+      expect(door.judge(framed(tunnelled(4, inner, () => ({ protocol: 4, payload: inner }))))).toEqual(PASSES);
+    }
+    const inner = patched(request(6), 0x40);
+    expect(door.judge(framed(tunnelled(6, inner, () => ({ protocol: 41, payload: inner }))))).toEqual(PASSES);
+  });
+
   test("of the wrong shape passes", () => {
     const shapes: Wrap[] = [
       (inner) => udp(GUE, joined([0x20, 4, 0, 0], inner)),
