@@ -29,8 +29,8 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
           port: port.port,
           protocol,
           backends,
-          affinity: false,
-          sources: null,
+          affinity: service.clientAffinity,
+          sources: service.clients,
         });
       }
     }

@@ -2,7 +2,7 @@
  * What the datapath of one node is to forward: the declarative input from which `ForwardingTable` is built. Control
  * computes it from the Intent; `sluice replay` reads it from a scenario. Plain data, so it can be logged and compared.
  */
-import type { IpAddress } from "../net/ip-address.ts";
+import type { IpAddress, IpPrefix } from "../net/ip-address.ts";
 
 export type TransportProtocol = "TCP" | "UDP" | "SCTP";
 
@@ -33,7 +33,7 @@ export interface VipSpec {
 /** Clients that may come in, or that may not. */
 export interface SourceRanges {
   readonly action: "allow" | "deny";
-  readonly ranges: readonly { readonly address: IpAddress; readonly prefixLength: number }[];
+  readonly ranges: readonly IpPrefix[];
 }
 
 /** An address this node owns: it takes all traffic to it, and may answer ARP or Neighbor Solicitations for it. */

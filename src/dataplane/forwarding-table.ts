@@ -16,7 +16,7 @@ import type { IpAddress } from "../net/ip-address.ts";
 import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ADDRESS_WORDS, sameAddress, storeAddress, swap16 } from "../wire/raw.ts";
 import type { HashKey } from "./flow-hash.ts";
-import type { BackendSpec, ForwardingSpec, TransportProtocol, VipSpec } from "./forwarding-spec.ts";
+import type { BackendSpec, ForwardingSpec, SourceRanges, TransportProtocol, VipSpec } from "./forwarding-spec.ts";
 import type { IdRegistry } from "./id-registry.ts";
 import { fillMaglev } from "./maglev.ts";
 import { applyMask, commonLength, isInside } from "./prefix-mask.ts";
@@ -26,7 +26,8 @@ const VIP_WORDS = 8;
 const VIP_FLAGS = 5;
 const VIP_RANGES = 6;
 const FLAG_AFFINITY = 1 << 0;
-const FLAG_DENY = 1 << 1;
+const FLAG_RESTRICTED = 1 << 1;
+const FLAG_DENY = 1 << 2;
 const RANGE_WORDS = ADDRESS_WORDS + 1;
 const BACKEND_WORDS = ADDRESS_WORDS + 2;
 const OWNED_WORDS = ADDRESS_WORDS + 1;
@@ -118,10 +119,11 @@ export class ForwardingTable {
 
   /** Whether a client may use a VIP. */
   allowsSource(vip: number, words: Int32Array, at: number): boolean {
+    const flags = this.#vips[vip + VIP_FLAGS]!;
+    if ((flags & FLAG_RESTRICTED) === 0) return true;
     const first = this.#vips[vip + VIP_RANGES]!;
     const count = this.#vips[vip + VIP_RANGES + 1]!;
-    if (count === 0) return true;
-    const denies = (this.#vips[vip + VIP_FLAGS]! & FLAG_DENY) !== 0;
+    const denies = (flags & FLAG_DENY) !== 0;
     for (let range = first; range < first + count; range++) {
       const entry = range * RANGE_WORDS;
       if (isInside(words, at, this.#ranges, entry, this.#ranges[entry + ADDRESS_WORDS]!)) return !denies;
@@ -209,7 +211,7 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
       backends[backend + ADDRESS_WORDS + 1] = context.ids.backend(vip, member);
     }
     const { affinity, sources } = vip;
-    vips[at + VIP_FLAGS] = (affinity ? FLAG_AFFINITY : 0) | (sources?.action === "deny" ? FLAG_DENY : 0);
+    vips[at + VIP_FLAGS] = (affinity ? FLAG_AFFINITY : 0) | sourceFlags(sources);
     vips[at + VIP_RANGES] = nextRange;
     vips[at + VIP_RANGES + 1] = sources?.ranges.length ?? 0;
     for (const { address, prefixLength } of sources?.ranges ?? []) {
@@ -226,6 +228,11 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const { epoch } = context;
   const flags = { strictSyn, rejects, tracksFragments };
   return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, ranges, maglev });
+}
+
+function sourceFlags(sources: SourceRanges | null): number {
+  if (sources === null) return 0;
+  return sources.action === "deny" ? FLAG_RESTRICTED | FLAG_DENY : FLAG_RESTRICTED;
 }
 
 function takesNewFlows(backend: BackendSpec): boolean {

@@ -1,5 +1,5 @@
 /** A Service with its backends joined: what is to be reachable, and where it runs. */
-import type { IpAddress } from "../net/ip-address.ts";
+import type { IpAddress, IpPrefix } from "../net/ip-address.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Labels } from "./selector.ts";
 
@@ -41,6 +41,12 @@ export interface AddressSharing {
   readonly permitDifferentPods: boolean;
 }
 
+/** Clients that may come in, or that may not. */
+export interface ClientRanges {
+  readonly action: "allow" | "deny";
+  readonly ranges: readonly IpPrefix[];
+}
+
 export type FamilyPolicy = "SingleStack" | "PreferDualStack" | "RequireDualStack";
 
 export interface Service {
@@ -72,6 +78,10 @@ export interface Service {
   /** Held already, by this or an earlier allocator. */
   readonly heldAddresses: readonly IpAddress[];
   readonly sharing: AddressSharing | null;
+  /** One client keeps one backend, on all ports. */
+  readonly clientAffinity: boolean;
+  /** Who may come in by the addresses that we serve; `null` for everybody. */
+  readonly clients: ClientRanges | null;
   /** The labels of its pods; empty when its backends are listed by hand. */
   readonly podSelector: Labels;
   readonly ports: readonly ServicePort[];

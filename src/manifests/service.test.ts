@@ -34,6 +34,8 @@ describe("a Service", () => {
       requestedAddresses: [],
       heldAddresses: [],
       sharing: null,
+      clientAffinity: false,
+      clients: null,
       podSelector: {},
       ports: [{ name: "", port: 53, protocol: "TCP", backends: [] }],
     });
@@ -71,16 +73,26 @@ describe("a Service", () => {
     [{ ports: [] }, "error spec.ports: must have at least one entry"],
     [{ ports: [{ port: 70000 }] }, "error spec.ports[0].port: must be at most 65535, is 70000"],
     [{ ports: [{ port: 80 }, { port: 81, name: "b" }] }, "error spec.ports[0].name: is required with several ports"],
-    [
-      { ports: [{ port: 80, protocol: "SCTP" }] },
-      "warning spec.ports[0].protocol: SCTP is not forwarded, only TCP and UDP are",
-    ],
     [{ externalTrafficPolicy: "local" }, 'error spec.externalTrafficPolicy: must be one of Cluster, Local; is "local"'],
     [
-      { loadBalancerSourceRanges: ["10.0.0.0/8"] },
-      "warning spec.loadBalancerSourceRanges: is not enforced by this version: every client that reaches the address is let in",
+      { loadBalancerSourceRanges: ["10.0.0.0/33"] },
+      'warning spec.loadBalancerSourceRanges[0]: must be a prefix such as 192.0.2.0/24; "10.0.0.0/33" is left out',
     ],
   ])("with %j says %s", (spec, message) => {
     expect(read(lbService("a", { spec })).said).toEqual([message]);
+  });
+
+  test("lets in the clients that it names, or all but those", () => {
+    const clients = (annotations: Record<string, string>) =>
+      read(lbService("a", { annotations, spec: { loadBalancerSourceRanges: ["10.0.0.0/8", " 2001:db8::/32"] } }))
+        .service!.clients!;
+    expect(clients({}).action).toBe("allow");
+    expect(clients({}).ranges.map(({ prefixLength }) => prefixLength)).toEqual([8, 32]);
+    expect(clients({ "service.cilium.io/src-ranges-policy": "deny" }).action).toBe("deny");
+  });
+
+  test("lets nobody in when no range of its list can be read", () => {
+    const { service } = read(lbService("a", { spec: { loadBalancerSourceRanges: ["everybody"] } }));
+    expect(service!.clients).toEqual({ action: "allow", ranges: [] });
   });
 });

@@ -1,6 +1,13 @@
 /** `Service` (v1), with the annotations by which Cilium's users ask for addresses and for sharing them. */
-import type { AddressSharing, FamilyPolicy, Service, ServicePort, ServiceProtocol } from "../intent/service.ts";
-import { compareIpAddress, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import type {
+  AddressSharing,
+  ClientRanges,
+  FamilyPolicy,
+  Service,
+  ServicePort,
+  ServiceProtocol,
+} from "../intent/service.ts";
+import { compareIpAddress, type IpAddress, parseIpAddress, parseIpPrefix } from "../net/ip-address.ts";
 import type { FieldPath, Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { KindAdapter } from "./kind.ts";
@@ -99,7 +106,6 @@ export const SERVICE: KindAdapter = {
     );
     if (wantsLoadBalancer) {
       checkPorts(ports, report);
-      reportUnsupported(object as ServiceObject, report);
     }
     return {
       type: "service",
@@ -124,6 +130,8 @@ export const SERVICE: KindAdapter = {
         ),
         ...readMetalLbRequest(object as ServiceObject),
         sharing: readSharing(metadata),
+        clientAffinity: spec.sessionAffinity === "ClientIP",
+        clients: readClients(object as ServiceObject, report),
         podSelector: spec.selector ?? {},
         ports,
       },
@@ -139,24 +147,31 @@ function checkPorts(ports: readonly ServicePort[], report: Report): void {
     if (ports.length > 1 && port.name === "") report("error", [...path, "name"], "is required with several ports");
     else if (names.has(port.name)) report("error", [...path, "name"], `"${port.name}" is used twice`);
     names.add(port.name);
-    if (port.protocol === "SCTP")
-      report("warning", [...path, "protocol"], "SCTP is not forwarded, only TCP and UDP are");
   }
 }
 
-/** What this version accepts without doing it is said aloud, most of all what would restrict access. */
-function reportUnsupported({ spec }: ServiceObject, report: Report): void {
-  if ((spec.loadBalancerSourceRanges ?? []).length > 0) {
-    const message = "is not enforced by this version: every client that reaches the address is let in";
-    report("warning", ["spec", "loadBalancerSourceRanges"], message);
+const SOURCE_RANGES_POLICY_ANNOTATIONS = ["service.cilium.io/src-ranges-policy"];
+
+/**
+ * Kubernetes lets any text in here. A bad range is left out; a list of which nothing is left lets nobody in, because
+ * somebody wanted to restrict access.
+ */
+function readClients({ metadata, spec }: ServiceObject, report: Report): ClientRanges | null {
+  const texts = spec.loadBalancerSourceRanges ?? [];
+  if (texts.length === 0) return null;
+  const policy = annotation(metadata, SOURCE_RANGES_POLICY_ANNOTATIONS)?.value ?? "allow";
+  if (policy !== "allow" && policy !== "deny") {
+    const path = ["metadata", "annotations", SOURCE_RANGES_POLICY_ANNOTATIONS[0]!];
+    report("warning", path, `must be "allow" or "deny"; ${JSON.stringify(policy)} counts as "allow"`);
   }
-  if (spec.sessionAffinity === "ClientIP") {
-    report(
-      "warning",
-      ["spec", "sessionAffinity"],
-      "is not supported by this version; each flow is balanced on its own",
-    );
-  }
+  const ranges = texts.flatMap((text, index) => {
+    const range = parseIpPrefix(text.trim());
+    if (range !== null) return [range];
+    const message = `must be a prefix such as 192.0.2.0/24; ${JSON.stringify(text)} is left out`;
+    report("warning", ["spec", "loadBalancerSourceRanges", index], message);
+    return [];
+  });
+  return { action: policy === "deny" ? "deny" : "allow", ranges };
 }
 
 /** The cluster's own addresses; "None" of a headless Service is none. */

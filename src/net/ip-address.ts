@@ -33,6 +33,24 @@ export function formatIpAddress(address: IpAddress): string {
   return address.family === 4 ? formatIpv4(ipv4FromNumber(Number(address.value))) : formatIpv6Value(address.value);
 }
 
+/** A prefix as written: host bits may be set. */
+export interface IpPrefix {
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+}
+
+/** Reads `address/length`; a bare address is a prefix of its own. `null` when it is neither. */
+export function parseIpPrefix(text: string): IpPrefix | null {
+  const slash = text.indexOf("/");
+  const address = parseIpAddress(slash < 0 ? text : text.slice(0, slash));
+  if (address === null) return null;
+  const bits = addressBits(address.family);
+  if (slash < 0) return { address, prefixLength: bits };
+  const digits = text.slice(slash + 1);
+  const prefixLength = Number(digits);
+  return /^\d{1,3}$/.test(digits) && prefixLength <= bits ? { address, prefixLength } : null;
+}
+
 /** The address as the datapath knows it; `null` for IPv6. */
 export function toIpv4(address: IpAddress): Ipv4 | null {
   return address.family === 4 ? ipv4FromNumber(Number(address.value)) : null;

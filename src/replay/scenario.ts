@@ -12,7 +12,7 @@ import type {
   TransportProtocol,
   VipSpec,
 } from "../dataplane/forwarding-spec.ts";
-import { addressBits, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import { type IpAddress, type IpPrefix, parseIpAddress, parseIpPrefix } from "../net/ip-address.ts";
 import { type Mac, parseMac } from "../net/mac.ts";
 
 /** Says which field of which scenario can't be read, and why. */
@@ -187,15 +187,10 @@ function ip(value: unknown, where: string): IpAddress {
   return address;
 }
 
-function prefix(value: unknown, where: string): { address: IpAddress; prefixLength: number } {
-  const [text, length] = String(value).split("/");
-  const address = ip(text, where);
-  const bits = addressBits(address.family);
-  const prefixLength = length === undefined ? bits : Number(length);
-  if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > bits) {
-    throw new ScenarioError(`${where}: not a prefix: ${JSON.stringify(value)}`);
-  }
-  return { address, prefixLength };
+function prefix(value: unknown, where: string): IpPrefix {
+  const parsed = parseIpPrefix(String(value));
+  if (parsed === null) throw new ScenarioError(`${where}: not a prefix: ${JSON.stringify(value)}`);
+  return parsed;
 }
 
 function mac(value: unknown, where: string): Mac {
