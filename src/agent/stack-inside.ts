@@ -5,8 +5,12 @@
  *   worker <--socket-- sl1 ~~~ sl0 <-- tc egress of the uplink <-- the node's stack <-- pod
  *
  * What the stack needs to take frames with the clients' source addresses at sl0: loose reverse-path filtering, and an
- * address of any kind on it, without which even the loose filter drops. The offloads of sl0 are off, because what is
- * redirected into it must come out with finished checksums and in frames no longer than the MTU.
+ * address of any kind on it, without which even the loose filter drops. IPv6 has no such filter; it needs to be switched
+ * on at sl0, where the kernel gives itself a link-local address. sl1 is only a door for frames and has no addresses: what
+ * the kernel would send there by itself (MLD, router solicitations) would come out at sl0 as if a neighbour had sent it.
+ *
+ * The offloads of sl0 are off, because what is redirected into it must come out with finished checksums and in frames no
+ * longer than the MTU.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseIpAddress } from "../net/ip-address.ts";
@@ -40,6 +44,12 @@ export function createStackInside(mtu: number, queues: number): StackInside {
     for (const name of [OUTER, INNER]) setLink(link(name), { mtu });
     setOffload(OUTER, "txChecksum", false);
     writeFileSync(`/proc/sys/net/ipv4/conf/${OUTER}/rp_filter`, "2");
+    // A kernel may be without IPv6.
+    if (existsSync("/proc/sys/net/ipv6")) {
+      writeFileSync(`/proc/sys/net/ipv6/conf/${OUTER}/disable_ipv6`, "0");
+      writeFileSync(`/proc/sys/net/ipv6/conf/${OUTER}/accept_ra`, "0");
+      writeFileSync(`/proc/sys/net/ipv6/conf/${INNER}/disable_ipv6`, "1");
+    }
     for (const name of [OUTER, INNER]) setLink(link(name), { up: true });
     addAddress(link(OUTER), parseIpAddress(OUTER_ADDRESS)!, 32);
   } catch (error) {
