@@ -1,0 +1,34 @@
+/** ICMP and ICMPv6 messages in captured frames, read without the project's own parsers. */
+import type { CapturedFrame } from "./pcap.ts";
+
+export interface IcmpMessage {
+  readonly source: string;
+  readonly type: number;
+  readonly code: number;
+  /** Destination of the packet that an error quotes. */
+  readonly quotedDestination: string;
+}
+
+/** The message in an Ethernet frame; `null` for anything else. Addresses as Linux prints them. */
+export function icmpMessage({ bytes }: CapturedFrame): IcmpMessage | null {
+  const isIpv4 = bytes.readUInt16BE(12) === 0x0800;
+  const ip = 14;
+  if (isIpv4 ? bytes[ip + 9] !== 1 : bytes[ip + 6] !== 58) return null;
+  const icmp = ip + (isIpv4 ? 20 : 40);
+  const quote = icmp + 8;
+  return {
+    source: isIpv4 ? ipv4(bytes, ip + 12) : ipv6(bytes, ip + 8),
+    type: bytes[icmp]!,
+    code: bytes[icmp + 1]!,
+    quotedDestination: isIpv4 ? ipv4(bytes, quote + 16) : ipv6(bytes, quote + 24),
+  };
+}
+
+function ipv4(bytes: Buffer, at: number): string {
+  return bytes.subarray(at, at + 4).join(".");
+}
+
+function ipv6(bytes: Buffer, at: number): string {
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(at + 2 * i).toString(16));
+  return new URL(`http://[${groups.join(":")}]/`).hostname.slice(1, -1);
+}

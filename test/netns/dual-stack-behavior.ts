@@ -1,0 +1,161 @@
+/**
+ * What clients and backends see of a gateway, whatever is behind it, in both families: the same tests for pods in the
+ * node's stack and for hosts on a second NIC.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Capture } from "../lab/capture.ts";
+import { curl, downloadSha256, uploadSha256 } from "../lab/curl.ts";
+import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
+import { type Backends, type DualStack, dualStack, NARROW_MTU, PLACES } from "../lab/dual-stack.ts";
+import { icmpMessage } from "../lab/icmp-error.ts";
+import { Lab } from "../lab/lab.ts";
+import type { Namespace } from "../lab/namespace.ts";
+
+const UDP_ASK = join(import.meta.dirname, "..", "lab", "udp-ask.ts");
+/** curl's exit code for a connection that was refused. */
+const REFUSED = 7;
+
+const body = deterministicBody(TWENTY_MEGABYTES);
+const bodySha256 = sha256(body);
+
+export function behavesOnRealNetworks(inside: (lab: Lab, node: Namespace) => Promise<Backends>): void {
+  let lab: Lab;
+  let network: DualStack;
+  let upload: string;
+
+  beforeAll(async () => {
+    lab = new Lab("slf");
+    network = await dualStack(lab, inside);
+    upload = join(lab.folder, "upload");
+    writeFileSync(upload, body);
+  });
+
+  afterAll(() => lab?.close());
+
+  describe.each(PLACES)("IPv$family", ({ family, client, router, node, web, narrow, empty }) => {
+    const url = (address: string, port = 80) => `http://${family === 4 ? address : `[${address}]`}:${port}/`;
+
+    const udp = (address: string, port: number, ...lengths: number[]) =>
+      network.client
+        .run([process.execPath, UDP_ASK, address, `${port}`, ...lengths.map(String)])
+        .trim()
+        .split("\n");
+
+    /** Addresses of the hops, as far as the destination or `hops`. */
+    const traceroute = (...options: string[]) =>
+      network.client
+        .run(["traceroute", `-${family}`, "-n", "-q", "1", "-w", "2", "-m", "5", ...options])
+        .split("\n")
+        .slice(1)
+        .flatMap((line) => /^ *\d+ +(\S+)/.exec(line)?.[1] ?? []);
+
+    const pathMtu = (from: Namespace, to: string) =>
+      Number(/ mtu (?:lock )?(\d+)/.exec(from.run(["ip", "route", "get", to]))?.[1] ?? 0);
+
+    test("20 of 20 curls are answered, each backend answers some, and they see the client's own address", () => {
+      const answers = Array.from({ length: 20 }, () => curl(network.client, url(web)));
+      expect(answers.map((answer) => answer.error)).toEqual(Array(20).fill(""));
+      expect(new Set(answers.map((answer) => answer.body))).toEqual(new Set(network.web.map(({ name }) => name)));
+      const clients = network.web.flatMap((pod) => pod.requests().map((request) => request.client));
+      // A socket for both families shows IPv4 addresses in their mapped form.
+      expect(clients).toContain(family === 4 ? `::ffff:${client}` : client);
+      for (const seen of clients) expect(PLACES.map((places) => places.client)).toContain(seen.replace("::ffff:", ""));
+    });
+
+    test("20 MB arrive whole, down and up", async () => {
+      expect(await downloadSha256(network.client, `${url(web)}20mb`)).toBe(bodySha256);
+      expect(await uploadSha256(network.client, `${url(web)}upload`, upload)).toBe(bodySha256);
+    });
+
+    test("the VIP answers pings, with 1400 bytes too", () => {
+      for (const size of ["56", "1400"]) {
+        const ping = ["ping", `-${family}`, "-n", "-q", "-c", "3", "-i", "0.1", "-W", "2", "-s", size, web];
+        expect(network.client.try(ping).stdout).toContain("3 received");
+      }
+    });
+
+    test("datagrams of 20 and of 8,000 bytes come back as they were", () => {
+      expect(udp(web, 7, 20, 8000, 20, 8000, 8000)).toEqual(Array(5).fill("echoed"));
+    });
+
+    test("a port that no Service has, and one without backends, refuse at once", () => {
+      const startedAt = performance.now();
+      expect(curl(network.client, url(web, 82)).exitCode).toBe(REFUSED);
+      expect(curl(network.client, url(empty)).exitCode).toBe(REFUSED);
+      expect(udp(web, 10, 20)).toEqual(["ECONNREFUSED"]);
+      expect(udp(empty, 7, 20)).toEqual(["ECONNREFUSED"]);
+      expect(performance.now() - startedAt).toBeLessThan(4000);
+    });
+
+    test("a backend's own refusals reach the client, as if the VIP had spoken", async () => {
+      const capture = await Capture.start(lab, network.client, "eth0", family === 4 ? "icmp" : "icmp6");
+      expect(curl(network.client, url(web, 81)).exitCode).toBe(REFUSED);
+      expect(udp(web, 9, 20)).toEqual(["ECONNREFUSED"]);
+      await capture.stop();
+      const errors = capture
+        .frames()
+        .flatMap((frame) => icmpMessage(frame) ?? [])
+        .filter(({ type }) => type === (family === 4 ? 3 : 1));
+      const portUnreachable = family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 };
+      expect(errors).toEqual([{ source: web, quotedDestination: web, ...portUnreachable }]);
+    });
+
+    test("traceroute shows the gateway between the router and the VIP", () => {
+      expect(traceroute("-T", "-p", "80", web)).toEqual([router, node, web]);
+      expect(traceroute("-U", "-p", "7", web)).toEqual([router, node, web]);
+    });
+
+    test("what nobody serves goes no further than the node: nothing loops between it and the router", async () => {
+      const capture = await Capture.start(lab, network.router, "to-node", `host ${web} or host ${empty}`);
+      const before = network.gateway.status().datapath.reasons;
+      for (const address of [web, empty]) {
+        curl(network.client, url(address, 82));
+        udp(address, 10, 20);
+        // GRE, with a TTL that would allow for many turns.
+        traceroute("-P", "47", "-w", "0.5", "-f", "5", address);
+      }
+      await sleep(200);
+      await capture.stop();
+      const nodeMac = /link\/ether (\S+)/.exec(network.node.run(["ip", "link", "show", "net0"]))?.[1];
+      const toVip = capture.frames().filter(({ bytes }) => isTo([web, empty], bytes));
+      expect(toVip.length).toBeGreaterThanOrEqual(6);
+      expect(toVip.filter(({ bytes }) => macAt(bytes, 6) === nodeMac)).toEqual([]);
+      const after = network.gateway.status().datapath.reasons;
+      expect(after).not.toEqual(before);
+    });
+
+    test("20 MB arrive whole over a link of 1400 bytes before the backend, and the client has learned of it", async () => {
+      expect(await uploadSha256(network.client, `${url(narrow)}upload`, upload)).toBe(bodySha256);
+      expect(await downloadSha256(network.client, `${url(narrow)}20mb`)).toBe(bodySha256);
+      expect(pathMtu(network.client, narrow)).toBe(NARROW_MTU);
+    });
+
+    test("20 MB arrive whole over a link of 1400 bytes before the client, and the backend has learned of it", async () => {
+      network.router.ip(`route add ${client}/${family === 4 ? 32 : 128} dev to-client mtu lock ${NARROW_MTU}`);
+      // Not by the other VIP: about the way there the client knows already, and says so in its SYN.
+      expect(await downloadSha256(network.client, `${url(web)}20mb`)).toBe(bodySha256);
+      expect(await uploadSha256(network.client, `${url(web)}upload`, upload)).toBe(bodySha256);
+      expect(network.web.map(({ namespace }) => pathMtu(namespace, client))).toContain(NARROW_MTU);
+    });
+  });
+}
+
+function macAt(bytes: Buffer, at: number): string {
+  return bytes.toString("hex", at, at + 6).replace(/..(?!$)/g, "$&:");
+}
+
+/** Whether an IP frame is addressed to one of these. */
+function isTo(addresses: readonly string[], bytes: Buffer): boolean {
+  const isIpv4 = bytes.readUInt16BE(12) === 0x0800;
+  const destination = isIpv4 ? bytes.subarray(30, 34).join(".") : bytes.toString("hex", 38, 54);
+  return addresses.some((address) => destination === (isIpv4 ? address : ipv6Hex(address)));
+}
+
+function ipv6Hex(address: string): string {
+  const [head, tail = ""] = address.split("::").map((half) => half.split(":").map((group) => group.padStart(4, "0")));
+  const [left, right] = [head, tail].map((groups) => [groups].flat().join(""));
+  return left + "0".repeat(32 - left!.length - right!.length) + right;
+}
