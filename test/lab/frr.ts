@@ -73,6 +73,16 @@ export class Frr {
     this.vtysh("configure terminal", ...lines);
   }
 
+  /** Applies a file of configuration lines: for more than a command line holds. */
+  load(file: string): void {
+    execute(["vtysh", "--vty_socket", this.#folder, "-f", file]);
+  }
+
+  /** The process of a daemon. */
+  pidOf(daemon: "bgpd" | "zebra"): number {
+    return Number(readFileSync(`${this.#folder}/${daemon}.pid`, "utf8"));
+  }
+
   /** State of the session with a neighbour, e.g. `Established`; `null` for one that is not configured. */
   sessionState(neighbor: string): string | null {
     type Summary = { ipv4Unicast?: { peers?: Record<string, { state: string }> } };
