@@ -13,7 +13,7 @@ import { withHeldAddresses } from "../control/held-addresses.ts";
 import { nodePlan } from "../control/node-plan.ts";
 import { type Plan, plan } from "../control/plan.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
-import type { ClusterMember } from "../kubernetes/cluster-member.ts";
+import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { loadHashKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
@@ -73,6 +73,11 @@ export class Gateway {
   /** What all nodes are to do, as this one sees it; `null` before the first plan. */
   get plan(): Plan | null {
     return this.#plan;
+  }
+
+  /** `null` without a cluster. */
+  get cluster(): ClusterStatus | null {
+    return this.#cluster?.status ?? null;
   }
 
   peers(): Promise<PeerStatus[]> {

@@ -6,6 +6,7 @@ import { type FlowState, flowState } from "../dataplane/expiry.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
 import { type FlowTable, NO_ROW, rowCounter, TAG_PROTOCOL } from "../dataplane/flow-table.ts";
 import { PROTOCOL_NUMBER } from "../dataplane/forwarding-table.ts";
+import type { ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import { destinationPortFromRaw, loadAddress, sourcePortFromRaw } from "../wire/raw.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
@@ -43,6 +44,8 @@ export interface GatewayStatus {
     readonly xdp: Record<XdpOutcome, number>;
   };
   readonly services: readonly ServiceStatus[];
+  /** Who gives the addresses, and what of the cluster can't be followed; `null` without a cluster. */
+  readonly kubernetes: ClusterStatus | null;
   readonly bgp: readonly PeerStatus[];
 }
 
@@ -96,6 +99,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
       backends: vip.backends.map((backend) => endpoint(backend.address, backend.port)),
       ...datapath.vipCounters(id, counters),
     })),
+    kubernetes: gateway.cluster,
     bgp: await gateway.peers(),
   };
 }

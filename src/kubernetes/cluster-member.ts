@@ -24,6 +24,14 @@ export interface ClusterOptions {
   >;
 }
 
+export interface ClusterStatus {
+  readonly leader: string | null;
+  readonly leads: boolean;
+  readonly faults: readonly string[];
+  /** Sent to the API server since the start. */
+  readonly requests: number;
+}
+
 export class ClusterMember {
   readonly api: ApiConnection;
   readonly watch: ClusterWatch;
@@ -63,11 +71,12 @@ export class ClusterMember {
   }
 
   /** Who gives the addresses, and what can't be followed just now. */
-  get status(): { readonly leader: string | null; readonly leads: boolean; readonly faults: readonly string[] } {
+  get status(): ClusterStatus {
     return {
       leader: this.#election?.holder ?? null,
       leads: this.#election?.leads ?? false,
       faults: this.watch.faults,
+      requests: this.api.requests,
     };
   }
 
