@@ -245,9 +245,7 @@ export class Datapath {
     for (const id of this.ids.vips().keys()) {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
-    if (this.#stack === null) {
-      this.#network.prepare(spec.vips.flatMap(({ backends }) => backends.map(({ address }) => address)));
-    }
+    this.#network.prepare(spec.vips.flatMap(({ backends }) => backends.map(({ address }) => address)));
     await this.#workers.publishTable(table.columns);
     this.#table = table;
     this.#owned.apply(spec.owned, (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null);

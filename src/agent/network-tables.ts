@@ -6,7 +6,7 @@ import { Fib, NO_ROUTE, type Route } from "../dataplane/fib.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable, neighborTableMemory, STACK_NEIGHBOR } from "../dataplane/neighbor-table.ts";
 import { PORT_STACK, PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
-import { formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
+import { addressBits, formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
 import { ADDRESS_WORDS, loadAddress, storeAddress } from "../wire/raw.ts";
 import { resolveNeighbor } from "../xdp/netlink.ts";
@@ -122,15 +122,24 @@ export class NetworkTables {
   }
 
   #routes(snapshot: NetworkSnapshot): Route[] {
-    return snapshot.routes
+    const stack = this.#list.findIndex(({ kind }) => kind === "stack");
+    // The node's own addresses, of pods in the host's network, lie behind the stack, whatever subnet they are in.
+    const own = snapshot.addresses.map(({ address }) => ({ address, prefixLength: addressBits(address.family) }));
+    const ownRoutes = own.map(({ address, prefixLength }): Route => {
+      return { destination: address, prefixLength, gateway: null, port: stack };
+    });
+    const routes = snapshot.routes
       .filter((route) => route.type === "unicast")
       .toSorted((a, b) => a.metric - b.metric)
-      .flatMap(({ destination, prefixLength, nextHops }) => {
+      .flatMap(({ destination, prefixLength, nextHops }): Route[] => {
         // Of a multipath route the first hop is taken: balancing over equal routers is theirs and the kernel's.
         const hop = nextHops.find(({ interfaceIndex }) => this.#portOf(interfaceIndex) >= 0);
-        if (hop === undefined) return [];
-        return [{ destination, prefixLength, gateway: hop.gateway, port: this.#portOf(hop.interfaceIndex) }];
+        if (hop !== undefined) {
+          return [{ destination, prefixLength, gateway: hop.gateway, port: this.#portOf(hop.interfaceIndex) }];
+        }
+        return stack < 0 ? [] : [{ destination, prefixLength, gateway: null, port: stack }];
       });
+    return stack < 0 ? routes : [...ownRoutes, ...routes];
   }
 
   #gateways(): IpAddress[] {

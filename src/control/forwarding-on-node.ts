@@ -1,5 +1,11 @@
 /** What one node forwards: every served address, with the backends that this node may use. */
-import type { BackendSpec, ForwardingSpec, OwnedAddress, VipSpec } from "../dataplane/forwarding-spec.ts";
+import {
+  type BackendSpec,
+  DEFAULT_SOURCE_PORTS,
+  type ForwardingSpec,
+  type OwnedAddress,
+  type VipSpec,
+} from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
 import { type Service, type ServiceBackend, type ServicePort, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
@@ -31,6 +37,7 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
           backends,
           affinity: service.clientAffinity,
           sources: service.clients,
+          sourceNat: "remote",
         });
       }
     }
@@ -43,6 +50,7 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
     strictSyn: false,
     rejectWithoutBackend: true,
     trackFragments: true,
+    sourcePorts: DEFAULT_SOURCE_PORTS,
   };
 }
 

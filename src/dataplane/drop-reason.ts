@@ -34,6 +34,7 @@ const NAMES = [
   "NoBackend",
   "NoStateForSegment",
   "TupleCollision",
+  "SourcePortsExhausted",
   "NoRoute",
   "NeighborUnresolved",
   "NeighborTableFull",

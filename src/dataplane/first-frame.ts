@@ -10,21 +10,31 @@ import { copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
 import { ACK, FIN, RST, SYN, TCP_FLAGS } from "../wire/transport.ts";
 import { FLOWS_OPENED, VIP_FLOWS_OPENED, VIP_STRIDE } from "./counters.ts";
 import { DropReason } from "./drop-reason.ts";
-import { EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL, EGRESS_KEEP_MAC, EGRESS_PAIR, egressWord } from "./egress.ts";
-import { NO_ROUTE } from "./fib.ts";
+import {
+  EGRESS_CHECK_TTL,
+  EGRESS_DECREMENT_TTL,
+  EGRESS_KEEP_MAC,
+  EGRESS_PAIR,
+  EGRESS_PORT,
+  egressWord,
+} from "./egress.ts";
+import { type Fib, NO_ROUTE } from "./fib.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, reverseKey } from "./flow-key.ts";
 import { type FlowTable, NO_ROW, TAG_REPLY } from "./flow-table.ts";
-import { NO_VIP } from "./forwarding-table.ts";
+import { NO_VIP, SOURCE_NAT } from "./forwarding-table.ts";
 import { destinationUnreachable, refuseConnection } from "./icmp-error.ts";
 import { NO_NEIGHBOR, STACK_NEIGHBOR } from "./neighbor-table.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { claimSource, isHairpin } from "./source-nat.ts";
 
 /** `wayTo` answers with an egress word, or with this: the frame has been dropped and counted. */
 const NO_EGRESS = -1;
+/** `claimReply` answers so when another flow has the reply's key. */
+const COLLISION = -2;
 
 /** @returns the request row of the new flow, or `NO_ROW` when the frame has been dropped, answered or passed. */
 export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number {
-  const { batch, view, table, key, translated, otherKey, now } = pipeline;
+  const { batch, view, table, key, translated, now } = pipeline;
   const flows = pipeline.flowsOf(isIpv4);
   const l4 = batch.transport[i]!;
   const protocol = batch.protocol[i]!;
@@ -61,30 +71,24 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
 
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;
-  const replyEgress = wayToClient(pipeline, i);
+  const replyEgress = wayToClient(pipeline, i, requestEgress);
   if (replyEgress === NO_EGRESS) return NO_ROW;
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
 
-  // The reply's key must lead back to this VIP alone. It doesn't when one client reaches one backend from one port
-  // through two VIPs at once.
-  reverseKey(otherKey, translated);
-  const replyHash = flows.hashKey(otherKey);
-  let reply = flows.findKey(replyHash, otherKey);
-  if (reply !== NO_ROW && !isPeer(flows, reply, key, pipeline.spareKey)) {
-    return refuse(pipeline, i, DropReason.TupleCollision);
+  const sourceNat = needsSourceNat(pipeline, i, vip, requestEgress);
+  const reply = sourceNat
+    ? claimSource(pipeline, flows, isIpv4, requestEgress & EGRESS_PORT, hash, replyEgress, owner)
+    : claimReply(pipeline, flows, replyEgress, owner);
+  if (reply < 0) {
+    const full = sourceNat ? DropReason.SourcePortsExhausted : DropReason.FlowTableFull;
+    return refuse(pipeline, i, reply === COLLISION ? DropReason.TupleCollision : full);
   }
   const request = flows.claim(hash, key, protocol, 0, now);
-  if (request === NO_ROW) return refuse(pipeline, i, DropReason.FlowTableFull);
-  if (reply === NO_ROW) {
-    reply = flows.claim(replyHash, otherKey, protocol, TAG_REPLY, now);
-    if (reply === NO_ROW) {
-      flows.abandon(request);
-      return refuse(pipeline, i, DropReason.FlowTableFull);
-    }
-    reverseKey(otherKey, key);
-    complete(flows, reply, otherKey, replyEgress, owner);
+  if (request === NO_ROW) {
+    flows.withdraw(reply, now);
+    return refuse(pipeline, i, DropReason.FlowTableFull);
   }
-  complete(flows, request, translated, requestEgress, owner);
+  flows.complete(request, translated, requestEgress, owner);
 
   pipeline.counters.totals[FLOWS_OPENED]! += 1;
   pipeline.counters.vips[table.vipId(vip) * VIP_STRIDE + VIP_FLOWS_OPENED]! += 1;
@@ -112,11 +116,38 @@ function clientHash({ flows6, key, spareKey }: Pipeline): number {
   return flows6.hashKey(spareKey);
 }
 
-function complete(flows: FlowTable, row: number, translated: FlowKey, egress: number, owner: number): void {
-  flows.storeTranslation(row, translated);
-  flows.words[row + flows.layout.egress] = egress;
-  flows.words[row + flows.layout.owner] = owner;
-  flows.publish(row);
+/**
+ * The reply row of a flow whose source stays the client's. Its key must lead back to this VIP alone; it doesn't when one
+ * client reaches one backend from one port through two VIPs at once. Another worker may have opened the flow meanwhile:
+ * then its row is taken.
+ */
+function claimReply(pipeline: Pipeline, flows: FlowTable, egress: number, owner: number): number {
+  const { key, translated, otherKey, spareKey, now } = pipeline;
+  reverseKey(otherKey, translated);
+  const hash = flows.hashKey(otherKey);
+  const existing = flows.findKey(hash, otherKey);
+  if (existing !== NO_ROW) return isPeer(flows, existing, key, spareKey) ? existing : COLLISION;
+  const reply = flows.claim(hash, otherKey, translated[KEY_PROTOCOL]!, TAG_REPLY, now);
+  if (reply === NO_ROW) return NO_ROW;
+  reverseKey(spareKey, key);
+  flows.complete(reply, spareKey, egress, owner);
+  return reply;
+}
+
+function needsSourceNat(pipeline: Pipeline, i: number, vip: number, requestEgress: number): boolean {
+  switch (pipeline.table.sourceNat(vip)) {
+    case SOURCE_NAT.none:
+      return false;
+    case SOURCE_NAT.node:
+      return true;
+    case SOURCE_NAT.hairpin:
+      return isHairpin(pipeline.key, pipeline.translated);
+    default: {
+      const beforeStack = pipeline.ports.pair(pipeline.batch.port[i]!) >= 0;
+      const remote = beforeStack && (requestEgress & EGRESS_PAIR) === 0;
+      return remote || isHairpin(pipeline.key, pipeline.translated);
+    }
+  }
 }
 
 /** Whether a reply row belongs to the flow of a request's key. */
@@ -150,17 +181,24 @@ function isMartian(key: FlowKey, isIpv4: boolean): boolean {
 }
 
 function wayToBackend(pipeline: Pipeline, i: number): number {
-  const pair = pipeline.ports.pair(pipeline.batch.port[i]!);
-  if (pair < 0) return wayTo(pipeline, i, pipeline.translated, KEY_DESTINATION);
+  const { fib, neighbors, ports, translated, batch } = pipeline;
+  const pair = ports.pair(batch.port[i]!);
+  if (pair < 0 || isBeyondStack(fib, translated, pair)) return wayTo(pipeline, i, translated, KEY_DESTINATION);
   // Into the node's own stack, which routes to the pod and decrements the TTL.
-  const neighbor = pipeline.neighbors.find(STACK_NEIGHBOR, 0, pair);
+  const neighbor = neighbors.find(STACK_NEIGHBOR, 0, pair);
   if (neighbor === NO_NEIGHBOR) return noEgress(pipeline, i, DropReason.NeighborTableFull);
   return egressWord(0, neighbor, EGRESS_PAIR | EGRESS_CHECK_TTL);
 }
 
-function wayToClient(pipeline: Pipeline, i: number): number {
-  // The stack has already routed the reply towards the client: its MACs and TTL are right.
-  if (pipeline.ports.pair(pipeline.batch.port[i]!) >= 0) return egressWord(0, 0, EGRESS_PAIR | EGRESS_KEEP_MAC);
+/** Whether the kernel would send to a backend by one of our wires: it is on another node. */
+function isBeyondStack(fib: Fib, translated: FlowKey, stackPort: number): boolean {
+  const route = fib.lookup(translated, KEY_DESTINATION);
+  return route !== NO_ROUTE && fib.port(route) !== stackPort;
+}
+
+/** A reply that has come through the stack was routed there; one that comes by a wire is routed here. */
+function wayToClient(pipeline: Pipeline, i: number, requestEgress: number): number {
+  if ((requestEgress & EGRESS_PAIR) !== 0) return egressWord(0, 0, EGRESS_PAIR | EGRESS_KEEP_MAC);
   return wayTo(pipeline, i, pipeline.key, KEY_SOURCE);
 }
 

@@ -120,6 +120,14 @@ export abstract class FlowTable {
     return NO_ROW;
   }
 
+  /** Fills the rest of a claimed row and makes it visible. */
+  complete(row: number, translated: FlowKey, egress: number, owner: number): void {
+    this.storeTranslation(row, translated);
+    this.words[row + this.layout.egress] = egress;
+    this.words[row + this.layout.owner] = owner;
+    this.publish(row);
+  }
+
   /** Makes a claimed row visible to every reader. */
   publish(row: number): void {
     Atomics.xor(this.words, row + this.#tag, TAG_LIVE | TAG_CLAIMED);

@@ -28,7 +28,15 @@ export interface VipSpec {
   readonly affinity: boolean;
   /** Who may come in: `null` for everybody. */
   readonly sources: SourceRanges | null;
+  readonly sourceNat: SourceNat;
 }
+
+/**
+ * Whose address the backends see as the flow's source. `none`: the client's. `node`: the gateway's. `hairpin`: the
+ * gateway's where the client is the backend itself. `remote`: the gateway's where a gateway in front of its own stack
+ * sends to a backend that is not behind that, and where the client is the backend.
+ */
+export type SourceNat = "none" | "node" | "hairpin" | "remote";
 
 /** Clients that may come in, or that may not. */
 export interface SourceRanges {
@@ -57,7 +65,12 @@ export interface ForwardingSpec {
   readonly rejectWithoutBackend: boolean;
   /** Fragments are followed to the flow of their first one; `false` drops them. */
   readonly trackFragments: boolean;
+  /** Source ports for source NAT, both ends included. */
+  readonly sourcePorts: readonly [first: number, last: number];
 }
+
+/** Above Linux' own range for clients (ip_local_port_range) and Kubernetes' NodePorts, whatever these are set to. */
+export const DEFAULT_SOURCE_PORTS: readonly [number, number] = [61_000, 65_535];
 
 export const EMPTY_FORWARDING_SPEC: ForwardingSpec = {
   vips: [],
@@ -66,4 +79,5 @@ export const EMPTY_FORWARDING_SPEC: ForwardingSpec = {
   strictSyn: false,
   rejectWithoutBackend: true,
   trackFragments: true,
+  sourcePorts: DEFAULT_SOURCE_PORTS,
 };

@@ -16,7 +16,14 @@ import type { IpAddress } from "../net/ip-address.ts";
 import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ADDRESS_WORDS, sameAddress, storeAddress, swap16 } from "../wire/raw.ts";
 import type { HashKey } from "./flow-hash.ts";
-import type { BackendSpec, ForwardingSpec, SourceRanges, TransportProtocol, VipSpec } from "./forwarding-spec.ts";
+import type {
+  BackendSpec,
+  ForwardingSpec,
+  SourceNat,
+  SourceRanges,
+  TransportProtocol,
+  VipSpec,
+} from "./forwarding-spec.ts";
 import type { IdRegistry } from "./id-registry.ts";
 import { fillMaglev } from "./maglev.ts";
 import { applyMask, commonLength, isInside } from "./prefix-mask.ts";
@@ -28,12 +35,16 @@ const VIP_RANGES = 6;
 const FLAG_AFFINITY = 1 << 0;
 const FLAG_RESTRICTED = 1 << 1;
 const FLAG_DENY = 1 << 2;
+const SOURCE_NAT_SHIFT = 8;
 const RANGE_WORDS = ADDRESS_WORDS + 1;
 const BACKEND_WORDS = ADDRESS_WORDS + 2;
 const OWNED_WORDS = ADDRESS_WORDS + 1;
 const INDEX_WORDS = ADDRESS_WORDS + 2;
 const OWNED_USED = 1;
 const ANSWER_PORT_SHIFT = 8;
+
+/** `SourceNat` as numbers. */
+export const SOURCE_NAT: Readonly<Record<SourceNat, number>> = { none: 0, node: 1, hairpin: 2, remote: 3 };
 
 export const PROTOCOL_NUMBER: Readonly<Record<TransportProtocol, number>> = {
   TCP: PROTOCOL_TCP,
@@ -47,6 +58,8 @@ export interface ForwardingColumns {
   readonly strictSyn: boolean;
   readonly rejects: boolean;
   readonly tracksFragments: boolean;
+  readonly firstSourcePort: number;
+  readonly lastSourcePort: number;
   readonly owned: Int32Array;
   readonly vipIndex: Int32Array;
   readonly vips: Int32Array;
@@ -64,6 +77,8 @@ export class ForwardingTable {
   readonly rejects: boolean;
   /** Fragments are followed to their flow rather than dropped. */
   readonly tracksFragments: boolean;
+  readonly firstSourcePort: number;
+  readonly lastSourcePort: number;
   readonly #owned: Int32Array;
   readonly #vipIndex: Int32Array;
   readonly #vips: Int32Array;
@@ -77,6 +92,8 @@ export class ForwardingTable {
     this.strictSyn = columns.strictSyn;
     this.rejects = columns.rejects;
     this.tracksFragments = columns.tracksFragments;
+    this.firstSourcePort = columns.firstSourcePort;
+    this.lastSourcePort = columns.lastSourcePort;
     this.#owned = columns.owned;
     this.#vipIndex = columns.vipIndex;
     this.#vips = columns.vips;
@@ -134,6 +151,11 @@ export class ForwardingTable {
   /** Whether one client keeps one backend: its flows are then hashed by the client's address alone. */
   hasAffinity(vip: number): boolean {
     return (this.#vips[vip + VIP_FLAGS]! & FLAG_AFFINITY) !== 0;
+  }
+
+  /** How the source of a VIP's flows is translated: one of `SOURCE_NAT`. */
+  sourceNat(vip: number): number {
+    return this.#vips[vip + VIP_FLAGS]! >>> SOURCE_NAT_SHIFT;
   }
 
   /** The backend for a flow hash: one of the VIP's, or -1 when it has none that takes new flows. */
@@ -211,7 +233,8 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
       backends[backend + ADDRESS_WORDS + 1] = context.ids.backend(vip, member);
     }
     const { affinity, sources } = vip;
-    vips[at + VIP_FLAGS] = (affinity ? FLAG_AFFINITY : 0) | sourceFlags(sources);
+    vips[at + VIP_FLAGS] =
+      (affinity ? FLAG_AFFINITY : 0) | sourceFlags(sources) | (SOURCE_NAT[vip.sourceNat] << SOURCE_NAT_SHIFT);
     vips[at + VIP_RANGES] = nextRange;
     vips[at + VIP_RANGES + 1] = sources?.ranges.length ?? 0;
     for (const { address, prefixLength } of sources?.ranges ?? []) {
@@ -226,7 +249,8 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
 
   const { strictSyn, rejectWithoutBackend: rejects, trackFragments: tracksFragments } = spec;
   const { epoch } = context;
-  const flags = { strictSyn, rejects, tracksFragments };
+  const [firstSourcePort, lastSourcePort] = spec.sourcePorts;
+  const flags = { strictSyn, rejects, tracksFragments, firstSourcePort, lastSourcePort };
   return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, ranges, maglev });
 }
 

@@ -5,12 +5,13 @@
  */
 
 import type { Route } from "../dataplane/fib.ts";
-import type {
-  BackendSpec,
-  ForwardingSpec,
-  SourceRanges,
-  TransportProtocol,
-  VipSpec,
+import {
+  type BackendSpec,
+  DEFAULT_SOURCE_PORTS,
+  type ForwardingSpec,
+  type SourceRanges,
+  type TransportProtocol,
+  type VipSpec,
 } from "../dataplane/forwarding-spec.ts";
 import { type IpAddress, type IpPrefix, parseIpAddress, parseIpPrefix } from "../net/ip-address.ts";
 import { type Mac, parseMac } from "../net/mac.ts";
@@ -124,15 +125,17 @@ function parseSpec(vips: unknown, node: Json, scenario: Json): ForwardingSpec {
     strictSyn: policy["conntrack"] === "strict-syn",
     rejectWithoutBackend: policy["no_backend"] !== "drop",
     trackFragments: policy["fragments"] !== "drop",
+    sourcePorts: parseSourcePorts(scenario["snat"]),
   };
 }
 
 function parseVip(vip: Json, where: string): VipSpec {
   const mode = vip["mode"] ?? "nat";
   if (mode !== "nat") throw new ScenarioError(`${where}.mode: ${JSON.stringify(mode)} is not supported; only "nat" is`);
-  const snat = vip["snat"] ?? "none";
-  if (snat !== "none")
-    throw new ScenarioError(`${where}.snat: ${JSON.stringify(snat)} is not supported; only "none" is`);
+  const sourceNat = vip["snat"] ?? "none";
+  if (sourceNat !== "none" && sourceNat !== "node" && sourceNat !== "hairpin") {
+    throw new ScenarioError(`${where}.snat: must be none, node or hairpin, not ${JSON.stringify(sourceNat)}`);
+  }
   const protocol = String(vip["proto"]).toUpperCase();
   if (protocol !== "TCP" && protocol !== "UDP" && protocol !== "SCTP") {
     throw new ScenarioError(`${where}.proto: must be tcp, udp or sctp, not ${JSON.stringify(vip["proto"])}`);
@@ -147,8 +150,17 @@ function parseVip(vip: Json, where: string): VipSpec {
       parseBackend(object(backend, `${where}.backends[${index}]`), `${where}.backends[${index}]`),
     ),
     affinity: vip["affinity"] !== undefined,
+    sourceNat,
     sources: vip["source_ranges"] === undefined ? null : parseSources(vip["source_ranges"], `${where}.source_ranges`),
   };
+}
+
+/** The address of a scenario's source NAT is that of the interface that the frame leaves by; the ports are given. */
+function parseSourcePorts(value: unknown): readonly [number, number] {
+  const ports = value === undefined ? undefined : object(value, "snat")["ports"];
+  if (ports === undefined) return DEFAULT_SOURCE_PORTS;
+  const [first, last] = list(ports, "snat.ports");
+  return [number(first, "snat.ports[0]"), number(last, "snat.ports[1]")];
 }
 
 function parseSources(value: unknown, where: string): SourceRanges {

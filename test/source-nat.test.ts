@@ -1,0 +1,84 @@
+/** Source NAT through the pipeline: every flow has a source of its own, and its replies find the way back. */
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { type FrameResult, replay } from "../src/replay/replay.ts";
+import { parseScenario } from "../src/replay/scenario.ts";
+import { ipv4Frame } from "./fixtures/frames.ts";
+
+const { configs } = JSON.parse(readFileSync(new URL("data/packet-scenarios.json", import.meta.url), "utf8"));
+const GATEWAY = "10.2.0.1";
+const BACKEND = "10.2.0.2";
+const SYN = 0x02;
+const SYN_ACK = 0x12;
+
+const hex = (frame: Uint8Array) => Buffer.from(frame).toString("hex");
+
+function request(client: string, port: number): { iface: string; frame: string } {
+  const frame = ipv4Frame({
+    destinationMac: "02:00:00:00:0a:01",
+    sourceMac: "02:00:00:00:0a:00",
+    source: client,
+    destination: "198.51.100.10",
+    sourcePort: port,
+    destinationPort: 80,
+    protocol: 6,
+    flags: SYN,
+  });
+  return { iface: "wan", frame: hex(frame) };
+}
+
+function answer(port: number): { iface: string; frame: string } {
+  const frame = ipv4Frame({
+    destinationMac: "02:00:00:00:0b:00",
+    sourceMac: "02:00:00:00:0b:01",
+    source: BACKEND,
+    destination: GATEWAY,
+    sourcePort: 8080,
+    destinationPort: port,
+    protocol: 6,
+    flags: SYN_ACK,
+  });
+  return { iface: "lan", frame: hex(frame) };
+}
+
+/** `address:port > address:port` of a frame that left. */
+function ends({ frame }: FrameResult): string {
+  const bytes = Buffer.from(frame!, "hex");
+  const end = (address: number, port: number) =>
+    `${[...bytes.subarray(address, address + 4)].join(".")}:${bytes.readUInt16BE(port)}`;
+  return `${end(26, 34)} > ${end(30, 36)}`;
+}
+
+function run(frames: readonly object[]): readonly FrameResult[] {
+  return replay(parseScenario({ ...configs["snat-range"], id: "source-nat", frames })).results;
+}
+
+describe("source NAT", () => {
+  it("gives two clients that use one port a source of their own, and leads each reply back", () => {
+    const results = run([request("203.0.113.1", 40000), request("203.0.113.2", 40000), answer(40000), answer(40001)]);
+    expect(results.map(ends)).toEqual([
+      `${GATEWAY}:40000 > ${BACKEND}:8080`,
+      `${GATEWAY}:40001 > ${BACKEND}:8080`,
+      "198.51.100.10:80 > 203.0.113.1:40000",
+      "198.51.100.10:80 > 203.0.113.2:40000",
+    ]);
+  });
+
+  it("drops a new flow when all ports are taken, and the flows that have them go on", () => {
+    const clients = ["203.0.113.1", "203.0.113.2", "203.0.113.3"];
+    const results = run([...clients.map((client) => request(client, 5000)), request("203.0.113.1", 5000)]);
+    expect(results[2]).toMatchObject({ verdict: "drop", reason: "SourcePortsExhausted" });
+    expect(ends(results[3]!)).toBe(ends(results[0]!));
+  });
+
+  it("gives a port again when its flow has ended and the backend has forgotten it", () => {
+    const results = run([
+      request("203.0.113.1", 5000),
+      request("203.0.113.2", 5000),
+      { advanceSeconds: 61 },
+      { advanceSeconds: 3 },
+      request("203.0.113.3", 5000),
+    ]);
+    expect(results[2]!.verdict).toBe("tx");
+  });
+});
