@@ -55,9 +55,11 @@ async function measure(name: SenderName, size: number): Promise<void> {
     const beganAt = (await sender.announce()) ?? upAt;
     results.announced.push((await receiver.whenRoutes(size)) - beganAt);
     results.memory.push(sender.residentMegabytes());
-    const withdrawnAt = performance.now();
-    await sender.withdraw();
-    results.withdrawn.push((await receiver.whenRoutes(0)) - withdrawnAt);
+    if (sender.withdraw !== null) {
+      const withdrawnAt = performance.now();
+      await sender.withdraw();
+      results.withdrawn.push((await receiver.whenRoutes(0)) - withdrawnAt);
+    }
     const toldAt = performance.now();
     receiver.announceMany(size);
     const gotAt = await sender.whenReceived(size);

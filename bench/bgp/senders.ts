@@ -18,7 +18,8 @@ export interface Sender {
   start(): Promise<void>;
   /** Tells the routes, where that is a step of its own: the moment at which it began, else `null`. */
   announce(): Promise<number | null>;
-  withdraw(): Promise<void>;
+  /** `null` where all that it can do is to end. */
+  readonly withdraw: (() => Promise<void>) | null;
   /** The moment when `count` routes were received; `null` where it cannot be asked. */
   whenReceived(count: number): Promise<number | null>;
   residentMegabytes(): number;
@@ -203,8 +204,7 @@ function exabgp(lab: Lab, receiver: Receiver): Sender {
       daemon = receiver.senderNamespace.start("exabgp", ["exabgp", `${lab.folder}/exabgp.conf`], { env });
     },
     announce: async () => null,
-    // Its session ends: it has no quicker way to take back what a process has announced.
-    withdraw: async () => void (await daemon.stop("SIGKILL")),
+    withdraw: null,
     whenReceived: async () => null,
     residentMegabytes: () => (count > 0 ? megabytes(daemon.pid) : 0),
   };

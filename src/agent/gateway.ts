@@ -14,6 +14,7 @@ import { nodePlan } from "../control/node-plan.ts";
 import { type Plan, plan } from "../control/plan.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
+import { RemoteSpeaker } from "../speaker/remote-speaker.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { loadHashKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
@@ -26,7 +27,7 @@ export class Gateway {
   readonly datapath: Datapath;
   readonly startedAt = Date.now();
   readonly #log: Logger;
-  readonly #speaker: Speaker;
+  readonly #speaker: Speaker | RemoteSpeaker;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
   #announced: SpeakerSpec = NO_SESSIONS;
@@ -58,7 +59,9 @@ export class Gateway {
     this.datapath = datapath;
     this.#log = log;
     // Routers may still have our routes: they keep them until we have told them all again (RFC 4724).
-    this.#speaker = new Speaker({ restarting: true });
+    this.#speaker = options.speakerSocket
+      ? new RemoteSpeaker(options.speakerSocket)
+      : new Speaker({ restarting: true });
   }
 
   /** What is wrong with the configuration, and where. */
@@ -95,7 +98,8 @@ export class Gateway {
     await this.#cluster?.close();
     this.#next = null;
     await this.#applying;
-    await this.#speaker.stop({ cease: true });
+    // A speaker in a process of its own outlives us, and so do its sessions.
+    await this.#speaker.stop({ cease: !this.options.speakerSocket });
     await this.datapath.stop();
   }
 
@@ -107,8 +111,11 @@ export class Gateway {
     if (this.options.kubernetes !== null) {
       // The client is large, and those who run on files have no use for it.
       const kubernetes = await import("../kubernetes/cluster-member.ts");
-      this.#cluster = new kubernetes.ClusterMember(this.options.kubernetes, this.#log, (loaded) =>
-        this.#take({ ...loaded, files: ["the cluster"] }),
+      this.#cluster = new kubernetes.ClusterMember(
+        this.options.kubernetes,
+        this.#log,
+        (loaded) => this.#take({ ...loaded, files: ["the cluster"] }),
+        () => this.peers(),
       );
       return;
     }
@@ -154,6 +161,7 @@ export class Gateway {
     await this.#speaker.apply(own.bgp);
     this.#announced = own.bgp;
     this.#plan = planned;
+    this.#cluster?.planned(planned);
     this.#log.info(
       {
         epoch: this.datapath.epoch,

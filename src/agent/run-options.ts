@@ -22,4 +22,6 @@ export interface RunOptions {
   readonly clusterSecret: string | null;
   /** Rows of the flow table, a power of two; a flow takes two. */
   readonly flowRows: number;
+  /** Unix socket of a BGP speaker in a process of its own; without it the speaker is a thread of this one. */
+  readonly speakerSocket?: string | null;
 }

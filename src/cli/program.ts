@@ -43,6 +43,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--http <host:port>", "serve the API, /metrics and probes there as well")
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--flows <rows>", "rows of the flow table, a power of two; a flow takes two", powerOfTwo, DEFAULT_FLOW_ROWS)
+    .option("--speaker-socket <path>", "BGP is spoken by `sluice speaker` behind this socket")
     .addHelpText("after", "\nExample:\n  sluice run -f /etc/sluice --node node1 --uplink eth0")
     .action(async (flags) => {
       const inside = flags.inside as string[];
@@ -68,10 +69,21 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         http: flags.http ?? null,
         clusterSecret: flags.clusterSecret ?? null,
         flowRows: flags.flows,
+        speakerSocket: flags.speakerSocket ?? null,
       };
       // Only this command needs the native addon; the others work where there is none.
       const { runCommand } = await import("./run.ts");
       await runCommand(options);
+    });
+
+  program
+    .command("speaker")
+    .description("speak BGP in a process of its own: sessions outlive `sluice run --speaker-socket`")
+    .requiredOption("--socket <path>", "unix socket to serve")
+    .option("--cease", "at the end tell the routers, who then drop the routes at once", false)
+    .action(async (flags) => {
+      const { runSpeaker } = await import("./speaker.ts");
+      await runSpeaker(flags.socket, flags.cease);
     });
 
   program

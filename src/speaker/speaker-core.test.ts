@@ -2,16 +2,18 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { peer, route } from "../../test/fixtures/bgp-peers.ts";
+import { CONFIG, peer, route } from "../../test/fixtures/bgp-peers.ts";
 import type { Notification } from "../bgp/message.ts";
 import { INITIAL_WIRE_SESSION } from "../bgp/message.ts";
-import { decodeMessage } from "../bgp/message-codec.ts";
+import { decodeMessage, encodeMessage } from "../bgp/message-codec.ts";
 import { MessageFramer } from "../bgp/message-framer.ts";
+import { openFor, type SessionConfig } from "../bgp/negotiation.ts";
 import { describeNotification } from "../bgp/notification.ts";
 import type { InstanceSpec, PeerSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
 import { SpeakerCore } from "./speaker-core.ts";
 import type { SpeakerEvent } from "./speaker-event.ts";
 
+const ROUTER: SessionConfig = { ...CONFIG, localAsn: 65001, peerAsn: 65000, holdTimeSeconds: 0 };
 const LEFT = "127.0.0.1";
 const RIGHT = "127.0.0.2";
 
@@ -186,6 +188,75 @@ describe("a peer that misbehaves", () => {
     await until("a NOTIFICATION", () => heard !== null);
     expect(describeNotification(heard!)).toBe("Message Header Error/Connection Not Synchronized");
     expect(core.status()[0]!.lastError).toContain("the marker is not all ones");
+  });
+});
+
+describe("a peer of ours that changes its mind", () => {
+  test("is shut down with a text, stays so, and comes back when the text is taken away", async () => {
+    const { left, right, toRight, leftSpec } = await pair(false);
+    await left.core.apply(leftSpec({ ...toRight, shutdown: "node drain" }));
+    await until("the session is over", () => right.events.some((event) => event.from === "Established"));
+    const ended = right.events.find((event) => event.from === "Established");
+    expect(ended?.words).toBe('the peer closed the session: Cease/Administrative Shutdown: "node drain"');
+    await sleep(100);
+    expect(left.core.status()[0]).toMatchObject({
+      state: "Idle",
+      lastError: "switched off by the configuration: node drain",
+    });
+    await left.core.apply(leftSpec(toRight));
+    await until("it is back", () => state(left.core) === "Established");
+  });
+
+  test("changes timers, routes and the graceful shutdown without a reset", async () => {
+    const { left, right, toRight, leftSpec } = await pair(false);
+    const routes = [route("10.1.0.0/16", { nextHop: LEFT })];
+    const changed = { ...toRight, routes, holdTimeSeconds: 30, gracefulRestartSeconds: 60, maxPrefixes: 10 };
+    await left.core.apply(leftSpec({ ...changed, gracefulShutdown: true }));
+    await until("the mark is there", () => right.core.received("left")[0]?.communities.includes("65535:0") ?? false);
+    expect(left.core.status()[0]!.timesEstablished).toBe(1);
+  });
+
+  test("has a session of each instance of ours with the same router", async () => {
+    const port = await freePort();
+    const right = speaker();
+    const left = speaker();
+    const base = peer({ address: RIGHT, port, asn: 65001, localAddress: LEFT });
+    const other = { ...base, localAddress: "127.0.0.3" };
+    const waiting = { passive: true, localAddress: null, port: 1 };
+    const ofRight = [
+      { ...peer({ name: "one", address: LEFT, asn: 65000 }), ...waiting },
+      { ...peer({ name: "two", address: "127.0.0.3", asn: 65010 }), ...waiting },
+    ];
+    await right.core.apply(instance(65001, "10.0.0.2", port, ...ofRight));
+    await left.core.apply({
+      instances: [
+        ...instance(65000, "10.0.0.1", null, base).instances,
+        ...instance(65010, "10.0.0.9", null, other).instances,
+      ],
+    });
+    const states = () => left.core.status().map((one) => one.state);
+    await until("both are Established", () => states().every((one) => one === "Established"));
+    expect(right.core.status().map((one) => one.asn)).toEqual([65000, 65010]);
+  });
+});
+
+describe("a peer that takes nothing", () => {
+  test("is given up when the send hold time is over (RFC 9687)", async () => {
+    const open = encodeMessage(openFor(ROUTER), INITIAL_WIRE_SESSION);
+    const keepalive = encodeMessage({ type: "KEEPALIVE" }, INITIAL_WIRE_SESSION);
+    const again = encodeMessage({ type: "ROUTE-REFRESH", afi: 1, safi: 1, subtype: 0 }, INITIAL_WIRE_SESSION);
+    const port = await listening((socket) => {
+      socket.write(Buffer.concat([open, keepalive]));
+      socket.once("data", () => socket.pause());
+      // Each answer is 50 kB: soon no buffer between the two has room any more.
+      setTimeout(() => socket.write(Buffer.concat(Array.from({ length: 400 }, () => again))), 200);
+    });
+    const { core, events } = speaker();
+    const routes = Array.from({ length: 10_000 }, (_, i) => route(`20.0.${i >>> 8}.${i & 255}/32`));
+    const deaf = peer({ address: LEFT, port, holdTimeSeconds: 0, routes, sendHoldSeconds: 1 });
+    await core.apply(instance(65000, "10.0.0.1", null, deaf));
+    await until("it is given up", () => events.some((event) => event.from === "Established"));
+    expect(events.find((event) => event.from === "Established")?.words).toContain("send hold timer expired");
   });
 });
 
