@@ -1,9 +1,9 @@
 /** The packet scenarios through the pipeline: what `sluice replay` answers must be what each case expects or allows. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { judge, type Outcome } from "../src/replay/packet-case.ts";
 import { type FrameResult, replay } from "../src/replay/replay.ts";
 import { parseScenario } from "../src/replay/scenario.ts";
+import { judge, type Outcome } from "./fixtures/packet-case.ts";
 
 interface Case {
   readonly id: string;

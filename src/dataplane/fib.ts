@@ -106,8 +106,6 @@ export class Fib {
   }
 }
 
-export const EMPTY_FIB = Fib.build([]);
-
 function home(words: Int32Array, length: number, slots: number): number {
   const address = words[0]! ^ words[1]! ^ words[2]! ^ words[3]!;
   return (Math.imul(address ^ length, 0x9e3779b1) >>> 8) & (slots - 1);

@@ -3,7 +3,7 @@
  *
  *   0..3 source   4..7 destination   8 ports   9 protocol       addresses as in wire/raw.ts
  */
-import { copyAddress, isMapped, swapPorts } from "../wire/raw.ts";
+import { copyAddress, swapPorts } from "../wire/raw.ts";
 
 export const KEY_SOURCE = 0;
 export const KEY_DESTINATION = 4;
@@ -15,11 +15,6 @@ export type FlowKey = Int32Array;
 
 export function newFlowKey(): FlowKey {
   return new Int32Array(new ArrayBuffer(KEY_WORDS * 4));
-}
-
-/** Whether the key is of an IPv4 flow. */
-export function isIpv4Key(key: FlowKey): boolean {
-  return isMapped(key, KEY_DESTINATION);
 }
 
 /** Makes `into` the key of the other direction of `key`. They must be two arrays. */

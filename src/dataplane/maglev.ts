@@ -12,9 +12,6 @@ import { storeAddress } from "../wire/raw.ts";
 import { flowHash6, type HashKey } from "./flow-hash.ts";
 import { KEY_SOURCE, newFlowKey } from "./flow-key.ts";
 
-/** Cilium's choice of table sizes; each is a prime, so every skip visits every slot. */
-export const MAGLEV_SIZES: readonly number[] = [251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071];
-
 export interface MaglevBackend {
   readonly address: IpAddress;
   readonly port: number;

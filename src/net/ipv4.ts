@@ -62,7 +62,3 @@ export function parseIpv4Prefix(text: string): Ipv4Prefix | null {
 export function formatIpv4Prefix(prefix: Ipv4Prefix): string {
   return `${formatIpv4(prefix.address)}/${prefix.length}`;
 }
-
-export function prefixContains(prefix: Ipv4Prefix, address: Ipv4): boolean {
-  return ((address ^ prefix.address) & netmask(prefix.length)) === 0;
-}

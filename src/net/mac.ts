@@ -7,8 +7,6 @@ declare const brand: unique symbol;
 /** A valid MAC address as an integer 0..2^48-1 (exact in a double). */
 export type Mac = number & { readonly [brand]: "Mac" };
 
-export const BROADCAST_MAC = 0xffffffffffff as Mac;
-
 /** Reads six hex octets separated by colons; `null` when it is anything else. */
 export function parseMac(text: string): Mac | null {
   if (!/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(text)) return null;

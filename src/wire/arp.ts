@@ -5,9 +5,6 @@
  *   8 sender MAC   14 sender address   18 target MAC   24 target address   28
  */
 
-import type { Ipv4 } from "../net/ipv4.ts";
-import { addressFromRaw } from "./raw.ts";
-
 export const ARP_BYTES = 28;
 export const ARP_REQUEST = 1;
 export const ARP_REPLY = 2;
@@ -24,8 +21,4 @@ export function isIpv4OverEthernet(view: DataView, arp: number): boolean {
 
 export function arpOperation(view: DataView, arp: number): number {
   return view.getUint16(arp + 6);
-}
-
-export function arpTarget(view: DataView, arp: number): Ipv4 {
-  return addressFromRaw(view.getInt32(arp + ARP_TARGET_ADDRESS, true));
 }

@@ -36,6 +36,5 @@ export const NDP_TARGET = 8;
 export const NDP_OPTIONS = 24;
 /** Solicited and Override, the flags of an answer (RFC 4861 §4.4). */
 export const NDP_SOLICITED_OVERRIDE = 0x60000000;
-export const NDP_SOURCE_LINK_ADDRESS = 1;
 export const NDP_TARGET_LINK_ADDRESS = 2;
 export const NDP_HOP_LIMIT = 255;

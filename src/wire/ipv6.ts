@@ -16,7 +16,6 @@ export const IPV6_DESTINATION = 24;
 export const HOP_BY_HOP = 0;
 export const ROUTING = 43;
 export const FRAGMENT = 44;
-export const NO_NEXT_HEADER = 59;
 export const DESTINATION_OPTIONS = 60;
 export const PROTOCOL_ICMPV6 = 58;
 

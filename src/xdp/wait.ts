@@ -7,7 +7,6 @@ import { type NativeEventFd, native } from "./native.ts";
 export const POLL_WORDS = 3;
 export const POLLIN = 1;
 export const POLLOUT = 4;
-export const POLLERR = 8;
 
 /**
  * poll(2) on the first `count` entries; writes the third word of each. Returns how many are ready: 0 after the timeout
