@@ -100,13 +100,14 @@ export async function dualStack(
     {
       namespace: router,
       device: "to-node",
-      addresses: ["10.1.1.1/24", "fd00:1::1/64"],
+      addresses: ["10.1.1.1/24", "fd00:1::1/64", "fe80::1/64"],
       offload: { tx: false },
     },
     { namespace: node, device: "net0", addresses: ["10.1.1.2/24", "fd00:1::2/64"] },
   );
   client.ip("route add default via 203.0.113.1", "route add default via 2001:db8:113::1");
-  node.ip("route add default via 10.1.1.1", "route add default via fd00:1::1");
+  // As router advertisements do it, and most networks do.
+  node.ip("route add default via 10.1.1.1", "route add default via fe80::1 dev net0");
   router.ip("route add 192.168.10.96/28 via 10.1.1.2", "route add fd00:10::/112 via fd00:1::2");
   const backends = await inside(lab, node);
 

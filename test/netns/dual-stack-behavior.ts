@@ -13,6 +13,7 @@ import { type Backends, type DualStack, dualStack, NARROW_MTU, PLACES } from "..
 import { icmpMessage } from "../lab/icmp-error.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Namespace } from "../lab/namespace.ts";
+import { waitFor } from "../lab/wait-for.ts";
 
 const UDP_ASK = join(import.meta.dirname, "..", "lab", "udp-ask.ts");
 /** curl's exit code for a connection that was refused. */
@@ -51,6 +52,8 @@ export function behavesOnRealNetworks(inside: (lab: Lab, node: Namespace) => Pro
         .split("\n")
         .slice(1)
         .flatMap((line) => /^ *\d+ +(\S+)/.exec(line)?.[1] ?? []);
+
+    const portUnreachable = family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 };
 
     const pathMtu = (from: Namespace, to: string) =>
       Number(/ mtu (?:lock )?(\d+)/.exec(from.run(["ip", "route", "get", to]))?.[1] ?? 0);
@@ -99,8 +102,20 @@ export function behavesOnRealNetworks(inside: (lab: Lab, node: Namespace) => Pro
         .frames()
         .flatMap((frame) => icmpMessage(frame) ?? [])
         .filter(({ type }) => type === (family === 4 ? 3 : 1));
-      const portUnreachable = family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 };
       expect(errors).toEqual([{ source: web, quotedDestination: web, ...portUnreachable }]);
+    });
+
+    test("a client's refusal of an answer reaches the backend, as if it had spoken to the client itself", async () => {
+      const heard = await Promise.all(
+        network.web.map(({ namespace }) => Capture.start(lab, namespace, "eth0", family === 4 ? "icmp" : "icmp6")),
+      );
+      // Gone before the answer comes.
+      network.client.run(["bash", "-c", `exec 3<>/dev/udp/${web}/7; echo hello >&3; exec 3>&-`]);
+      const errors = () => heard.flatMap((capture) => capture.frames().flatMap((frame) => icmpMessage(frame) ?? []));
+      const refusal = { source: client, quotedDestination: client, ...portUnreachable };
+      await waitFor("the refusal", () => errors().some(({ source }) => source === client), { seen: errors });
+      for (const capture of heard) await capture.stop();
+      expect(errors()).toContainEqual(refusal);
     });
 
     test("traceroute shows the gateway between the router and the VIP", () => {
