@@ -34,9 +34,10 @@ for (let round = 0; round < ROUNDS; round++) {
       if (name === "ExaBGP" && size > MOST_OF_EXABGP) continue;
       await measure(name, size);
     }
+    // The largest sizes take minutes: what was measured before is not lost when they are interrupted.
+    report();
   }
 }
-report();
 
 async function measure(name: SenderName, size: number): Promise<void> {
   const key = `${name} ${size}`;

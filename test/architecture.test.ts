@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   worker: ["dataplane", "xdp", "wire", "net"],
   speaker: ["bgp", "bfd", "net", "xdp"],
   config: ["manifests", "intent", "net"],
-  kubernetes: ["control", "ipam", "manifests", "intent", "net"],
+  kubernetes: ["control", "ipam", "manifests", "intent", "bgp", "net"],
   agent: "all",
   api: "all",
   cli: "all",

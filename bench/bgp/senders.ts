@@ -29,9 +29,9 @@ export type SenderName = "Sluice" | "GoBGP" | "FRR" | "BIRD" | "ExaBGP";
 
 export const SENDERS: Readonly<Record<SenderName, (lab: Lab, receiver: Receiver) => Sender>> = {
   Sluice: sluice,
-  GoBGP: gobgp,
-  FRR: frr,
   BIRD: bird,
+  FRR: frr,
+  GoBGP: gobgp,
   ExaBGP: exabgp,
 };
 

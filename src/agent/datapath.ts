@@ -103,9 +103,9 @@ export class Datapath {
 
     let stack: StackInside | null = null;
     if (options.inside === "stack") {
-      for (const problem of stackProblems()) log.warn(problem);
       if (uplinks.length > 1)
         throw new Error("with `--inside stack` there is one uplink; give the others to a gateway of their own");
+      for (const problem of stackProblems(uplinks[0]!.name)) log.warn(problem);
       stack = createStackInside(mtu, queues);
       cleanup.push(() => stack?.remove());
     }

@@ -9,9 +9,11 @@ import type { Logger } from "pino";
 import type { InstanceSpec, PeerSpec, PeerStatus, SpeakerSpec } from "../bgp/speaker-spec.ts";
 import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
+import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
 import { nodePlan } from "../control/node-plan.ts";
 import { type Plan, plan } from "../control/plan.ts";
+import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { RemoteSpeaker } from "../speaker/remote-speaker.ts";
@@ -32,6 +34,7 @@ export class Gateway {
   #cluster: ClusterMember | null = null;
   #announced: SpeakerSpec = NO_SESSIONS;
   #plan: Plan | null = null;
+  #intent: Intent = EMPTY_INTENT;
   #problems: readonly Problem[] = [];
   #files: readonly string[] = [];
   #next: LoadedManifests | null = null;
@@ -76,6 +79,11 @@ export class Gateway {
   /** What all nodes are to do, as this one sees it; `null` before the first plan. */
   get plan(): Plan | null {
     return this.#plan;
+  }
+
+  /** Why a Service is where it is; `null` for one that does not exist. */
+  explainService(key: string): ServiceExplanation | null {
+    return this.#plan === null ? null : explainService(this.#intent, this.#plan, key);
   }
 
   /** `null` without a cluster. */
@@ -161,6 +169,7 @@ export class Gateway {
     await this.#speaker.apply(own.bgp);
     this.#announced = own.bgp;
     this.#plan = planned;
+    this.#intent = intent;
     this.#cluster?.planned(planned);
     this.#log.info(
       {

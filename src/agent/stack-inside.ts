@@ -60,12 +60,24 @@ export function createStackInside(mtu: number, queues: number): StackInside {
 }
 
 /** What stands in the way of pods behind the node's stack, in words; empty when nothing does. */
-export function stackProblems(): string[] {
+export function stackProblems(uplink: string): string[] {
   const problems: string[] = [];
   if (sysctl("net/ipv4/ip_forward") !== "1") {
     problems.push("the node does not forward IPv4, so pods stay out of reach: `sysctl -w net.ipv4.ip_forward=1`");
   }
+  if (hasGlobalIpv6(uplink) && sysctl("net/ipv6/conf/all/forwarding") !== "1") {
+    problems.push(
+      "the node does not forward IPv6, so pods stay out of reach: `sysctl -w net.ipv6.conf.all.forwarding=1`",
+    );
+  }
   return problems;
+}
+
+/** Lines of /proc/net/if_inet6: address, interface index, prefix length, scope (00: global), flags, name. */
+function hasGlobalIpv6(name: string): boolean {
+  if (!existsSync("/proc/net/if_inet6")) return false;
+  const lines = readFileSync("/proc/net/if_inet6", "utf8").trim().split("\n");
+  return lines.map((line) => line.split(/ +/)).some((fields) => fields[3] === "00" && fields[5] === name);
 }
 
 function sysctl(path: string): string | null {

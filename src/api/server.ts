@@ -3,6 +3,7 @@
  * Prometheus and probes. Read-only.
  *
  *   GET /v1/status   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
+ *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /metrics   GET /livez   GET /readyz
  */
 import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
@@ -16,6 +17,8 @@ export interface ApiSource {
   status(): Promise<unknown>;
   flows(limit: number): unknown;
   bgp(): BgpSource;
+  /** `null` for a Service that does not exist. */
+  explainService(name: string): unknown;
   metrics(): Promise<string>;
   ready(): boolean;
 }
@@ -84,6 +87,8 @@ export class ApiServer {
         return json(await this.#source.status());
       case "/v1/flows":
         return json(this.#source.flows(Number(url.searchParams.get("limit") ?? DEFAULT_FLOWS) || DEFAULT_FLOWS));
+      case "/v1/explain/service":
+        return json(this.#source.explainService(url.searchParams.get("name") ?? ""));
       case "/metrics":
         return send(response, 200, "text/plain; version=0.0.4", await this.#source.metrics());
       case "/livez":

@@ -49,8 +49,12 @@ export function compileRoutes(routes: readonly RouteSpec[]): RouteTable {
   const ipv6 = new Map<string, Ipv6Route>();
   const refused: string[] = [];
   const shared = new Map<string, RouteAttributes>();
+  let before: RouteSpec | null = null;
+  let attributes: RouteAttributes | string = "";
   for (const route of routes) {
-    const attributes = attributesOf(route, shared);
+    // Neighbours in a long list mostly share their lists as well: no need to spell out who they are.
+    if (before === null || !sharesLists(before, route)) attributes = attributesOf(route, shared);
+    before = route;
     const four = parseIpv4Prefix(route.prefix);
     const six = four === null ? parseIpv6Prefix(route.prefix) : null;
     if (typeof attributes === "string") refused.push(`${route.prefix}: ${attributes}`);
@@ -62,6 +66,17 @@ export function compileRoutes(routes: readonly RouteSpec[]): RouteTable {
     else ipv6.set(formatIpv6Prefix(six), { prefix: six, attributes });
   }
   return { ipv4, ipv6, refused };
+}
+
+function sharesLists(left: RouteSpec, right: RouteSpec): boolean {
+  return (
+    left.nextHop === right.nextHop &&
+    left.localPreference === right.localPreference &&
+    left.med === right.med &&
+    left.asPath === right.asPath &&
+    left.communities === right.communities &&
+    left.largeCommunities === right.largeCommunities
+  );
 }
 
 /** An IPv4 route may have a next hop of either family (RFC 8950). */

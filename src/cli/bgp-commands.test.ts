@@ -12,7 +12,14 @@ const folder = mkdtempSync(join(tmpdir(), "sluice-bgp-commands-"));
 const socket = join(folder, "api.sock");
 const speaker = new Speaker();
 const nothing = async () => "";
-const api = new ApiServer({ status: nothing, flows: nothing, metrics: nothing, ready: () => true, bgp: () => speaker });
+const api = new ApiServer({
+  status: nothing,
+  flows: nothing,
+  metrics: nothing,
+  ready: () => true,
+  explainService: () => null,
+  bgp: () => speaker,
+});
 
 beforeAll(async () => {
   await speaker.start();

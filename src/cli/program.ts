@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import type { RunOptions } from "../agent/run-options.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { runExplain } from "./explain.ts";
 import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
 import { replayLine } from "./replay.ts";
@@ -101,6 +102,20 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       process.stdout.write(result.stdout);
       process.stderr.write(result.stderr);
       status = result.exitCode;
+    });
+
+  program
+    .command("explain")
+    .description("why something is as it is")
+    .command("service")
+    .description("from the pools to the routes, and at every no the reason")
+    .argument("<service>", "NAMESPACE/NAME")
+    .option("-f, --filename <path...>", "manifests to explain, instead of the running process", [])
+    .option("--socket <path>", "unix socket of the running process", DEFAULT_SOCKET)
+    .addOption(outputOption())
+    .action(async (service: string, flags) => {
+      const { filename: paths, socket, output } = flags;
+      process.stdout.write(await runExplain({ service, paths, socket, output }));
     });
 
   program

@@ -5,8 +5,8 @@
  * - Every write carries the version of the Service that it is based on, so it fails when anybody was faster.
  * - One plan is written to its end before the next is made, on top of what the writes were answered. A write whose answer
  *   got lost is looked up before anything else happens.
- * - A new leader first reads all Services anew and then touches each that its predecessor could still be about to write
- *   (the fence): a write that was under way has then either happened, and is seen, or fails for its version.
+ * - A new leader first reads all Services anew and then touches each that a predecessor who did not give the lease back could
+ *   still be about to write (the fence): a write that was under way has then either happened, and is seen, or fails for its version.
  */
 import type { Logger } from "pino";
 import {
@@ -19,6 +19,7 @@ import { type Plan, plan } from "../control/plan.ts";
 import { type ApiConnection, ApiError } from "./api-connection.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import type { LeaseElection } from "./lease-election.ts";
+import type { NodeConfigWriter } from "./node-config-writer.ts";
 import { resourcePath, type StoredObject, type WatchedKind } from "./object-watch.ts";
 import type { PoolStatusWriter } from "./pool-status-writer.ts";
 import type { ClusterWatch } from "./watch-cluster.ts";
@@ -42,8 +43,9 @@ const RETRY_MILLISECONDS = 1_000;
 export class AddressAllocator {
   readonly #api: ApiConnection;
   readonly #cluster: ClusterWatch;
-  readonly #election: Pick<LeaseElection, "leads">;
+  readonly #election: Pick<LeaseElection, "leads" | "wasGivenBack">;
   readonly #pools: PoolStatusWriter;
+  readonly #nodeConfigs: NodeConfigWriter;
   readonly #events: EventRecorder;
   readonly #identity: string;
   readonly #log: Logger;
@@ -56,8 +58,9 @@ export class AddressAllocator {
   constructor(parts: {
     readonly api: ApiConnection;
     readonly cluster: ClusterWatch;
-    readonly election: Pick<LeaseElection, "leads">;
+    readonly election: Pick<LeaseElection, "leads" | "wasGivenBack">;
     readonly pools: PoolStatusWriter;
+    readonly nodeConfigs: NodeConfigWriter;
     readonly events: EventRecorder;
     readonly identity: string;
     readonly log: Logger;
@@ -66,6 +69,7 @@ export class AddressAllocator {
     this.#cluster = parts.cluster;
     this.#election = parts.election;
     this.#pools = parts.pools;
+    this.#nodeConfigs = parts.nodeConfigs;
     this.#events = parts.events;
     this.#identity = parts.identity;
     this.#log = parts.log;
@@ -114,7 +118,8 @@ export class AddressAllocator {
       names.add(`${item.metadata.namespace}/${item.metadata.name}`);
       this.#cluster.put(SERVICE_KIND, { ...item, apiVersion: "v1", kind: "Service" });
     }
-    const open = this.#changes().filter(({ service }) => names.has(keyOf(service)));
+    // Who gave the lease back has nothing under way any more.
+    const open = this.#election.wasGivenBack ? [] : this.#changes().filter(({ service }) => names.has(keyOf(service)));
     await this.#each(open, async ({ service }) => {
       const message = `the leader is ${this.#identity}`;
       const fence = {
@@ -143,6 +148,7 @@ export class AddressAllocator {
     }
     if (changes.length > 0) this.#log.info({ services: changes.length }, "addresses written");
     await this.#pools.write(planned);
+    await this.#nodeConfigs.write(this.#cluster.state.current().intent);
   }
 
   #plan(): Plan {

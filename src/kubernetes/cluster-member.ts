@@ -1,10 +1,14 @@
 /** One process's part in a cluster: it follows everything, stands for the allocation of addresses, and tells of changes. */
 import type { Logger } from "pino";
+import type { PeerStatus } from "../bgp/speaker-spec.ts";
+import type { Plan } from "../control/plan.ts";
 import { AddressAllocator } from "./address-allocator.ts";
 import { ApiConnection } from "./api-connection.ts";
 import type { LoadedCluster } from "./cluster-state.ts";
 import { EventRecorder } from "./event-recorder.ts";
 import { DEFAULT_LEASE_TIMES, LeaseElection, type LeaseOptions } from "./lease-election.ts";
+import { NodeConfigWriter } from "./node-config-writer.ts";
+import { NodeReporter } from "./node-reporter.ts";
 import { PoolStatusWriter } from "./pool-status-writer.ts";
 import { ClusterWatch } from "./watch-cluster.ts";
 
@@ -13,7 +17,7 @@ export interface ClusterOptions {
   readonly kubeconfig: string | null;
   /** Where the Lease is, and the Secrets that MetalLB's sessions name. */
   readonly namespace: string;
-  /** Unique among the processes of the cluster. */
+  /** The name of the node, unique among the processes of the cluster. */
   readonly identity: string;
   readonly stateFile: string | null;
   /** False leaves the giving of addresses to somebody else. */
@@ -37,8 +41,15 @@ export class ClusterMember {
   readonly watch: ClusterWatch;
   readonly #election: LeaseElection | null;
   readonly #allocator: AddressAllocator | null;
+  readonly #reporter: NodeReporter | null;
 
-  constructor(options: ClusterOptions, log: Logger, onChange: (loaded: LoadedCluster) => void) {
+  /** `sessions` are those of this node's speaker; `null` where it has none. */
+  constructor(
+    options: ClusterOptions,
+    log: Logger,
+    onChange: (loaded: LoadedCluster) => void,
+    sessions: (() => Promise<readonly PeerStatus[]>) | null = null,
+  ) {
     this.api = new ApiConnection(options.kubeconfig);
     this.watch = new ClusterWatch(this.api, {
       secretsNamespaces: [...new Set(["kube-system", options.namespace])],
@@ -48,12 +59,14 @@ export class ClusterMember {
         this.#allocator?.poke();
       },
     });
+    const { namespace, identity } = options;
+    const { api, watch: cluster } = this;
+    this.#reporter = sessions === null ? null : new NodeReporter({ api, cluster, node: identity, namespace, sessions });
     if (!options.ipam) {
       this.#election = null;
       this.#allocator = null;
       return;
     }
-    const { namespace, identity } = options;
     const lease = { namespace, name: "sluice-ipam", identity, ...(options.leaseTimes ?? DEFAULT_LEASE_TIMES) };
     this.#election = new LeaseElection(this.api, lease, (leads) => {
       log.info({ leads, holder: this.#election?.holder }, "allocation of addresses");
@@ -64,10 +77,16 @@ export class ClusterMember {
       cluster: this.watch,
       election: this.#election,
       pools: new PoolStatusWriter(this.api, this.watch),
+      nodeConfigs: new NodeConfigWriter(this.api, this.watch),
       events: new EventRecorder(this.api, "sluice-ipam", identity),
       identity,
       log,
     });
+  }
+
+  /** What this node does from now on, so that it can tell. */
+  planned(plan: Plan): void {
+    this.#reporter?.planned(plan);
   }
 
   /** Who gives the addresses, and what can't be followed just now. */
@@ -81,6 +100,7 @@ export class ClusterMember {
   }
 
   async close(): Promise<void> {
+    await this.#reporter?.close();
     await this.#allocator?.close();
     await this.#election?.close();
     await this.watch.close();

@@ -51,6 +51,7 @@ export class LeaseElection {
   #renewedAt: number | null = null;
   #nextRenewalAt = 0;
   #writing: Promise<void> | null = null;
+  #wasGivenBack = false;
   #told = false;
   #closed = false;
 
@@ -80,6 +81,11 @@ export class LeaseElection {
   /** True as long as nobody else can have become the leader. */
   get leads(): boolean {
     return this.#renewedAt !== null && performance.now() < this.#renewedAt + this.#options.renewDeadlineMilliseconds;
+  }
+
+  /** The lease was given back by its holder, who finished what it had under way. */
+  get wasGivenBack(): boolean {
+    return this.#wasGivenBack;
   }
 
   /** Who holds the lease, as far as is known. */
@@ -149,6 +155,7 @@ export class LeaseElection {
             ...spec,
             ...(mine ? {} : { acquireTime: time, leaseTransitions: (before?.leaseTransitions ?? 0) + 1 }),
           });
+    if (!mine) this.#wasGivenBack = before?.holderIdentity === "";
     this.#lease = written;
     this.#observedAt = performance.now();
     this.#renewedAt = sentAt;

@@ -22,8 +22,9 @@ export interface ClusterWatchOptions {
 const QUIET_MILLISECONDS = 10;
 /** Under constant change they count after this long all the same. */
 const PATIENCE_MILLISECONDS = 200;
-/** How long the API server may take before the state on disk is used. */
+/** How long the API server may take before the state on disk is used: one that fails, and one that is only slow. */
 const GRACE_MILLISECONDS = 2_000;
+const SLOW_GRACE_MILLISECONDS = 10_000;
 
 export class ClusterWatch implements WatchSink {
   readonly #api: ApiConnection;
@@ -35,6 +36,7 @@ export class ClusterWatch implements WatchSink {
   readonly #unlisted: Set<WatchedKind>;
   readonly #faults = new Map<WatchedKind, string>();
   readonly #disk: LastKnownGood | null;
+  readonly #startedAt = performance.now();
   #quietTimer: NodeJS.Timeout | null = null;
   #firstChangeMilliseconds: number | null = null;
   #graceTimer: NodeJS.Timeout | null = null;
@@ -110,6 +112,11 @@ export class ClusterWatch implements WatchSink {
   }
 
   #useSaved(path: string): void {
+    const waited = performance.now() - this.#startedAt;
+    if (!this.isSynced && this.#faults.size === 0 && waited < SLOW_GRACE_MILLISECONDS) {
+      this.#graceTimer = setTimeout(() => this.#useSaved(path), GRACE_MILLISECONDS);
+      return;
+    }
     this.#graceTimer = null;
     const saved = this.isSynced ? null : readSavedCluster(path);
     if (saved === null) return;

@@ -38,6 +38,9 @@ export interface ConnectionOwner {
 /** RFC 9687 §3: the larger of 8 minutes and twice the hold time. */
 const LEAST_SEND_HOLD_MILLISECONDS = 480_000;
 
+/** A write is a system call: many messages go in one, but not so many that nothing leaves while they are joined. */
+const MESSAGES_PER_WRITE = 64;
+
 export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #timers = new Map<Timer, NodeJS.Timeout>();
@@ -83,9 +86,10 @@ export class Connection {
   write(messages: readonly Uint8Array[]): void {
     if (this.#transport === null || messages.length === 0) return;
     let left = true;
-    for (const message of messages) {
-      left = this.#transport.write(message);
-      this.#owner.onMessage("sent", message);
+    for (let from = 0; from < messages.length; from += MESSAGES_PER_WRITE) {
+      const together = messages.slice(from, from + MESSAGES_PER_WRITE);
+      left = this.#transport.write(together.length === 1 ? together[0]! : Buffer.concat(together));
+      for (const message of together) this.#owner.onMessage("sent", message);
     }
     if (!left) this.#armSendHold();
   }

@@ -10,7 +10,7 @@
  *
  *    192.168.10.96/28 and fd00:10::/112 are routed to the node statically.
  *
- * The backends are pods in the node's own stack, or hosts behind a second NIC (`podsInStack`, `hostsOnLan`). The way to
+ * The uplink has two queues, so requests, replies and errors of one flow meet different workers. The backends are pods in the node's own stack, or hosts behind a second NIC (`podsInStack`, `hostsOnLan`). The way to
  * the backend `narrow` takes packets of 1400 bytes, while both its ends believe in 1500: who sends more must be told.
  */
 import { join } from "node:path";
@@ -75,6 +75,8 @@ export interface Backends {
   readonly inside: string;
 }
 
+export type MakeBackends = (lab: Lab, node: Namespace, router: Namespace) => Promise<Backends>;
+
 export interface DualStack {
   readonly client: Namespace;
   readonly router: Namespace;
@@ -85,10 +87,7 @@ export interface DualStack {
 }
 
 /** Builds the network with the backends that `inside` makes, starts the gateway, and resolves when it forwards. */
-export async function dualStack(
-  lab: Lab,
-  inside: (lab: Lab, node: Namespace) => Promise<Backends>,
-): Promise<DualStack> {
+export async function dualStack(lab: Lab, inside: MakeBackends): Promise<DualStack> {
   const client = host(lab, "client");
   const router = forwarder(lab, "router");
   const node = forwarder(lab, "node1");
@@ -100,15 +99,17 @@ export async function dualStack(
     {
       namespace: router,
       device: "to-node",
-      addresses: ["10.1.1.1/24", "fd00:1::1/64"],
+      addresses: ["10.1.1.1/24", "fd00:1::1/64", "fe80::1/64"],
       offload: { tx: false },
+      queues: 2,
     },
-    { namespace: node, device: "net0", addresses: ["10.1.1.2/24", "fd00:1::2/64"] },
+    { namespace: node, device: "net0", addresses: ["10.1.1.2/24", "fd00:1::2/64"], queues: 2 },
   );
   client.ip("route add default via 203.0.113.1", "route add default via 2001:db8:113::1");
-  node.ip("route add default via 10.1.1.1", "route add default via fd00:1::1");
+  // As router advertisements do it, and most networks do.
+  node.ip("route add default via 10.1.1.1", "route add default via fe80::1 dev net0");
   router.ip("route add 192.168.10.96/28 via 10.1.1.2", "route add fd00:10::/112 via fd00:1::2");
-  const backends = await inside(lab, node);
+  const backends = await inside(lab, node, router);
 
   const configuration = new Configuration(lab, "dual-stack");
   configuration.write("endpoints.yaml", endpointSlices(backends));
@@ -125,7 +126,8 @@ export async function dualStack(
 }
 
 /** Pods as CNIs make them: one address of each family, a gateway at the node's end of the link, a host route back. */
-export async function podsInStack(lab: Lab, node: Namespace): Promise<Backends> {
+export async function podsInStack(lab: Lab, node: Namespace, router: Namespace): Promise<Backends> {
+  router.ip("route add 10.2.3.0/24 via 10.1.1.2", "route add fd00:2::/64 via fd00:1::2");
   node.ip("addr add 10.2.3.1/32 dev lo");
   const start = async (name: string, number: number, route = ""): Promise<Backend> => {
     const device = `lxc${number}`;
