@@ -37,7 +37,9 @@ export const SERVICE_KIND: WatchedKind = {
 };
 
 /** Writes at once; a cluster that starts has thousands. */
-const WRITERS = 8;
+const WRITERS = 32;
+/** More writes than this are told in larger steps. */
+const BULK = 100;
 const RETRY_MILLISECONDS = 1_000;
 
 export class AddressAllocator {
@@ -174,17 +176,22 @@ export class AddressAllocator {
 
   /** Fails with the last fault after all were tried; those that another writer outran come again by the watch. */
   async #each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-    const waiting = [...items];
+    let next = 0;
+    this.#cluster.inBulk = items.length > BULK;
     let fault: unknown = null;
     const worker = async () => {
-      for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+      for (let item = items[next++]; item !== undefined; item = items[next++]) {
         if (!this.#election.leads || this.#closed) throw new Error("no longer the leader");
         await work(item).catch((error: unknown) => {
           fault = error;
         });
       }
     };
-    await Promise.all(Array.from({ length: Math.min(WRITERS, items.length) }, worker));
+    try {
+      await Promise.all(Array.from({ length: Math.min(WRITERS, items.length) }, worker));
+    } finally {
+      this.#cluster.inBulk = false;
+    }
     if (fault !== null) throw fault;
   }
 

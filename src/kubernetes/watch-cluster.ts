@@ -22,6 +22,9 @@ export interface ClusterWatchOptions {
 const QUIET_MILLISECONDS = 10;
 /** Under constant change they count after this long all the same. */
 const PATIENCE_MILLISECONDS = 200;
+/** The same while addresses are given by the thousand: each state that is told costs a forwarding table. */
+const BULK_QUIET_MILLISECONDS = 300;
+const BULK_PATIENCE_MILLISECONDS = 3_000;
 /** How long the API server may take before the state on disk is used: one that fails, and one that is only slow. */
 const GRACE_MILLISECONDS = 2_000;
 const SLOW_GRACE_MILLISECONDS = 10_000;
@@ -36,6 +39,8 @@ export class ClusterWatch implements WatchSink {
   readonly #unlisted: Set<WatchedKind>;
   readonly #faults = new Map<WatchedKind, string>();
   readonly #disk: LastKnownGood | null;
+  /** Set while many changes of our own are on their way. */
+  inBulk = false;
   readonly #startedAt = performance.now();
   #quietTimer: NodeJS.Timeout | null = null;
   #firstChangeMilliseconds: number | null = null;
@@ -98,9 +103,11 @@ export class ClusterWatch implements WatchSink {
     if (!this.isSynced) return;
     const now = performance.now();
     this.#firstChangeMilliseconds ??= now;
-    const patience = this.#firstChangeMilliseconds + PATIENCE_MILLISECONDS - now;
+    const longest = this.inBulk ? BULK_PATIENCE_MILLISECONDS : PATIENCE_MILLISECONDS;
+    const quiet = this.inBulk ? BULK_QUIET_MILLISECONDS : QUIET_MILLISECONDS;
+    const patience = this.#firstChangeMilliseconds + longest - now;
     if (this.#quietTimer !== null) clearTimeout(this.#quietTimer);
-    this.#quietTimer = setTimeout(() => this.#publish(), Math.max(0, Math.min(QUIET_MILLISECONDS, patience)));
+    this.#quietTimer = setTimeout(() => this.#publish(), Math.max(0, Math.min(quiet, patience)));
   }
 
   #publish(): void {
