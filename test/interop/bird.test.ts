@@ -256,6 +256,14 @@ describe("BFD at 50 ms x 3", () => {
     expect(await net.status()).toMatchObject({ bfd: "Up", state: "Established", timesEstablished: 1 });
   });
 
+  test("runs over several hops as well (RFC 5883)", async () => {
+    const options = "multihop 2; bfd on; source address 10.1.1.1;";
+    await bird.configure(`protocol bfd { multihop { interval 50 ms; multiplier 3; }; }\n${toNode(options)}`);
+    await net.apply(routerPeer({ ebgpMultihopTtl: 2, routes: [route(VIP)], bfd: { ...bfd, minimumTtl: 254 } }));
+    await waitFor("BFD to be up", async () => (await net.status()).bfd === "Up");
+    await net.installed(VIP);
+  });
+
   test("takes the route away within 250 ms when the path is lost, on both sides", async () => {
     await withBfd();
     await net.apply(routerPeer({ routes: [route(VIP)], bfd }));

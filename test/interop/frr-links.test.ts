@@ -20,6 +20,8 @@ router bgp 65001
  bgp graceful-restart
 `;
 
+const BFD = { transmitMilliseconds: 50, receiveMilliseconds: 50, multiplier: 3 };
+
 let net: PeerLab;
 let frr: Frr;
 
@@ -48,13 +50,16 @@ afterEach(async () => {
 afterAll(() => net?.close());
 
 describe("both families over one session", () => {
-  test("of IPv6, IPv4 with an IPv6 next hop (RFC 8950)", async () => {
-    neighbor(NODE6, "capability extended-nexthop");
+  test("of IPv6, IPv4 with an IPv6 next hop (RFC 8950), and BFD beside it", async () => {
+    neighbor(NODE6, "capability extended-nexthop", "bfd", "bfd profile fast");
     inFamily("ipv6", `neighbor ${NODE6} activate`);
     const routes = [route(VIP, { nextHop: "self" }), route(VIP6, { nextHop: "self" })];
-    await net.apply(routerPeer({ address: ROUTER6, families: BOTH_FAMILIES, extendedNextHop: true, routes }));
+    await net.apply(routerPeer({ address: ROUTER6, families: BOTH_FAMILIES, extendedNextHop: true, routes, bfd: BFD }));
     expect(await net.installed(VIP)).toContain("via inet6");
     expect(await net.installed(VIP6)).toContain("via ");
+    await waitFor("BFD to be up", async () => (await net.status()).bfd === "Up", { timeoutSeconds: 15 });
+    await net.speaker.block(400);
+    expect((await net.status()).bfd).toBe("Up");
   });
 
   test("of IPv4, each with a next hop of its own family", async () => {
@@ -64,26 +69,6 @@ describe("both families over one session", () => {
     await net.apply(routerPeer({ families: BOTH_FAMILIES, routes }));
     await net.installed(VIP);
     await net.installed(VIP6);
-  });
-
-  test("without addresses: both sides find each other on the link (unnumbered)", async () => {
-    net.lab.connect({ namespace: net.router, device: "u0" }, { namespace: net.node, device: "u0" });
-    frr.configure("interface u0", "ipv6 nd ra-interval 1", "no ipv6 nd suppress-ra");
-    frr.configure("router bgp 65001", "neighbor u0 interface remote-as external", "neighbor u0 timers connect 1");
-    inFamily("ipv6", "neighbor u0 activate");
-    const discovery = { kind: "unnumbered", interfaceName: "u0" } as const;
-    const routes = [route(VIP, { nextHop: "self" }), route(VIP6, { nextHop: "self" })];
-    try {
-      await net.apply(
-        routerPeer({ address: "", discovery, families: BOTH_FAMILIES, extendedNextHop: true, asn: 65001, routes }),
-      );
-      const status = await net.established(40);
-      expect(status.address).toMatch(/^fe80:/);
-      expect(await net.installed(VIP, 15)).toContain("via inet6 fe80:");
-      await net.installed(VIP6);
-    } finally {
-      frr.configure("router bgp 65001", "no neighbor u0 interface remote-as external");
-    }
   });
 });
 
@@ -158,11 +143,9 @@ test("a crash of ours makes FRR's kernel see not one event (graceful restart)", 
 });
 
 describe("BFD at 50 ms x 3", () => {
-  const bfd = { transmitMilliseconds: 50, receiveMilliseconds: 50, multiplier: 3 };
-
   test("stays up while our main thread is blocked, and takes the route away within 250 ms when the path is lost", async () => {
     neighbor(NODE, "bfd", "bfd profile fast");
-    await net.apply(routerPeer({ routes: [route(VIP)], bfd }));
+    await net.apply(routerPeer({ routes: [route(VIP)], bfd: BFD }));
     await waitFor("BFD to be up", async () => (await net.status()).bfd === "Up", { timeoutSeconds: 15 });
     await net.installed(VIP);
     for (let i = 0; i < 8; i++) await net.speaker.block(250);
@@ -177,16 +160,6 @@ describe("BFD at 50 ms x 3", () => {
     }
     await net.established();
   });
-
-  test("runs over IPv6 as well", async () => {
-    neighbor(NODE6, "bfd", "bfd profile fast");
-    inFamily("ipv6", `neighbor ${NODE6} activate`);
-    const routes = [route(VIP6, { nextHop: "self" })];
-    await net.apply(routerPeer({ address: ROUTER6, families: BOTH_FAMILIES.slice(1), routes, bfd }));
-    await waitFor("BFD to be up", async () => (await net.status()).bfd === "Up", { timeoutSeconds: 15 });
-    await net.speaker.block(400);
-    expect((await net.status()).bfd).toBe("Up");
-  });
 });
 
 test("the last messages of a session are a capture that tcpdump reads", async () => {
@@ -199,4 +172,24 @@ test("the last messages of a session are a capture that tcpdump reads", async ()
   });
   expect(stdout).toContain("Open Message");
   expect(stdout).toContain(VIP);
+});
+
+test("without addresses: both sides find each other on the link (unnumbered)", async () => {
+  net.lab.connect({ namespace: net.router, device: "u0" }, { namespace: net.node, device: "u0" });
+  frr.configure("interface u0", "ipv6 nd ra-interval 1", "no ipv6 nd suppress-ra");
+  frr.configure("router bgp 65001", "neighbor u0 interface remote-as external", "neighbor u0 timers connect 1");
+  inFamily("ipv6", "neighbor u0 activate");
+  const discovery = { kind: "unnumbered", interfaceName: "u0" } as const;
+  const routes = [route(VIP, { nextHop: "self" }), route(VIP6, { nextHop: "self" })];
+  try {
+    await net.apply(
+      routerPeer({ address: "", discovery, families: BOTH_FAMILIES, extendedNextHop: true, asn: 65001, routes }),
+    );
+    const status = await net.established(40);
+    expect(status.address).toMatch(/^fe80:/);
+    expect(await net.installed(VIP, 15)).toContain("via inet6 fe80:");
+    await net.installed(VIP6);
+  } finally {
+    frr.configure("router bgp 65001", "no neighbor u0 interface remote-as external");
+  }
 });
