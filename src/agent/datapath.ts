@@ -23,6 +23,7 @@ import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forward
 import { buildForwardingTable, type ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
+import { MaglevMemory } from "../dataplane/maglev-memory.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import { attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
@@ -72,6 +73,7 @@ export class Datapath {
   readonly #expiry: readonly FlowExpiry[];
   readonly #expiryTimer: NodeJS.Timeout;
   readonly #clock = new Float64Array(1);
+  readonly #maglev = new MaglevMemory();
   #table: ForwardingTable;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
   #flowsEnded = 0;
@@ -239,6 +241,7 @@ export class Datapath {
       epoch: this.#table.epoch + 1,
       key: this.#key,
       ids: this.ids,
+      maglev: this.#maglev,
       portNames: this.#portList.map(({ name }) => name),
     });
     const { vips } = this.counters();

@@ -26,6 +26,7 @@ import type {
 } from "./forwarding-spec.ts";
 import type { IdRegistry } from "./id-registry.ts";
 import { fillMaglev } from "./maglev.ts";
+import type { MaglevMemory } from "./maglev-memory.ts";
 import { applyMask, commonLength, isInside } from "./prefix-mask.ts";
 
 export const NO_VIP = -1;
@@ -187,6 +188,8 @@ export interface BuildContext {
   readonly epoch: number;
   readonly key: HashKey;
   readonly ids: IdRegistry;
+  /** What is known from the epoch before; absent, everything is computed. */
+  readonly maglev?: MaglevMemory;
   /** Interface names by port id, for ARP and NDP. */
   readonly portNames: readonly string[];
 }
@@ -221,7 +224,9 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     vips[at + 2] = members.length;
     vips[at + 3] = -1;
     if (members.length > 1) {
-      fillMaglev(maglev.subarray(nextSlot, nextSlot + spec.maglevTableSize), members, context.key);
+      const table = maglev.subarray(nextSlot, nextSlot + spec.maglevTableSize);
+      if (context.maglev === undefined) fillMaglev(table, members, context.key);
+      else context.maglev.fill(table, members, context.key);
       vips[at + 3] = nextSlot;
       vips[at + 4] = spec.maglevTableSize;
       nextSlot += spec.maglevTableSize;
@@ -246,6 +251,8 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     }
     insertVip(vipIndex, vip, row);
   });
+
+  context.maglev?.endEpoch();
 
   const { strictSyn, rejectWithoutBackend: rejects, trackFragments: tracksFragments } = spec;
   const { epoch } = context;
