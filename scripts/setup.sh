@@ -21,7 +21,11 @@ for group in "$@"; do
   case "$group" in
     build) packages="$packages $BUILD_PACKAGES" ;;
     run) packages="$packages $RUN_PACKAGES" ;;
-    test) packages="$packages $TEST_PACKAGES" ;;
+    test)
+      packages="$packages $TEST_PACKAGES"
+      # Any Go will do: it fetches the one that the API server of the tests needs.
+      command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages="$packages golang-go"
+      ;;
     *) fail "unknown group '$group'; groups are build, run and test" ;;
   esac
 done
