@@ -137,6 +137,11 @@ function peerSpec(intent: Intent, neighbor: BgpNeighbor, routes: readonly RouteS
     families: neighbor.families,
     gracefulRestartSeconds: neighbor.gracefulRestartSeconds,
     routes,
+    ...(neighbor.bfd === undefined ? {} : { bfd: neighbor.bfd }),
+    // IPv4 routes over a session between IPv6 addresses have an IPv6 next hop where the node has no other.
+    ...(neighbor.address.family === 6 && neighbor.families.some(({ afi }) => afi === "ipv4")
+      ? { extendedNextHop: true }
+      : {}),
   };
 }
 

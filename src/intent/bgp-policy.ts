@@ -46,6 +46,16 @@ export interface Advertisement extends RouteCommunities {
   readonly nodeSelectors: readonly Selector[] | null;
 }
 
+/** Liveness by BFD (RFC 5880). */
+export interface BfdSettings {
+  readonly transmitMilliseconds: number;
+  readonly receiveMilliseconds: number;
+  readonly multiplier: number;
+  readonly passive: boolean;
+  /** The least TTL of the peer's packets where it is several hops away; `null` for one hop. */
+  readonly minimumTtl: number | null;
+}
+
 export interface BgpNeighbor {
   /** `null` where the dialect has no names for neighbours. */
   readonly name: string | null;
@@ -61,6 +71,8 @@ export interface BgpNeighbor {
   readonly gracefulRestartSeconds: number | null;
   /** The name of the password that the session is to use (`Intent.bgpPasswords`); `null` for none. */
   readonly passwordName: string | null;
+  /** Absent where the hold time alone finds a dead peer. */
+  readonly bfd?: BfdSettings;
   readonly families: readonly RouteFamily[];
   readonly advertisements: readonly Advertisement[];
   readonly attributes: readonly RouteAttributes[];

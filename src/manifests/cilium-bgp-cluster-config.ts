@@ -70,7 +70,11 @@ interface PeerFields {
   readonly name: string;
   readonly peerAddress?: string;
   readonly peerASN: number;
-  readonly autoDiscovery?: object | null;
+  readonly autoDiscovery?: {
+    readonly mode: "DefaultGateway" | "Unnumbered";
+    readonly defaultGateway?: object | null;
+    readonly unnumbered?: object | null;
+  } | null;
   readonly localAddress?: string;
   readonly peerConfigRef?: { readonly name: string } | null;
 }
@@ -190,8 +194,15 @@ function readRouters({ spec }: RoutersObject, report: Report): CiliumRouter[] {
 }
 
 function readPeer(peer: PeerFields, path: FieldPath, report: Report): CiliumPeer[] {
+  const discovery = peer.autoDiscovery ?? null;
+  if (discovery?.mode === "DefaultGateway" && discovery.defaultGateway == null) {
+    report("error", [...path, "autoDiscovery"], "defaultGateway is required for mode DefaultGateway");
+  }
+  if (discovery?.mode === "Unnumbered" && discovery.unnumbered == null) {
+    report("error", [...path, "autoDiscovery"], "unnumbered is required for mode Unnumbered");
+  }
   if (peer.peerAddress === undefined || peer.peerAddress === "") {
-    if (peer.autoDiscovery == null) report("error", path, "one of peerAddress and autoDiscovery is required");
+    if (discovery === null) report("error", path, "one of peerAddress and autoDiscovery is required");
     else report("warning", [...path, "autoDiscovery"], "is not supported by this version; the peer is left out");
     return [];
   }

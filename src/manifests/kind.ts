@@ -1,6 +1,6 @@
 /** What an adapter of one kind is, and what it makes of an object. */
 import type { AddressPool } from "../intent/address-pool.ts";
-import type { Advertisement, BgpPolicy, RouterOverride } from "../intent/bgp-policy.ts";
+import type { Advertisement, BfdSettings, BgpPolicy, RouterOverride } from "../intent/bgp-policy.ts";
 import type { ClusterNode } from "../intent/node.ts";
 import type { Labels } from "../intent/selector.ts";
 import type { Service } from "../intent/service.ts";
@@ -37,6 +37,7 @@ export type Manifest =
   | { readonly type: "metallb-peer"; readonly peer: MetalLbPeer }
   | { readonly type: "metallb-advertisement"; readonly advertisement: MetalLbAdvertisement }
   | { readonly type: "community-names"; readonly values: Readonly<Record<string, string>> }
+  | { readonly type: "bfd-profile"; readonly name: string; readonly settings: BfdSettings }
   | { readonly type: "namespace"; readonly name: string; readonly labels: Labels }
   | { readonly type: "nothing" };
 

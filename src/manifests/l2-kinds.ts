@@ -1,11 +1,11 @@
 /**
- * The kinds by which addresses are announced on a link (ARP, NDP) and sessions are supervised (BFD): known, so that their
- * definitions are installed and their fields are checked, but not carried out by this version, which is said aloud.
+ * The kinds by which addresses are announced on a link (ARP, NDP): known, so that their definitions are installed and
+ * their fields are checked, but not carried out by this version, which is said aloud.
  */
 import type { JsonSchema } from "./json-schema.ts";
 import type { KindAdapter } from "./kind.ts";
 import { LABEL_SELECTOR_SCHEMA } from "./label-selector.ts";
-import { BFD_PROFILE_SPEC_SCHEMA, L2_ADVERTISEMENT_SPEC_SCHEMA } from "./metallb-schema.ts";
+import { L2_ADVERTISEMENT_SPEC_SCHEMA } from "./metallb-schema.ts";
 import { CONDITIONS_STATUS_SCHEMA, objectSchema } from "./object-metadata.ts";
 
 const L2_POLICY_SPEC_SCHEMA: JsonSchema = {
@@ -40,18 +40,6 @@ export const L2_ADVERTISEMENT: KindAdapter = {
   schema: objectSchema({ spec: L2_ADVERTISEMENT_SPEC_SCHEMA, status: { type: "object" } }, []),
   read: (_object, report) => {
     report("warning", ["kind"], "announcing on a link is not supported by this version; it has no effect");
-    return { type: "nothing" };
-  },
-};
-
-export const BFD_PROFILE: KindAdapter = {
-  kind: "BFDProfile",
-  apiVersions: ["metallb.io/v1beta1"],
-  namespaced: true,
-  closed: true,
-  schema: objectSchema({ spec: BFD_PROFILE_SPEC_SCHEMA, status: { type: "object" } }, []),
-  read: (_object, report) => {
-    report("warning", ["kind"], "BFD is not spoken by this version; it has no effect");
     return { type: "nothing" };
   },
 };

@@ -29,6 +29,8 @@ export interface MetalLbPeer {
   readonly families: readonly RouteFamily[];
   /** Under which name its password is kept; `null` for none. */
   readonly passwordName: string | null;
+  /** The name of its `BFDProfile`; `null` for none. */
+  readonly bfdProfile: string | null;
   /** The password that stands in the object itself. */
   readonly inlinePassword: string | null;
 }
@@ -110,6 +112,7 @@ export const BGP_PEER: KindAdapter = {
           : secret === null
             ? null
             : `${spec.passwordSecret?.namespace || metadata.namespace}/${secret}`,
+        bfdProfile: spec.bfdProfile || null,
         inlinePassword: spec.password || null,
       },
     };
@@ -132,13 +135,6 @@ function checkExclusions({ spec }: PeerObject, report: Report): void {
     report("warning", ["spec", "interface"], "unnumbered sessions are not supported by this version; it is left out");
   } else if (!spec.peerAddress) {
     report("error", ["spec", "peerAddress"], "is missing; one of peerAddress and interface is required");
-  }
-  if (spec.bfdProfile) {
-    report(
-      "warning",
-      ["spec", "bfdProfile"],
-      "BFD is not spoken by this version; the hold time alone finds a dead peer",
-    );
   }
   if (spec.vrf) report("warning", ["spec", "vrf"], "is not supported; the session runs in the default VRF");
   if (spec.localASN != null) {

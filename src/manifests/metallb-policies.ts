@@ -1,6 +1,6 @@
 /** Joins MetalLB's objects, which name and select each other: pools with namespaces, sessions with advertisements. */
 import type { AddressPool } from "../intent/address-pool.ts";
-import type { Advertisement, BgpPolicy } from "../intent/bgp-policy.ts";
+import type { Advertisement, BfdSettings, BgpPolicy } from "../intent/bgp-policy.ts";
 import type { Problem } from "../intent/problem.ts";
 import { type Labels, matches, matchesAny } from "../intent/selector.ts";
 import type { Manifest } from "./kind.ts";
@@ -21,10 +21,12 @@ export function metalLbIntent(manifests: readonly Manifest[]): MetalLbIntent {
   const advertisements: MetalLbAdvertisement[] = [];
   const communityNames = new Map<string, string>();
   const namespaces = new Map<string, Labels>();
+  const profiles = new Map<string, BfdSettings>();
   for (const manifest of manifests) {
     if (manifest.type === "metallb-pool") pools.push(manifest.pool);
     else if (manifest.type === "metallb-peer") peers.push(manifest.peer);
     else if (manifest.type === "metallb-advertisement") advertisements.push(manifest.advertisement);
+    else if (manifest.type === "bfd-profile") profiles.set(manifest.name, manifest.settings);
     else if (manifest.type === "namespace") namespaces.set(manifest.name, manifest.labels);
     else if (manifest.type === "community-names") {
       for (const [name, value] of Object.entries(manifest.values)) communityNames.set(name, value);
@@ -40,6 +42,7 @@ export function metalLbIntent(manifests: readonly Manifest[]): MetalLbIntent {
     policies: peers.map((peer) =>
       policyOf(
         peer,
+        bfdOf(peer, profiles, problems),
         ready.filter((one) => one.peers.length === 0 || one.peers.includes(peer.name)).map((one) => one.advertisement),
       ),
     ),
@@ -106,7 +109,23 @@ function advertisementOf(
   };
 }
 
-function policyOf(peer: MetalLbPeer, advertisements: readonly Advertisement[]): BgpPolicy {
+/** A profile that does not exist leaves the session without BFD, which is said. */
+function bfdOf(
+  { object, bfdProfile, ebgpMultihopTtl }: MetalLbPeer,
+  profiles: ReadonlyMap<string, BfdSettings>,
+  problems: Problem[],
+): BfdSettings | null {
+  if (bfdProfile === null) return null;
+  const settings = profiles.get(bfdProfile);
+  if (settings === undefined) {
+    const message = `there is no BFDProfile ${bfdProfile}; the hold time alone finds a dead peer`;
+    problems.push({ severity: "warning", object, field: "spec.bfdProfile", message, where: null });
+    return null;
+  }
+  return ebgpMultihopTtl > 1 ? settings : { ...settings, minimumTtl: null };
+}
+
+function policyOf(peer: MetalLbPeer, bfd: BfdSettings | null, advertisements: readonly Advertisement[]): BgpPolicy {
   const {
     object,
     createdAtMilliseconds,
@@ -114,17 +133,17 @@ function policyOf(peer: MetalLbPeer, advertisements: readonly Advertisement[]): 
     routerId,
     nodeSelectors,
     inlinePassword: _inPasswords,
+    bfdProfile: _named,
     ...rest
   } = peer;
+  const neighbor = { ...rest, ...(bfd === null ? {} : { bfd }), advertisements, attributes: [] };
   return {
     object,
     generation: "session",
     createdAtMilliseconds,
     nodeSelectors,
     nodeName: null,
-    virtualRouters: [
-      { name: null, localAsn, routerId, listenPort: null, neighbors: [{ ...rest, advertisements, attributes: [] }] },
-    ],
+    virtualRouters: [{ name: null, localAsn, routerId, listenPort: null, neighbors: [neighbor] }],
     overrides: [],
     missing: [],
   };

@@ -60,7 +60,9 @@ export class PeerLiveness {
     this.#watch = this.#platform.watchBfd(question, (state, words) => {
       const wasUp = this.#bfdState === "Up";
       this.#bfdState = state;
-      if (wasUp && state !== "Up") this.#listener.onDown(words);
+      // Our side is never down by its administrator: it could not begin.
+      if (state === "AdminDown") this.#listener.onProblem(words);
+      else if (wasUp && state !== "Up") this.#listener.onDown(words);
     });
   }
 
