@@ -22,7 +22,8 @@ import {
   SENDER_MAC,
   VIPS,
 } from "./fixtures/dsr-nodes.ts";
-import { type Segment, segmentFrame, transportFault } from "./fixtures/segments.ts";
+import { internetChecksum } from "./fixtures/frames.ts";
+import { addressBytes, type Segment, segmentFrame, transportFault } from "./fixtures/segments.ts";
 
 const MODES = ["dsr-opt", "dsr-ipip", "dsr-gue", "dsr-geneve"] as const;
 const TUNNELS = ["dsr-ipip", "dsr-gue", "dsr-geneve"] as const;
@@ -211,6 +212,26 @@ describe.each(TUNNELS)("a tunnel, %s,", (mode) => {
   });
 });
 
+describe.each(MODES)("an ICMP error about a reply (%s)", (mode) => {
+  it("reaches the pod, and quotes what the pod has sent", () => {
+    const sender = node(SENDER, { mode });
+    const receiver = node(RECEIVER, { mode });
+    receiver.take(sender.take(segmentFrame(request(4))).frame);
+    const reply = answer(4, { flags: ACK, payload: new Uint8Array(100) });
+    const seen = receiver.take(segmentFrame(reply), PODS).frame.subarray(14);
+    const arrived = receiver.take(sender.take(fragmentationNeeded(VIPS[4], seen.subarray(0, 48))).frame);
+    expect([arrived.reason, arrived.port]).toEqual(["", PODS]);
+    expect([...arrived.frame.subarray(30, 34)]).toEqual(addressBytes(POD[4]));
+    expect(internetChecksum(arrived.frame.subarray(34))).toBe(0);
+    const quote = arrived.frame.slice(42);
+    const sent = segmentFrame(reply).subarray(14, 14 + 48);
+    // On its way through the receiver the reply lost a hop, and the checksum changed with it.
+    expect(quote[8]).toBe(63);
+    quote.set(sent.subarray(8, 12), 8);
+    expect(quote).toEqual(sent);
+  });
+});
+
 describe("dsr-l2", () => {
   it.each(FAMILIES)("changes nothing of an IPv%d frame but its MACs", (family) => {
     const sent = request(family);
@@ -281,6 +302,19 @@ describe("a gateway whose own pod is chosen", () => {
     expect(receiver.take(segmentFrame(reply), PODS).frame).toEqual(segmentFrame(atClient(reply, 4)));
   });
 });
+
+/** A router's complaint (RFC 792) to the one who seems to have sent a packet. */
+function fragmentationNeeded(destination: string, quote: Uint8Array): Uint8Array {
+  const frame = segmentFrame(request(4, { protocol: "UDP", destination, payload: quote }));
+  frame[23] = 1;
+  frame.set([0, 0], 24);
+  frame.set([3, 4, 0, 0, 0, 0, 5, 0], 34);
+  const header = internetChecksum(frame.subarray(14, 34));
+  const icmp = internetChecksum(frame.subarray(34));
+  frame.set([header >> 8, header & 255], 24);
+  frame.set([icmp >> 8, icmp & 255], 36);
+  return frame;
+}
 
 function rows(flows: { words: Int32Array; layout: { words: number }; isLive(row: number): boolean }): number {
   let live = 0;
