@@ -155,7 +155,7 @@ function parseDsr(scenario: Json, policy: Json): DsrSpec {
   only(policy, "outer_ttl", "policy", 64);
   only(policy, "outer_tos", "policy", "copy-inner");
   const tunnel = object(scenario["tunnel"] ?? {}, "tunnel");
-  only(tunnel, "ipip_src", "tunnel", "tunnel.src");
+  if (tunnel["ipip_src"] !== "any") only(tunnel, "ipip_src", "tunnel", "tunnel.src");
   only(tunnel, "inner_dmac", "tunnel", "00:00:00:00:00:00");
   const option = object(scenario["dsr_opt"] ?? {}, "dsr_opt");
   const order = option["v4_byte_order"] ?? "little";
