@@ -18,6 +18,7 @@
 import type { IpAddress } from "../net/ip-address.ts";
 import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ADDRESS_WORDS, sameAddress, storeAddress, swap16 } from "../wire/raw.ts";
+import { addressWords, hashSlots, home, shared } from "./address-hash.ts";
 import { type DsrColumns, DsrTable, dsrColumns } from "./dsr-table.ts";
 import { DsrKind } from "./egress.ts";
 import type { HashKey } from "./flow-hash.ts";
@@ -399,26 +400,4 @@ function insertVip(index: Int32Array, vip: VipSpec, row: number): void {
   index.set(words, slot * INDEX_WORDS);
   index[slot * INDEX_WORDS + ADDRESS_WORDS] = portAndProtocol;
   index[slot * INDEX_WORDS + ADDRESS_WORDS + 1] = row + 1;
-}
-
-function addressWords(address: IpAddress): Int32Array {
-  const words = new Int32Array(ADDRESS_WORDS);
-  storeAddress(words, 0, address);
-  return words;
-}
-
-/** At most half full, never full: a probe always ends. What is in it is the operator's, so the hash needs no key. */
-function hashSlots(entries: number): number {
-  let slots = 8;
-  while (slots < entries * 2) slots *= 2;
-  return slots;
-}
-
-function home(words: Int32Array, at: number, portAndProtocol: number, slots: number): number {
-  const address = words[at]! ^ words[at + 1]! ^ words[at + 2]! ^ words[at + 3]!;
-  return (Math.imul(address ^ Math.imul(portAndProtocol, 0x85ebca6b), 0x9e3779b1) >>> 8) & (slots - 1);
-}
-
-function shared(words: number): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(words * 4));
 }
