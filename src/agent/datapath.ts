@@ -132,7 +132,7 @@ export class Datapath {
     let datapath: Datapath | null = null;
     const network = new NetworkTables(ports, (fib) => {
       pool?.publishFib(fib.words);
-      for (const flows of datapath?.flows ?? []) reroute(flows, fib, network.neighbors);
+      for (const flows of datapath?.flows ?? []) reroute(flows, fib, network.neighbors, datapath!.table);
     });
     cleanup.push(() => network.close());
 
@@ -258,6 +258,10 @@ export class Datapath {
 
   get spec(): ForwardingSpec {
     return this.#spec;
+  }
+
+  get table(): ForwardingTable {
+    return this.#table;
   }
 
   get epoch(): number {

@@ -3,6 +3,7 @@ import {
   type BackendSpec,
   DEFAULT_SOURCE_PORTS,
   type ForwardingSpec,
+  NO_DSR,
   type OwnedAddress,
   type VipSpec,
 } from "../dataplane/forwarding-spec.ts";
@@ -34,6 +35,7 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
           address,
           port: port.port,
           protocol,
+          mode: "nat",
           backends,
           affinity: service.clientAffinity,
           sources: service.clients,
@@ -51,6 +53,7 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
     rejectWithoutBackend: true,
     trackFragments: true,
     sourcePorts: DEFAULT_SOURCE_PORTS,
+    dsr: NO_DSR,
   };
 }
 
@@ -70,5 +73,5 @@ function usableBackends(service: Service, port: ServicePort, nodeName: string, f
 }
 
 function backendSpec({ address, port }: ServiceBackend, draining: boolean): BackendSpec {
-  return { address, port, weight: 1, draining };
+  return { address, port, weight: 1, draining, node: null };
 }

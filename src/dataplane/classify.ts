@@ -36,7 +36,7 @@ import {
   UDP_HEADER_BYTES,
   UDP_LENGTH,
 } from "../wire/transport.ts";
-import { RECEIVED, RECEIVED_BYTES } from "./counters.ts";
+import { PROTOCOL_IPIP, PROTOCOL_IPV6 } from "../wire/tunnel.ts";
 import { DropReason } from "./drop-reason.ts";
 import { FrameKind } from "./frame-batch.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -49,10 +49,12 @@ const RAW_ETHERTYPE_IPV6 = 0xdd86;
 /** `transportFault` answers so when there is none. */
 const SOUND = 0;
 
+/** Works on the frames `first` to `end` (exclusive) of the batch. @returns their bytes. */
+export type Classifier = (first: number, end: number) => number;
+
 /** @returns the pass; a closure over its tables, see forward.ts. */
-export function makeClassifier(pipeline: Pipeline): () => void {
+export function makeClassifier(pipeline: Pipeline): Classifier {
   const { batch, view, flows4, flows6, ports, key } = pipeline;
-  const totals = pipeline.counters.totals;
   const { offset: offsets, length: lengths, port: inPorts } = batch;
   const {
     kind: kinds,
@@ -65,10 +67,9 @@ export function makeClassifier(pipeline: Pipeline): () => void {
   } = batch;
   const extensions = new Int32Array(2);
 
-  return function classify() {
-    const count = batch.count;
+  return function classify(first, end) {
     let receivedBytes = 0;
-    for (let i = 0; i < count; i++) {
+    for (let i = first; i < end; i++) {
       const offset = offsets[i]!;
       const length = lengths[i]!;
       const port = inPorts[i]!;
@@ -139,7 +140,8 @@ export function makeClassifier(pipeline: Pipeline): () => void {
       }
       const fault = transportFault(protocol, l4, totalBytes - headerBytes);
       if (fault !== SOUND) {
-        pipeline.refuse(i, true, l3, fault);
+        if (isIpInIp(protocol)) kinds[i] = FrameKind.Tunnel;
+        else pipeline.refuse(i, true, l3, fault);
         continue;
       }
       const hash = flows4.hash(source, destination, view.getInt32(l4, true), protocol);
@@ -147,8 +149,7 @@ export function makeClassifier(pipeline: Pipeline): () => void {
       kinds[i] = FrameKind.Flow4;
       flows4.touch(hash);
     }
-    totals[RECEIVED]! += count;
-    totals[RECEIVED_BYTES]! += receivedBytes;
+    return receivedBytes;
   };
 
   function classifyIpv6(i: number, l3: number, frameEnd: number, toUs: boolean, toGroup: boolean): void {
@@ -188,7 +189,8 @@ export function makeClassifier(pipeline: Pipeline): () => void {
     }
     const fault = transportFault(protocol, l4, end - l4);
     if (fault !== SOUND) {
-      pipeline.refuse(i, false, l3, fault);
+      if (isIpInIp(protocol)) kinds[i] = FrameKind.Tunnel;
+      else pipeline.refuse(i, false, l3, fault);
       return;
     }
     pipeline.loadKey(key, false, l3, l4, protocol);
@@ -221,6 +223,10 @@ export function makeClassifier(pipeline: Pipeline): () => void {
     pipeline.loadKey(key, isIpv4, l3, l4, protocol);
     hashes[i] = pipeline.flowsOf(isIpv4).hashKey(key);
     kinds[i] = isIpv4 ? FrameKind.FirstFragment4 : FrameKind.FirstFragment6;
+  }
+
+  function isIpInIp(protocol: number): boolean {
+    return protocol === PROTOCOL_IPIP || protocol === PROTOCOL_IPV6;
   }
 
   /** What is wrong with a transport header, as a DropReason; SOUND when nothing is. */

@@ -47,6 +47,11 @@ const NAMES = [
   "ArpInvalid",
   "ArpNotOurs",
   "AddressConflict",
+  "DsrOptionNoRoom",
+  "NoTunnelAddress",
+  "BackendNotOnLink",
+  "TunnelInvalid",
+  "TunnelStranger",
   "TransmitRingFull",
 ] as const;
 

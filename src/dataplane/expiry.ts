@@ -5,7 +5,8 @@
  * the reply direction has seen any packet. One thread sweeps (the main thread); workers only open and reopen.
  */
 import { PROTOCOL_SCTP, PROTOCOL_TCP } from "../wire/ipv4.ts";
-import { ACK, FIN, RST } from "../wire/transport.ts";
+import { ACK, FIN, PSH, RST } from "../wire/transport.ts";
+import { EGRESS_DSR } from "./egress.ts";
 import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
 
 /** Seconds of silence after which a flow ends. */
@@ -25,12 +26,17 @@ export const TIMEOUT_SECONDS = {
   sctpUnreplied: 60,
 } as const;
 
+/** Linux sends a SYN-ACK and repeats it five times (tcp_synack_retries). */
+const SYN_ACK_ATTEMPTS = 6;
+
 export const FLOW_STATES = ["opening", "established", "half-closed", "closed", "replied", "unreplied"] as const;
 export type FlowState = (typeof FLOW_STATES)[number];
 
 /** The state of a flow by what its two rows have seen; `reply` is NO_ROW when that row is gone. */
 export function flowState(flows: FlowTable, request: number, reply: number): FlowState {
   const { words, layout } = flows;
+  const egress = words[request + layout.egress]!;
+  if ((egress & EGRESS_DSR) !== 0) return oneWayState(flows, request, reply);
   const replied = reply !== NO_ROW && (words[reply + layout.packets]! | words[reply + layout.packets + 1]!) !== 0;
   if ((words[request + layout.tag]! & TAG_PROTOCOL) !== PROTOCOL_TCP) return replied ? "replied" : "unreplied";
   const there = words[request + layout.state]!;
@@ -38,6 +44,23 @@ export function flowState(flows: FlowTable, request: number, reply: number): Flo
   if (((there | back) & RST) !== 0 || (there & back & FIN) !== 0) return "closed";
   if (((there | back) & FIN) !== 0) return "half-closed";
   return (there & back & ACK) !== 0 ? "established" : "opening";
+}
+
+/**
+ * Of a DSR flow each node sees one direction in full at best. The sender sees no reply: the client's ACK says that there
+ * was one. The receiver may see of the requests only those with an option; the backend's replies then tell, when it has
+ * said more than SYN-ACK.
+ */
+function oneWayState(flows: FlowTable, request: number, reply: number): FlowState {
+  const { words, layout } = flows;
+  if ((words[request + layout.tag]! & TAG_PROTOCOL) !== PROTOCOL_TCP) return "replied";
+  const there = words[request + layout.state]!;
+  const back = reply === NO_ROW ? 0 : words[reply + layout.state]!;
+  if (((there | back) & RST) !== 0 || (there & back & FIN) !== 0) return "closed";
+  if (((there | back) & FIN) !== 0) return "half-closed";
+  if ((there & ACK) !== 0) return "established";
+  const spoke = (back & PSH) !== 0 || (reply !== NO_ROW && words[reply + layout.packets]! > SYN_ACK_ATTEMPTS);
+  return spoke ? "established" : "opening";
 }
 
 export function timeoutSeconds(protocol: number, state: FlowState): number {

@@ -91,7 +91,11 @@ export abstract class FlowTable {
   abstract storeTranslation(row: number, translated: FlowKey): void;
   protected abstract storeKey(row: number, key: FlowKey): void;
   protected abstract rowHash(row: number): number;
-  /** The row of the other direction of the flow that `row` belongs to, or `NO_ROW`. */
+  /**
+   * The row of the other direction of the flow that `row` belongs to, or `NO_ROW`. That is the one whose frames look
+   * like this row's after translation, turned round; or, where another node has translated the request (DSR, received),
+   * like this row's before.
+   */
   abstract peer(row: number): number;
 
   /**

@@ -115,12 +115,8 @@ export class FlowTable4 extends FlowTable {
   }
 
   override peer(row: number): number {
-    const words = this.words;
-    const source = words[row + ROW_NEW_DESTINATION]!;
-    const destination = words[row + ROW_NEW_SOURCE]!;
-    const ports = swapPorts(words[row + ROW_NEW_PORTS]!);
-    const protocol = words[row + ROW_TAG]! & TAG_PROTOCOL;
-    return this.find(this.hash(source, destination, ports, protocol), source, destination, ports, protocol);
+    const peer = this.#findReverse(row, row + ROW_NEW_SOURCE);
+    return peer === NO_ROW ? this.#findReverse(row, row) : peer;
   }
 
   protected override storeKey(row: number, key: FlowKey): void {
@@ -133,6 +129,16 @@ export class FlowTable4 extends FlowTable {
     const words = this.words;
     const protocol = words[row + ROW_TAG]! & TAG_PROTOCOL;
     return this.hash(words[row]!, words[row + ROW_DESTINATION]!, words[row + ROW_PORTS]!, protocol);
+  }
+
+  /** The row that the other direction of a key, before or after translation, finds. */
+  #findReverse(row: number, at: number): number {
+    const words = this.words;
+    const source = words[at + 1]!;
+    const destination = words[at]!;
+    const ports = swapPorts(words[at + 2]!);
+    const protocol = words[row + ROW_TAG]! & TAG_PROTOCOL;
+    return this.find(this.hash(source, destination, ports, protocol), source, destination, ports, protocol);
   }
 
   /** Source, destination and ports lie side by side, before and after translation. */

@@ -118,7 +118,14 @@ export class FlowTable6 extends FlowTable {
 
   override peer(row: number): number {
     this.loadTranslation(row, this.#scratch);
-    reverseKey(this.#peerKey, this.#scratch);
+    const peer = this.#findReverse(this.#scratch);
+    if (peer !== NO_ROW) return peer;
+    this.loadKey(row, this.#scratch);
+    return this.#findReverse(this.#scratch);
+  }
+
+  #findReverse(key: FlowKey): number {
+    reverseKey(this.#peerKey, key);
     return this.findKey(this.hashKey(this.#peerKey), this.#peerKey);
   }
 

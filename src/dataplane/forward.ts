@@ -13,7 +13,10 @@ import { ADDRESS_WORDS } from "../wire/raw.ts";
 import { FIN, RST, SCTP_CHECKSUM, SYN, TCP_CHECKSUM, TCP_FLAGS, UDP_CHECKSUM } from "../wire/transport.ts";
 import { answerArp, answerIcmp4, answerIcmp6 } from "./answers.ts";
 import { TRANSMITTED, TRANSMITTED_BYTES, VIP_REPLY_PACKETS, VIP_REQUEST_PACKETS, VIP_STRIDE } from "./counters.ts";
-import { EGRESS_DECREMENT_TTL } from "./egress.ts";
+import { DropReason } from "./drop-reason.ts";
+import { decapsulate, forgetSending } from "./dsr-receive.ts";
+import { dress, requestGrowth } from "./dsr-send.ts";
+import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
 import { openFlow, reopenFlow } from "./first-frame.ts";
 import { TAG_REPLY } from "./flow-table.ts";
 import {
@@ -65,7 +68,11 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       if (kind === FrameKind.Flow4) outPort = forwardIpv4(i);
       else if (kind === FrameKind.Flow6) outPort = forwardIpv6(i);
       else if (kind !== FrameKind.Done) outPort = forwardOther(i, kind!);
-      if (outPort < 0) continue;
+      if (outPort < 0) {
+        if (kinds[i] !== FrameKind.Tunnel) continue;
+        outPort = forwardTunnelled(i);
+        if (outPort < 0) continue;
+      }
       verdicts[i] = Verdict.Transmit;
       egresses[i] = outPort;
       transmitted++;
@@ -102,7 +109,9 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     }
     const egress = rows4[row + ROW_EGRESS]!;
     const ttl = view.getUint8(l3 + IPV4_TTL);
-    const outPort = leave(i, egress, ttl);
+    const growth = (egress & EGRESS_DSR) === 0 ? 0 : requestGrowth(pipeline, i, true, row);
+    if (growth < 0) return -1;
+    const outPort = leave(i, egress, ttl, growth);
     if (outPort < 0) return -1;
 
     const deltas = rows4[row + ROW_DELTAS]!;
@@ -128,6 +137,7 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     const length = lengths[i]!;
     countRow(rows4, row + ROW_PACKETS, row + ROW_BYTES_COUNT, length);
     countVip(rows4[row + ROW_OWNER]!, rows4[row + ROW_TAG]!, length);
+    if ((egress & EGRESS_DSR) !== 0) dress(pipeline, i, true, row, outPort, growth);
     return outPort;
   }
 
@@ -152,7 +162,9 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     }
     const egress = rows6[row + ROW6_EGRESS]!;
     const hopLimit = view.getUint8(l3 + IPV6_HOP_LIMIT);
-    const outPort = leave(i, egress, hopLimit);
+    const growth = (egress & EGRESS_DSR) === 0 ? 0 : requestGrowth(pipeline, i, false, row);
+    if (growth < 0) return -1;
+    const outPort = leave(i, egress, hopLimit, growth);
     if (outPort < 0) return -1;
 
     if ((egress & EGRESS_DECREMENT_TTL) !== 0) view.setUint8(l3 + IPV6_HOP_LIMIT, hopLimit - 1);
@@ -174,6 +186,7 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     const length = lengths[i]!;
     countRow(rows6, row + ROW6_PACKETS, row + ROW6_BYTES_COUNT, length);
     countVip(rows6[row + ROW6_OWNER]!, rows6[row + ROW6_TAG]!, length);
+    if ((egress & EGRESS_DSR) !== 0) dress(pipeline, i, false, row, outPort, growth);
     return outPort;
   }
 
@@ -195,10 +208,30 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       case FrameKind.FirstFragment6:
         rememberFirst(pipeline, i, false);
         return forwardIpv6(i);
-      default:
+      case FrameKind.LaterFragment4:
+      case FrameKind.LaterFragment6:
         forwardLater(pipeline, i);
         return -1;
+      default:
+        return -1;
     }
+  }
+
+  /** @returns the port that the packet in a tunnel leaves by, out of the tunnel; -1 when it doesn't. */
+  function forwardTunnelled(i: number): number {
+    if (!decapsulate(pipeline, i)) return -1;
+    const kind = kinds[i]!;
+    let outPort = -1;
+    if (kind === FrameKind.Flow4 || kind === FrameKind.Flow6) {
+      forgetSending(pipeline, i, kind === FrameKind.Flow4);
+      outPort = kind === FrameKind.Flow4 ? forwardIpv4(i) : forwardIpv6(i);
+    } else {
+      outPort = forwardOther(i, kind);
+    }
+    // A tunnel in a tunnel: nobody of ours makes one.
+    if (kinds[i] === FrameKind.Tunnel) pipeline.drop(i, DropReason.TunnelInvalid);
+    pipeline.tunnelled = false;
+    return outPort;
   }
 
   function countRow(rows: Int32Array, packets: number, bytes: number, length: number): void {

@@ -6,6 +6,13 @@ import type { IpAddress, IpPrefix } from "../net/ip-address.ts";
 
 export type TransportProtocol = "TCP" | "UDP" | "SCTP";
 
+/**
+ * How requests reach the backend. "nat": translated, and replies come back through us. The others are direct server
+ * return, the backend's side answers the client itself: told whom to answer for by an IP option ("dsr-opt") or a Geneve
+ * option ("dsr-geneve"); sent the untouched packet in a tunnel ("dsr-ipip", "dsr-gue") or over the same link ("dsr-l2").
+ */
+export type ForwardingMode = "nat" | "dsr-opt" | "dsr-ipip" | "dsr-gue" | "dsr-geneve" | "dsr-l2";
+
 /** One backend of a VIP. Identified by address and port, never by its place in a list. */
 export interface BackendSpec {
   readonly address: IpAddress;
@@ -14,6 +21,11 @@ export interface BackendSpec {
   readonly weight: number;
   /** A draining backend keeps its flows and takes no new ones. */
   readonly draining: boolean;
+  /**
+   * Address of the node that takes tunnels for the backend; `null` when the backend does so itself. A backend whose node
+   * has one of our own tunnel addresses is local: it gets NAT, whatever the mode.
+   */
+  readonly node: IpAddress | null;
 }
 
 /** One served address, port and protocol. */
@@ -23,6 +35,7 @@ export interface VipSpec {
   readonly address: IpAddress;
   readonly port: number;
   readonly protocol: TransportProtocol;
+  readonly mode: ForwardingMode;
   readonly backends: readonly BackendSpec[];
   /** One client keeps one backend (ClientIP), on all ports of the Service. */
   readonly affinity: boolean;
@@ -51,6 +64,31 @@ export interface OwnedAddress {
   readonly answerOn: "all" | readonly string[];
 }
 
+/** What the node needs for direct server return, sending and receiving. */
+export interface DsrSpec {
+  /** Our ends of tunnels: sources of what we send, destinations of what we take. `null`: none in that family. */
+  readonly tunnel4: IpAddress | null;
+  readonly tunnel6: IpAddress | null;
+  /** Who may send us tunnels: nobody else's are ever opened. */
+  readonly peers: readonly { readonly address: IpAddress; readonly prefixLength: number }[];
+  readonly guePort: number;
+  readonly genevePort: number;
+  /** Network identifier in Geneve; Cilium's identity of the world outside is 2. */
+  readonly vni: number;
+  /** Of the IPv4 option: Cilium's is little-endian. */
+  readonly optionByteOrder: "little" | "network";
+}
+
+export const NO_DSR: DsrSpec = {
+  tunnel4: null,
+  tunnel6: null,
+  peers: [],
+  guePort: 6080,
+  genevePort: 6081,
+  vni: 2,
+  optionByteOrder: "little",
+};
+
 export interface ForwardingSpec {
   readonly vips: readonly VipSpec[];
   readonly owned: readonly OwnedAddress[];
@@ -67,6 +105,7 @@ export interface ForwardingSpec {
   readonly trackFragments: boolean;
   /** Source ports for source NAT, both ends included. */
   readonly sourcePorts: readonly [first: number, last: number];
+  readonly dsr: DsrSpec;
 }
 
 /** Above Linux' own range for clients (ip_local_port_range) and Kubernetes' NodePorts, whatever these are set to. */
@@ -80,4 +119,5 @@ export const EMPTY_FORWARDING_SPEC: ForwardingSpec = {
   rejectWithoutBackend: true,
   trackFragments: true,
   sourcePorts: DEFAULT_SOURCE_PORTS,
+  dsr: NO_DSR,
 };

@@ -2,10 +2,13 @@
  * The forwarding table: what a worker serves, as columns in shared memory. It never changes; a new epoch replaces it
  * between two batches. Built by the main thread from a `ForwardingSpec`. Addresses are four raw words (wire/raw.ts).
  *
- *   owned     hash of owned addresses      [address, flags: USED | bit per port that answers ARP or NDP << 8]
+ *   owned     hash of owned addresses      [address, flags: OWNED | POD | bit per port that answers ARP or NDP << 8]
+ *                                          local pods are here too, which other nodes may send DSR requests to
  *   vipIndex  hash of address/port/proto   [address, port (raw) << 16 | protocol, row of `vips` + 1]
- *   vips      [id, first backend, backends, first Maglev slot or -1, Maglev slots, flags, first range, ranges]
- *   backends  [address, port (raw), id]
+ *   vips      [id, first backend, backends, first Maglev slot or -1, Maglev slots, flags, first range, ranges, mode, members]
+ *   backends  [address, port (raw), id, address that takes tunnels, whether it is local]: of each VIP first those that
+ *             take new flows, then the other members
+ *   byId      index into `backends` by backend id, -1 for none
  *   ranges    [network, prefix length]: who may come in
  *   maglev    slots of all VIPs, each an index among the VIP's own backends
  *
@@ -15,9 +18,13 @@
 import type { IpAddress } from "../net/ip-address.ts";
 import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ADDRESS_WORDS, sameAddress, storeAddress, swap16 } from "../wire/raw.ts";
+import { addressWords, hashSlots, home, shared } from "./address-hash.ts";
+import { type DsrColumns, DsrTable, dsrColumns } from "./dsr-table.ts";
+import { DsrKind } from "./egress.ts";
 import type { HashKey } from "./flow-hash.ts";
 import type {
   BackendSpec,
+  ForwardingMode,
   ForwardingSpec,
   SourceNat,
   SourceRanges,
@@ -30,18 +37,24 @@ import type { MaglevMemory } from "./maglev-memory.ts";
 import { applyMask, commonLength, isInside } from "./prefix-mask.ts";
 
 export const NO_VIP = -1;
-const VIP_WORDS = 8;
+const VIP_WORDS = 10;
 const VIP_FLAGS = 5;
 const VIP_RANGES = 6;
+const VIP_MODE = 8;
+const VIP_MEMBERS = 9;
 const FLAG_AFFINITY = 1 << 0;
 const FLAG_RESTRICTED = 1 << 1;
 const FLAG_DENY = 1 << 2;
 const SOURCE_NAT_SHIFT = 8;
 const RANGE_WORDS = ADDRESS_WORDS + 1;
-const BACKEND_WORDS = ADDRESS_WORDS + 2;
+const BACKEND_TUNNEL = ADDRESS_WORDS + 2;
+const BACKEND_LOCAL = BACKEND_TUNNEL + ADDRESS_WORDS;
+const BACKEND_WORDS = BACKEND_LOCAL + 1;
 const OWNED_WORDS = ADDRESS_WORDS + 1;
 const INDEX_WORDS = ADDRESS_WORDS + 2;
-const OWNED_USED = 1;
+const OWNED_SERVED = 1 << 0;
+const OWNED_POD = 1 << 1;
+const OWNED_USED = OWNED_SERVED | OWNED_POD;
 const ANSWER_PORT_SHIFT = 8;
 
 /** `SourceNat` as numbers. */
@@ -52,6 +65,19 @@ export const PROTOCOL_NUMBER: Readonly<Record<TransportProtocol, number>> = {
   UDP: PROTOCOL_UDP,
   SCTP: PROTOCOL_SCTP,
 };
+
+/** A VIP's mode is one of these, or the DsrKind of its requests. */
+export const MODE_NAT = -1;
+const MODE_NUMBER: Readonly<Record<ForwardingMode, number>> = {
+  nat: MODE_NAT,
+  "dsr-opt": DsrKind.Option,
+  "dsr-ipip": DsrKind.Ipip,
+  "dsr-gue": DsrKind.Gue,
+  "dsr-geneve": DsrKind.Geneve,
+  "dsr-l2": DsrKind.Link,
+};
+
+export const NO_BACKEND = -1;
 
 /** The columns: typed arrays over shared memory, so that they cross threads without a copy. */
 export interface ForwardingColumns {
@@ -65,8 +91,10 @@ export interface ForwardingColumns {
   readonly vipIndex: Int32Array;
   readonly vips: Int32Array;
   readonly backends: Int32Array;
+  readonly byId: Int32Array;
   readonly ranges: Int32Array;
   readonly maglev: Uint16Array;
+  readonly dsr: DsrColumns;
 }
 
 export class ForwardingTable {
@@ -80,10 +108,12 @@ export class ForwardingTable {
   readonly tracksFragments: boolean;
   readonly firstSourcePort: number;
   readonly lastSourcePort: number;
+  readonly dsr: DsrTable;
   readonly #owned: Int32Array;
   readonly #vipIndex: Int32Array;
   readonly #vips: Int32Array;
   readonly #backends: Int32Array;
+  readonly #byId: Int32Array;
   readonly #ranges: Int32Array;
   readonly #maglev: Uint16Array;
 
@@ -99,19 +129,25 @@ export class ForwardingTable {
     this.#vipIndex = columns.vipIndex;
     this.#vips = columns.vips;
     this.#backends = columns.backends;
+    this.#byId = columns.byId;
     this.#ranges = columns.ranges;
     this.#maglev = columns.maglev;
+    this.dsr = new DsrTable(columns.dsr);
   }
 
   /** Whether an address is ours: all traffic to it is served, answered or dropped, never passed on. */
   owns(words: Int32Array, at: number): boolean {
-    return findOwned(this.#owned, words, at) >= 0;
+    return (this.#flagsOf(words, at) & OWNED_SERVED) !== 0;
+  }
+
+  /** Whether an address is that of a local pod which other nodes may send requests to. */
+  isLocalPod(words: Int32Array, at: number): boolean {
+    return (this.#flagsOf(words, at) & OWNED_POD) !== 0;
   }
 
   /** Whether we answer ARP or Neighbor Solicitations for an address on a port. */
   answersFor(words: Int32Array, at: number, port: number): boolean {
-    const owned = findOwned(this.#owned, words, at);
-    return owned >= 0 && (this.#owned[owned + ADDRESS_WORDS]! & (1 << (ANSWER_PORT_SHIFT + port))) !== 0;
+    return (this.#flagsOf(words, at) & (1 << (ANSWER_PORT_SHIFT + port))) !== 0;
   }
 
   /** The VIP that serves an address, port (raw) and protocol; `NO_VIP` when none does. */
@@ -165,7 +201,35 @@ export class ForwardingTable {
     const count = this.#vips[vip + 2]!;
     const maglev = this.#vips[vip + 3]!;
     if (maglev >= 0) return (first + this.#maglev[maglev + ((hash >>> 0) % this.#vips[vip + 4]!)]!) * BACKEND_WORDS;
-    return count === 1 ? first * BACKEND_WORDS : -1;
+    return count === 1 ? first * BACKEND_WORDS : NO_BACKEND;
+  }
+
+  /** The same, of those on this node only: for requests that another node has sent here. */
+  localBackend(vip: number, hash: number): number {
+    const chosen = this.backend(vip, hash);
+    if (chosen === NO_BACKEND || this.isLocal(chosen)) return chosen;
+    const first = this.#vips[vip + 1]!;
+    const count = this.#vips[vip + 2]!;
+    for (let step = 0; step < count; step++) {
+      const backend = (first + (((hash >>> 0) + step) % count)) * BACKEND_WORDS;
+      if (this.isLocal(backend)) return backend;
+    }
+    return NO_BACKEND;
+  }
+
+  /** The member of a VIP, draining or not, that has an address and a port (raw). */
+  member(vip: number, words: Int32Array, at: number, port: number): number {
+    const first = this.#vips[vip + 1]!;
+    for (let index = first; index < first + this.#vips[vip + VIP_MEMBERS]!; index++) {
+      const backend = index * BACKEND_WORDS;
+      if (this.backendPort(backend) === port && sameAddress(this.#backends, backend, words, at)) return backend;
+    }
+    return NO_BACKEND;
+  }
+
+  /** A DsrKind, or MODE_NAT. */
+  mode(vip: number): number {
+    return this.#vips[vip + VIP_MODE]!;
   }
 
   /** The words that `backend` points into: first the address. */
@@ -180,6 +244,24 @@ export class ForwardingTable {
 
   backendId(backend: number): number {
     return this.#backends[backend + ADDRESS_WORDS + 1]!;
+  }
+
+  backendById(id: number): number {
+    return id < this.#byId.length ? this.#byId[id]! : NO_BACKEND;
+  }
+
+  /** Where in `backends` the address is that takes tunnels for a backend. */
+  tunnelAt(backend: number): number {
+    return backend + BACKEND_TUNNEL;
+  }
+
+  isLocal(backend: number): boolean {
+    return this.#backends[backend + BACKEND_LOCAL] !== 0;
+  }
+
+  #flagsOf(words: Int32Array, at: number): number {
+    const owned = findOwned(this.#owned, words, at);
+    return owned < 0 ? 0 : this.#owned[owned + ADDRESS_WORDS]!;
   }
 }
 
@@ -196,10 +278,14 @@ export interface BuildContext {
 
 export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext): ForwardingTable {
   const serving = spec.vips.map((vip) => ({ vip, backends: vip.backends.filter(takesNewFlows) }));
-  const backendCount = serving.reduce((sum, { backends }) => sum + backends.length, 0);
+  const backendCount = serving.reduce((sum, { vip }) => sum + vip.backends.length, 0);
+  const dsr = dsrColumns(spec.dsr);
+  const ends = new DsrTable(dsr);
+  const isEnd = (node: IpAddress | null) => node !== null && ends.isEnd(addressWords(node), 0);
+  const pods = spec.vips.flatMap((vip) => vip.backends.filter(({ node }) => isEnd(node)));
   const balanced = serving.filter(({ backends }) => backends.length > 1).length;
 
-  const owned = shared(OWNED_WORDS * hashSlots(spec.owned.length));
+  const owned = shared(OWNED_WORDS * hashSlots(spec.owned.length + pods.length));
   const vipIndex = shared(INDEX_WORDS * hashSlots(serving.length));
   const vips = shared(VIP_WORDS * serving.length);
   const backends = shared(BACKEND_WORDS * backendCount);
@@ -211,12 +297,14 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     context.portNames.forEach((name, port) => {
       if (answerOn === "all" || answerOn.includes(name)) ports |= 1 << port;
     });
-    insertOwned(owned, address, OWNED_USED | (ports << ANSWER_PORT_SHIFT));
+    insertOwned(owned, address, OWNED_SERVED | (ports << ANSWER_PORT_SHIFT));
   }
+  for (const { address } of pods) insertOwned(owned, address, OWNED_POD);
 
   let nextBackend = 0;
   let nextSlot = 0;
   let nextRange = 0;
+  const idOf: number[] = [];
   serving.forEach(({ vip, backends: members }, row) => {
     const at = row * VIP_WORDS;
     vips[at] = context.ids.vip(vip);
@@ -231,11 +319,17 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
       vips[at + 4] = spec.maglevTableSize;
       nextSlot += spec.maglevTableSize;
     }
-    for (const member of members) {
+    vips[at + VIP_MODE] = MODE_NUMBER[vip.mode];
+    vips[at + VIP_MEMBERS] = vip.backends.length;
+    for (const member of [...members, ...vip.backends.filter((backend) => !takesNewFlows(backend))]) {
       const backend = nextBackend++ * BACKEND_WORDS;
+      const id = context.ids.backend(vip, member);
       storeAddress(backends, backend, member.address);
       backends[backend + ADDRESS_WORDS] = swap16(member.port);
-      backends[backend + ADDRESS_WORDS + 1] = context.ids.backend(vip, member);
+      backends[backend + ADDRESS_WORDS + 1] = id;
+      storeAddress(backends, backend + BACKEND_TUNNEL, member.node ?? member.address);
+      backends[backend + BACKEND_LOCAL] = isEnd(member.node) ? 1 : 0;
+      idOf.push(id);
     }
     const { affinity, sources } = vip;
     vips[at + VIP_FLAGS] =
@@ -256,9 +350,13 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
 
   const { strictSyn, rejectWithoutBackend: rejects, trackFragments: tracksFragments } = spec;
   const { epoch } = context;
+  const byId = shared(Math.max(0, ...idOf) + 1).fill(NO_BACKEND);
+  idOf.forEach((id, index) => {
+    byId[id] = index * BACKEND_WORDS;
+  });
   const [firstSourcePort, lastSourcePort] = spec.sourcePorts;
   const flags = { strictSyn, rejects, tracksFragments, firstSourcePort, lastSourcePort };
-  return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, ranges, maglev });
+  return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, byId, ranges, maglev, dsr });
 }
 
 function sourceFlags(sources: SourceRanges | null): number {
@@ -274,9 +372,12 @@ function insertOwned(index: Int32Array, address: IpAddress, flags: number): void
   const words = addressWords(address);
   const slots = index.length / OWNED_WORDS;
   let slot = home(words, 0, 0, slots);
-  while ((index[slot * OWNED_WORDS + ADDRESS_WORDS]! & OWNED_USED) !== 0) slot = (slot + 1) % slots;
+  while ((index[slot * OWNED_WORDS + ADDRESS_WORDS]! & OWNED_USED) !== 0) {
+    if (sameAddress(index, slot * OWNED_WORDS, words, 0)) break;
+    slot = (slot + 1) % slots;
+  }
   index.set(words, slot * OWNED_WORDS);
-  index[slot * OWNED_WORDS + ADDRESS_WORDS] = flags;
+  index[slot * OWNED_WORDS + ADDRESS_WORDS]! |= flags;
 }
 
 function findOwned(index: Int32Array, words: Int32Array, at: number): number {
@@ -299,26 +400,4 @@ function insertVip(index: Int32Array, vip: VipSpec, row: number): void {
   index.set(words, slot * INDEX_WORDS);
   index[slot * INDEX_WORDS + ADDRESS_WORDS] = portAndProtocol;
   index[slot * INDEX_WORDS + ADDRESS_WORDS + 1] = row + 1;
-}
-
-function addressWords(address: IpAddress): Int32Array {
-  const words = new Int32Array(ADDRESS_WORDS);
-  storeAddress(words, 0, address);
-  return words;
-}
-
-/** At most half full, never full: a probe always ends. What is in it is the operator's, so the hash needs no key. */
-function hashSlots(entries: number): number {
-  let slots = 8;
-  while (slots < entries * 2) slots *= 2;
-  return slots;
-}
-
-function home(words: Int32Array, at: number, portAndProtocol: number, slots: number): number {
-  const address = words[at]! ^ words[at + 1]! ^ words[at + 2]! ^ words[at + 3]!;
-  return (Math.imul(address ^ Math.imul(portAndProtocol, 0x85ebca6b), 0x9e3779b1) >>> 8) & (slots - 1);
-}
-
-function shared(words: number): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(words * 4));
 }

@@ -8,7 +8,8 @@ import { IPV4_CHECKSUM, IPV4_DESTINATION, IPV4_SOURCE, IPV4_TTL, PROTOCOL_TCP } 
 import { IPV6_HOP_LIMIT, IPV6_SOURCE } from "../wire/ipv6.ts";
 import { ADDRESS_WORDS } from "../wire/raw.ts";
 import { DropReason } from "./drop-reason.ts";
-import { EGRESS_DECREMENT_TTL } from "./egress.ts";
+import { dress, plainGrowth } from "./dsr-send.ts";
+import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE } from "./flow-key.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { ROW_DELTAS } from "./flow-table4.ts";
@@ -75,7 +76,10 @@ export function forwardLater(pipeline: Pipeline, i: number): void {
   const egress = flows.words[row + flows.layout.egress]!;
   const ttlAt = network + (isIpv4 ? IPV4_TTL : IPV6_HOP_LIMIT);
   const ttl = view.getUint8(ttlAt);
-  const port = pipeline.leave(i, egress, ttl);
+  const isDsr = (egress & EGRESS_DSR) !== 0;
+  const growth = isDsr ? plainGrowth(pipeline, i, isIpv4, row) : 0;
+  if (growth < 0) return;
+  const port = pipeline.leave(i, egress, ttl, growth);
   if (port < 0) return;
   const decrements = (egress & EGRESS_DECREMENT_TTL) !== 0;
   if (decrements) view.setUint8(ttlAt, ttl - 1);
@@ -93,5 +97,6 @@ export function forwardLater(pipeline: Pipeline, i: number): void {
   }
   flows.countFrame(row, batch.length[i]!, now);
   pipeline.countVip(flows.words[row + flows.layout.owner]!, flows.isReply(row), batch.length[i]!);
+  if (isDsr) dress(pipeline, i, isIpv4, row, port, growth);
   pipeline.transmit(i, port);
 }

@@ -18,12 +18,16 @@ export const FrameKind = {
   FirstFragment6: 7,
   LaterFragment4: 8,
   LaterFragment6: 9,
+  Tunnel: 10,
 } as const;
+
+/** Frames grow at their front (DSR options, tunnels): so many bytes before each frame are the pipeline's to use. AF_XDP leaves them. */
+export const FRAME_HEADROOM_BYTES = 256;
 
 export class FrameBatch {
   readonly capacity: number;
   count = 0;
-  /** Byte offset of the frame's first byte in the frame memory. */
+  /** Byte offset of the frame's first byte in the frame memory. The pipeline moves it when the frame grows or shrinks. */
   readonly offset: Int32Array;
   /** Bytes, Ethernet header included, frame check sequence not. The pipeline changes it when it changes the frame. */
   readonly length: Int32Array;

@@ -10,9 +10,10 @@ import type { Pipeline } from "./pipeline.ts";
 /**
  * Writes the MACs that `egress` says; the caller decrements the TTL, which it has in its hands.
  * @param ttl of the packet, before it is decremented.
+ * @param growth bytes that the packet gains before it leaves.
  * @returns the port; -1 when the frame has been dropped or answered.
  */
-export type Leave = (i: number, egress: number, ttl: number) => number;
+export type Leave = (i: number, egress: number, ttl: number, growth: number) => number;
 
 /** A closure over its tables, see forward.ts. */
 export function makeLeave(pipeline: Pipeline): Leave {
@@ -20,15 +21,15 @@ export function makeLeave(pipeline: Pipeline): Leave {
   const neighborWords = neighbors.words;
   const { offset: offsets, port: inPorts, network: networks, end: ends } = batch;
 
-  return function leave(i, egress, ttl) {
+  return function leave(i, egress, ttl, growth) {
     if (ttl <= 1 && (ttl === 0 || (egress & EGRESS_CHECK_TTL) !== 0)) {
       timeExceeded(pipeline, i, DropReason.TtlExpired);
       return -1;
     }
     const port = (egress & EGRESS_PAIR) !== 0 ? ports.pair(inPorts[i]!) : egress & EGRESS_PORT;
     const mtu = ports.mtu(port);
-    if (ends[i]! - networks[i]! > mtu) {
-      packetTooBig(pipeline, i, mtu, DropReason.MtuExceeded);
+    if (ends[i]! - networks[i]! + growth > mtu) {
+      packetTooBig(pipeline, i, mtu - growth, DropReason.MtuExceeded);
       return -1;
     }
     if ((egress & EGRESS_KEEP_MAC) !== 0) return port;

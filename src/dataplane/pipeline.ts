@@ -8,19 +8,21 @@
  * on its way into the cache: at a million flows that halves the cost (bench/pipeline.ts).
  *
  * The rare kinds of frames are worked off in files of their own: a flow's first frame in first-frame.ts, frames to the
- * gateway itself (ARP, NDP, echo) in answers.ts, fragments in fragments.ts, errors about our flows in related-icmp.ts, errors of our own in
- * icmp-error.ts.
+ * gateway itself (ARP, NDP, echo) in answers.ts, fragments in fragments.ts, errors about our flows in related-icmp.ts,
+ * errors of our own in icmp-error.ts, direct server return in dsr-send.ts and dsr-receive.ts.
  *
  * Nothing here allocates per frame: numbers in, numbers out (test/zero-allocation.test.ts).
  */
 import { IPV4_DESTINATION, IPV4_HEADER_BYTES, IPV4_SOURCE } from "../wire/ipv4.ts";
 import { IPV6_DESTINATION, IPV6_SOURCE } from "../wire/ipv6.ts";
 import { ADDRESS_WORDS, storeMapped } from "../wire/raw.ts";
-import { makeClassifier } from "./classify.ts";
+import { type Classifier, makeClassifier } from "./classify.ts";
 import {
   type Counters,
   DROPPED,
   PASSED,
+  RECEIVED,
+  RECEIVED_BYTES,
   REPLIED,
   TRANSMITTED,
   TRANSMITTED_BYTES,
@@ -86,11 +88,15 @@ export class Pipeline {
   readonly otherKey: FlowKey = newFlowKey();
   /** and one more. */
   readonly spareKey: FlowKey = newFlowKey();
+  /** Whether the frame in work came in a tunnel, from which it has been taken out. */
+  tunnelled = false;
+  /** What its client asked for, when the tunnel said so: protocol 0 when it didn't. */
+  readonly served: FlowKey = newFlowKey();
   /** Monotonic seconds of the batch in work. */
   now = 0;
   /** Gives a frame its way out; see leave.ts. */
   readonly leave: Leave;
-  readonly #classify: () => void;
+  readonly #classify: Classifier;
   readonly #forward: () => void;
 
   /**
@@ -118,8 +124,15 @@ export class Pipeline {
   /** Gives each frame of the batch its verdict, rewriting it in place where it goes on. `now`: monotonic seconds. */
   run(now: number): void {
     this.now = now;
-    this.#classify();
+    const { count } = this.batch;
+    this.counters.totals[RECEIVED]! += count;
+    this.counters.totals[RECEIVED_BYTES]! += this.#classify(0, count);
     this.#forward();
+  }
+
+  /** Gives a frame that has been taken out of a tunnel its kind. */
+  reclassify(i: number): void {
+    this.#classify(i, i + 1);
   }
 
   /** The flow table of a frame's family. */
@@ -151,8 +164,12 @@ export class Pipeline {
     this.counters.reasons[reason]! += 1;
   }
 
-  /** Not ours: the kernel is to have it, untouched. */
+  /** Not ours: the kernel is to have it, untouched; what we took out of a tunnel is no longer that. */
   pass(i: number, reason: number): void {
+    if (this.tunnelled) {
+      this.drop(i, reason);
+      return;
+    }
     this.batch.verdict[i] = Verdict.Pass;
     this.batch.reason[i] = reason;
     this.batch.kind[i] = FrameKind.Done;

@@ -33,7 +33,8 @@ import { transportChecksum } from "../wire/pseudo-header.ts";
 import { ADDRESS_WORDS, sameAddress } from "../wire/raw.ts";
 import { TCP_CHECKSUM, UDP_CHECKSUM } from "../wire/transport.ts";
 import { DropReason } from "./drop-reason.ts";
-import { EGRESS_DECREMENT_TTL } from "./egress.ts";
+import { dress, plainGrowth } from "./dsr-send.ts";
+import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, reverseKey } from "./flow-key.ts";
 import { NO_ROW } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -69,7 +70,10 @@ export function relateIcmp(pipeline: Pipeline, i: number, isIpv4: boolean, toOur
   const network = batch.network[i]!;
   const ttlAt = network + (isIpv4 ? IPV4_TTL : IPV6_HOP_LIMIT);
   const ttl = pipeline.view.getUint8(ttlAt);
-  const port = pipeline.leave(i, egress, ttl);
+  const isDsr = (egress & EGRESS_DSR) !== 0;
+  const growth = isDsr ? plainGrowth(pipeline, i, isIpv4, row) : 0;
+  if (growth < 0) return;
+  const port = pipeline.leave(i, egress, ttl, growth);
   if (port < 0) return;
   if ((egress & EGRESS_DECREMENT_TTL) !== 0) pipeline.view.setUint8(ttlAt, ttl - 1);
 
@@ -78,6 +82,7 @@ export function relateIcmp(pipeline: Pipeline, i: number, isIpv4: boolean, toOur
   translateQuote(pipeline, isIpv4, quote, transport, batch.end[i]!, protocol, key, spareKey);
   translateOuter(pipeline, isIpv4, network, (egress & EGRESS_DECREMENT_TTL) !== 0, key, translated);
   rewriteChecksum(pipeline, i, isIpv4, network, icmp);
+  if (isDsr) dress(pipeline, i, isIpv4, row, port, growth);
   pipeline.transmit(i, port);
 }
 

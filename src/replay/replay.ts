@@ -12,7 +12,7 @@ import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import { buildForwardingTable } from "../dataplane/forwarding-table.ts";
 import { FragmentTable } from "../dataplane/fragment-table.ts";
-import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
+import { FRAME_HEADROOM_BYTES, FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
@@ -57,7 +57,7 @@ export function replay(scenario: Scenario): ScenarioResult {
       ids,
       portNames: node.interfaces.map(({ name }) => name),
     });
-  const memory = new Uint8Array(MAX_FRAME_BYTES);
+  const memory = new Uint8Array(FRAME_HEADROOM_BYTES + MAX_FRAME_BYTES);
   const flows4 = new FlowTable4(flowTable4Memory(FLOW_ROWS), REPLAY_KEY);
   const flows6 = new FlowTable6(flowTable6Memory(FLOW_ROWS), REPLAY_KEY);
   const expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
@@ -73,9 +73,9 @@ export function replay(scenario: Scenario): ScenarioResult {
       now += step.seconds;
       for (const each of expiry) each.tick(1, now);
     } else {
-      memory.set(step.bytes);
+      memory.set(step.bytes, FRAME_HEADROOM_BYTES);
       batch.count = 1;
-      batch.offset[0] = 0;
+      batch.offset[0] = FRAME_HEADROOM_BYTES;
       batch.length[0] = step.bytes.length;
       batch.port[0] = step.port;
       pipeline.run(now);
@@ -124,7 +124,7 @@ function resultOf(batch: FrameBatch, memory: Uint8Array, node: ScenarioNode): Fr
   return {
     verdict: verdict === Verdict.Transmit ? "tx" : "reply",
     iface: node.interfaces[batch.egress[0]!]!.name,
-    frame: hex(memory.subarray(0, batch.length[0]!)),
+    frame: hex(memory.subarray(batch.offset[0]!, batch.offset[0]! + batch.length[0]!)),
   };
 }
 

@@ -8,7 +8,10 @@ import type { Route } from "../dataplane/fib.ts";
 import {
   type BackendSpec,
   DEFAULT_SOURCE_PORTS,
+  type DsrSpec,
+  type ForwardingMode,
   type ForwardingSpec,
+  NO_DSR,
   type SourceRanges,
   type TransportProtocol,
   type VipSpec,
@@ -126,12 +129,57 @@ function parseSpec(vips: unknown, node: Json, scenario: Json): ForwardingSpec {
     rejectWithoutBackend: policy["no_backend"] !== "drop",
     trackFragments: policy["fragments"] !== "drop",
     sourcePorts: parseSourcePorts(scenario["snat"]),
+    dsr: parseDsr(scenario, policy),
+  };
+}
+
+/** What each mode does with the TTL of the client's packet. */
+const TTL_BY_MODE: Readonly<Record<ForwardingMode, string>> = {
+  nat: "decrement",
+  "dsr-opt": "decrement",
+  "dsr-geneve": "decrement-inner",
+  "dsr-ipip": "keep-inner",
+  "dsr-gue": "keep-inner",
+  "dsr-l2": "keep",
+};
+
+function parseDsr(scenario: Json, policy: Json): DsrSpec {
+  const only = (json: Json, field: string, where: string, supported: unknown) => {
+    if (json[field] === undefined || json[field] === supported) return;
+    throw new ScenarioError(
+      `${where}.${field}: ${JSON.stringify(json[field])} is not supported; only ${JSON.stringify(supported)} is`,
+    );
+  };
+  const ttl = object(policy["ttl"] ?? {}, "policy.ttl");
+  for (const [mode, supported] of Object.entries(TTL_BY_MODE)) only(ttl, mode, "policy.ttl", supported);
+  only(policy, "outer_ttl", "policy", 64);
+  only(policy, "outer_tos", "policy", "copy-inner");
+  const tunnel = object(scenario["tunnel"] ?? {}, "tunnel");
+  if (tunnel["ipip_src"] !== "any") only(tunnel, "ipip_src", "tunnel", "tunnel.src");
+  only(tunnel, "inner_dmac", "tunnel", "00:00:00:00:00:00");
+  const option = object(scenario["dsr_opt"] ?? {}, "dsr_opt");
+  const order = option["v4_byte_order"] ?? "little";
+  if (order !== "little" && order !== "network") {
+    throw new ScenarioError(`dsr_opt.v4_byte_order: must be little or network, not ${JSON.stringify(order)}`);
+  }
+  only(option, "icmp_errors", "dsr_opt", true);
+  const end = (field: string) => (tunnel[field] === undefined ? null : ip(tunnel[field], `tunnel.${field}`));
+  return {
+    tunnel4: end("src4"),
+    tunnel6: end("src6"),
+    peers: list(tunnel["peers"] ?? [], "tunnel.peers").map((peer, index) => prefix(peer, `tunnel.peers[${index}]`)),
+    guePort: number(tunnel["gue_port"] ?? NO_DSR.guePort, "tunnel.gue_port"),
+    genevePort: number(tunnel["geneve_port"] ?? NO_DSR.genevePort, "tunnel.geneve_port"),
+    vni: number(tunnel["vni"] ?? NO_DSR.vni, "tunnel.vni"),
+    optionByteOrder: order,
   };
 }
 
 function parseVip(vip: Json, where: string): VipSpec {
-  const mode = vip["mode"] ?? "nat";
-  if (mode !== "nat") throw new ScenarioError(`${where}.mode: ${JSON.stringify(mode)} is not supported; only "nat" is`);
+  const mode = String(vip["mode"] ?? "nat");
+  if (!isMode(mode)) {
+    throw new ScenarioError(`${where}.mode: must be one of ${Object.keys(TTL_BY_MODE).join(", ")}, not ${mode}`);
+  }
   const sourceNat = vip["snat"] ?? "none";
   if (sourceNat !== "none" && sourceNat !== "node" && sourceNat !== "hairpin") {
     throw new ScenarioError(`${where}.snat: must be none, node or hairpin, not ${JSON.stringify(sourceNat)}`);
@@ -146,6 +194,7 @@ function parseVip(vip: Json, where: string): VipSpec {
     address: ip(vip["addr"], `${where}.addr`),
     port,
     protocol: protocol satisfies TransportProtocol,
+    mode,
     backends: list(vip["backends"] ?? [], `${where}.backends`).map((backend, index) =>
       parseBackend(object(backend, `${where}.backends[${index}]`), `${where}.backends[${index}]`),
     ),
@@ -163,6 +212,10 @@ function parseSourcePorts(value: unknown): readonly [number, number] {
   return [number(first, "snat.ports[0]"), number(last, "snat.ports[1]")];
 }
 
+function isMode(mode: string): mode is ForwardingMode {
+  return Object.hasOwn(TTL_BY_MODE, mode);
+}
+
 function parseSources(value: unknown, where: string): SourceRanges {
   return { action: "allow", ranges: list(value, where).map((range, index) => prefix(range, `${where}[${index}]`)) };
 }
@@ -173,6 +226,7 @@ function parseBackend(backend: Json, where: string): BackendSpec {
     port: number(backend["port"], `${where}.port`),
     weight: number(backend["weight"] ?? 1, `${where}.weight`),
     draining: backend["state"] === "draining",
+    node: backend["node"] === undefined ? null : ip(backend["node"], `${where}.node`),
   };
 }
 

@@ -1,0 +1,135 @@
+/** Flows of which a node sees one direction: their states, their rows, their way out after a change of routes. */
+import { describe, expect, it } from "vitest";
+import { FlowExpiry, flowState } from "../src/dataplane/expiry.ts";
+import { Fib } from "../src/dataplane/fib.ts";
+import type { FlowTable } from "../src/dataplane/flow-table.ts";
+import { reroute } from "../src/dataplane/reroute.ts";
+import { parseIpAddress } from "../src/net/ip-address.ts";
+import {
+  CLIENT,
+  node,
+  POD,
+  POD_MAC,
+  POD_PORT,
+  PODS,
+  PODS_MAC,
+  PORT,
+  RECEIVER,
+  ROUTER_MAC,
+  SENDER,
+  SENDER_MAC,
+  VIPS,
+} from "./fixtures/dsr-nodes.ts";
+import { segmentFrame } from "./fixtures/segments.ts";
+
+const SYN = 0x02;
+const ACK = 0x10;
+const SYN_ACK = 0x12;
+const PSH_ACK = 0x18;
+const FIN_ACK = 0x11;
+const RST = 0x04;
+
+const request = (flags: number) =>
+  segmentFrame({
+    destinationMac: SENDER_MAC,
+    sourceMac: ROUTER_MAC,
+    source: CLIENT[4],
+    destination: VIPS[4],
+    sourcePort: 40000,
+    destinationPort: PORT,
+    protocol: "TCP",
+    flags,
+  });
+const answer = (flags: number) =>
+  segmentFrame({
+    destinationMac: PODS_MAC,
+    sourceMac: POD_MAC,
+    source: POD[4],
+    destination: CLIENT[4],
+    sourcePort: POD_PORT,
+    destinationPort: 40000,
+    protocol: "TCP",
+    flags,
+  });
+
+/** The live request row. */
+function requestRow(flows: FlowTable): number {
+  for (let row = 0; row < flows.words.length; row += flows.layout.words) {
+    if (flows.isLive(row) && !flows.isReply(row)) return row;
+  }
+  throw new Error("no flow");
+}
+
+function state(flows: FlowTable): string {
+  const row = requestRow(flows);
+  return flowState(flows, row, flows.peer(row));
+}
+
+describe("the sender's flow", () => {
+  it("opens, is established by the client's ACK, half-closes and closes, without a reply in sight", () => {
+    const sender = node(SENDER, { mode: "dsr-ipip" });
+    const states = [SYN, ACK, FIN_ACK, RST].map((flags) => {
+      sender.take(request(flags));
+      return state(sender.flows4);
+    });
+    expect(states).toEqual(["opening", "established", "half-closed", "closed"]);
+  });
+});
+
+describe("the receiver's flow", () => {
+  /** Only the SYN carries an option: the rest of the requests goes to the pod without us. */
+  function receiverAfterSyn() {
+    const receiver = node(RECEIVER, { mode: "dsr-opt" });
+    receiver.take(node(SENDER, { mode: "dsr-opt" }).take(request(SYN)).frame);
+    return receiver;
+  }
+
+  it("is established when the pod says more than SYN-ACK", () => {
+    const receiver = receiverAfterSyn();
+    expect(state(receiver.flows4)).toBe("opening");
+    receiver.take(answer(SYN_ACK), PODS);
+    expect(state(receiver.flows4)).toBe("opening");
+    receiver.take(answer(PSH_ACK), PODS);
+    expect(state(receiver.flows4)).toBe("established");
+  });
+
+  it("is established when the pod has acknowledged more often than it repeats a SYN-ACK", () => {
+    const receiver = receiverAfterSyn();
+    for (let n = 0; n < 6; n++) receiver.take(answer(SYN_ACK), PODS);
+    expect(state(receiver.flows4)).toBe("opening");
+    receiver.take(answer(ACK), PODS);
+    expect(state(receiver.flows4)).toBe("established");
+  });
+
+  it("has rows that find each other, and end together", () => {
+    const { flows4, take } = receiverAfterSyn();
+    const row = requestRow(flows4);
+    const reply = flows4.peer(row);
+    expect(flows4.isReply(reply)).toBe(true);
+    expect(flows4.peer(reply)).toBe(row);
+    take(answer(PSH_ACK), PODS, 150);
+    const expiry = new FlowExpiry(flows4);
+    expect(expiry.tick(1, 220)).toBe(0);
+    expect(expiry.tick(1, 100 + 9000)).toBe(1);
+    expect([flows4.isLive(row), flows4.isLive(reply)]).toEqual([false, false]);
+  });
+});
+
+describe("a change of routes", () => {
+  const route = (destination: string, prefixLength: number, port: number, gateway: string | null = null) => ({
+    destination: parseIpAddress(destination)!,
+    prefixLength,
+    gateway: gateway === null ? null : parseIpAddress(gateway),
+    port,
+  });
+
+  it("moves a tunnel by the address that it goes to, not by the client's packet inside", () => {
+    const sender = node(SENDER, { mode: "dsr-ipip" });
+    sender.take(request(SYN));
+    const { flows4, pipeline } = sender;
+    const fib = Fib.build([route("0.0.0.0", 0, PODS), route("10.1.0.0", 16, 0, "10.1.0.2")]);
+    expect(reroute(flows4, fib, pipeline.neighbors, pipeline.table)).toBe(1);
+    const moved = sender.take(request(ACK));
+    expect([...moved.frame.subarray(0, 6)]).toEqual([2, 0, 0, 0, 0, 2]);
+  });
+});
