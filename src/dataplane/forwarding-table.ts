@@ -34,6 +34,7 @@ import type {
 import type { IdRegistry } from "./id-registry.ts";
 import { fillMaglev } from "./maglev.ts";
 import type { MaglevMemory } from "./maglev-memory.ts";
+import { ANSWER_PORT_SHIFT, insertOwned, OWNED_POD, OWNED_SERVED, ownedFlags, ownedIndex } from "./owned-index.ts";
 import { applyMask, commonLength, isInside } from "./prefix-mask.ts";
 
 export const NO_VIP = -1;
@@ -50,12 +51,7 @@ const RANGE_WORDS = ADDRESS_WORDS + 1;
 const BACKEND_TUNNEL = ADDRESS_WORDS + 2;
 const BACKEND_LOCAL = BACKEND_TUNNEL + ADDRESS_WORDS;
 const BACKEND_WORDS = BACKEND_LOCAL + 1;
-const OWNED_WORDS = ADDRESS_WORDS + 1;
 const INDEX_WORDS = ADDRESS_WORDS + 2;
-const OWNED_SERVED = 1 << 0;
-const OWNED_POD = 1 << 1;
-const OWNED_USED = OWNED_SERVED | OWNED_POD;
-const ANSWER_PORT_SHIFT = 8;
 
 /** `SourceNat` as numbers. */
 export const SOURCE_NAT: Readonly<Record<SourceNat, number>> = { none: 0, node: 1, hairpin: 2, remote: 3 };
@@ -260,8 +256,7 @@ export class ForwardingTable {
   }
 
   #flagsOf(words: Int32Array, at: number): number {
-    const owned = findOwned(this.#owned, words, at);
-    return owned < 0 ? 0 : this.#owned[owned + ADDRESS_WORDS]!;
+    return ownedFlags(this.#owned, words, at);
   }
 }
 
@@ -285,7 +280,7 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const pods = spec.vips.flatMap((vip) => vip.backends.filter(({ node }) => isEnd(node)));
   const balanced = serving.filter(({ backends }) => backends.length > 1).length;
 
-  const owned = shared(OWNED_WORDS * hashSlots(spec.owned.length + pods.length));
+  const owned = ownedIndex(spec.owned.length + pods.length);
   const vipIndex = shared(INDEX_WORDS * hashSlots(serving.length));
   const vips = shared(VIP_WORDS * serving.length);
   const backends = shared(BACKEND_WORDS * backendCount);
@@ -366,29 +361,6 @@ function sourceFlags(sources: SourceRanges | null): number {
 
 function takesNewFlows(backend: BackendSpec): boolean {
   return backend.weight > 0 && !backend.draining;
-}
-
-function insertOwned(index: Int32Array, address: IpAddress, flags: number): void {
-  const words = addressWords(address);
-  const slots = index.length / OWNED_WORDS;
-  let slot = home(words, 0, 0, slots);
-  while ((index[slot * OWNED_WORDS + ADDRESS_WORDS]! & OWNED_USED) !== 0) {
-    if (sameAddress(index, slot * OWNED_WORDS, words, 0)) break;
-    slot = (slot + 1) % slots;
-  }
-  index.set(words, slot * OWNED_WORDS);
-  index[slot * OWNED_WORDS + ADDRESS_WORDS]! |= flags;
-}
-
-function findOwned(index: Int32Array, words: Int32Array, at: number): number {
-  const slots = index.length / OWNED_WORDS;
-  let slot = home(words, at, 0, slots);
-  for (;;) {
-    const entry = slot * OWNED_WORDS;
-    if ((index[entry + ADDRESS_WORDS]! & OWNED_USED) === 0) return -1;
-    if (sameAddress(index, entry, words, at)) return entry;
-    slot = slot + 1 === slots ? 0 : slot + 1;
-  }
 }
 
 function insertVip(index: Int32Array, vip: VipSpec, row: number): void {
