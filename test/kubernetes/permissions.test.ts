@@ -70,3 +70,14 @@ test.each([
   const asked = words.filter((word) => word !== undefined);
   expect(server.answer("auth", "can-i", ACCOUNT, ...asked)).toBe("no");
 });
+
+test.each([
+  ["create", "ciliumbgpnodeconfigs"],
+  ["patch", "ciliumbgpnodeconfigs", "--subresource=status"],
+  ["create", "servicebgpstatuses", "-n", "sluice-system"],
+  ["delete", "servicebgpstatuses", "-n", "sluice-system"],
+  ["patch", "servicebgpstatuses", "-n", "sluice-system", "--subresource=status"],
+])("its service account may %s %s, where it keeps its records", (...words) => {
+  const asked = words.filter((word) => word !== undefined);
+  expect(server.answer("auth", "can-i", ACCOUNT, ...asked)).toMatch(/yes$/);
+});
