@@ -28,6 +28,8 @@ const XDP_FLAGS: Readonly<Record<XdpMode, number>> = { generic: 1 << 1, native: 
 const LIBXDP_MODES: Readonly<Record<XdpMode, number>> = { native: 1, generic: 2 };
 
 const DISPATCHER = "xdp_dispatcher";
+/** The program of native/bpf/sluice_xdp.h. */
+const OURS = "sluice_xdp";
 
 export class Link {
   readonly interface: string;
@@ -77,7 +79,11 @@ export function attachedXdp(interfaceName: string): AttachedXdp | null {
 /** Throws when the XDP hook of an interface is taken by a program beside which ours can't run. */
 export function requireFreeHook(interfaceName: string): void {
   const owner = attachedXdp(interfaceName);
-  if (owner !== null && owner.name !== DISPATCHER) throw new HookTakenError(interfaceName, owner);
+  if (owner === null || owner.name === DISPATCHER) return;
+  if (owner.name === OURS) {
+    throw new Error(`another Sluice is running here and serves ${interfaceName}: stop it, or name another interface`);
+  }
+  throw new HookTakenError(interfaceName, owner);
 }
 
 export interface AttachXdpOptions {
