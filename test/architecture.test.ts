@@ -34,7 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
 };
 
 /** Rooms without effects: time, entropy and bytes come in as arguments. */
-const PURE = ["net", "wire", "intent", "manifests", "ipam", "dataplane", "bgp", "bfd", "control"];
+const PURE = ["net", "wire", "intent", "manifests", "ipam", "dataplane", "bgp", "bfd", "control", "replay"];
 
 /** npm packages that do no I/O, so that a pure room may use them. */
 const PURE_PACKAGES = ["ajv"];
