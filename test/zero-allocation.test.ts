@@ -6,8 +6,20 @@ import { expect, it } from "vitest";
 const TURNS = 60_000;
 const DSR_TURNS = 4_000;
 
-/** With a young generation of one megabyte, a third of a byte per frame would show. */
+const RUNS = 3;
+
+/**
+ * The fewest of some runs: the runtime's own compiler may end its work inside one measurement and allocate once; a frame
+ * that allocates does so in every run.
+ */
 function collections(fixture: string, turns: number): number {
+  let fewest = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < RUNS && fewest > 0; run++) fewest = Math.min(fewest, collectionsOnce(fixture, turns));
+  return fewest;
+}
+
+/** With a young generation of one megabyte, a third of a byte per frame would show. */
+function collectionsOnce(fixture: string, turns: number): number {
   const script = fileURLToPath(new URL(`fixtures/${fixture}`, import.meta.url));
   const output = execFileSync(process.execPath, ["--trace-gc", "--max-semi-space-size=1", script, String(turns)], {
     encoding: "utf8",
