@@ -54,8 +54,7 @@ export function forwardLater(pipeline: Pipeline, i: number): void {
       return;
     }
     const offset = batch.offset[i]!;
-    const frame = bytes.subarray(offset, offset + batch.length[i]!);
-    const held = pipeline.held.hold(key, identification, frame, batch.port[i]!, now);
+    const held = pipeline.held.hold(key, identification, bytes, offset, batch.length[i]!, batch.port[i]!, now);
     pipeline.drop(i, held ? DropReason.FragmentHeld : DropReason.FragmentUnknown);
     return;
   }

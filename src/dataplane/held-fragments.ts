@@ -9,8 +9,8 @@ import type { FrameBatch } from "./frame-batch.ts";
 const SLOTS = 64;
 const HOLD_SECONDS = 2;
 
-/** Puts a held frame's bytes somewhere in the frame memory. @returns its offset, -1 when there is no room. */
-export type PlaceFrame = (bytes: Uint8Array) => number;
+/** Finds room in the frame memory for a frame. @returns its offset there, -1 when there is none. */
+export type FindRoom = () => number;
 
 export class HeldFragments {
   readonly #slotBytes: number;
@@ -36,15 +36,23 @@ export class HeldFragments {
   }
 
   /** @returns whether the frame could be held. */
-  hold(key: FlowKey, identification: number, frame: Uint8Array, port: number, now: number): boolean {
-    if (frame.length > this.#slotBytes) return false;
+  hold(
+    key: FlowKey,
+    identification: number,
+    memory: Uint8Array,
+    offset: number,
+    length: number,
+    port: number,
+    now: number,
+  ): boolean {
+    if (length > this.#slotBytes) return false;
     const slot = this.#next;
     this.#next = (slot + 1) % SLOTS;
     if (this.#length[slot] === 0) this.#count++;
     this.#keys[slot]!.set(key);
     this.#identification[slot] = identification;
-    this.#bytes.set(frame, slot * this.#slotBytes);
-    this.#length[slot] = frame.length;
+    copyBytes(this.#bytes, slot * this.#slotBytes, memory, offset, length);
+    this.#length[slot] = length;
     this.#port[slot] = port;
     this.#since[slot] = now;
     return true;
@@ -55,7 +63,7 @@ export class HeldFragments {
    * those that have waited too long.
    * @returns how many there are.
    */
-  release(batch: FrameBatch, fragments: FragmentTable, place: PlaceFrame, now: number): number {
+  release(batch: FrameBatch, fragments: FragmentTable, memory: Uint8Array, findRoom: FindRoom, now: number): number {
     let count = 0;
     for (let slot = 0; slot < SLOTS && count < batch.capacity; slot++) {
       const length = this.#length[slot]!;
@@ -65,9 +73,9 @@ export class HeldFragments {
       this.#length[slot] = 0;
       this.#count--;
       if (!known) continue;
-      const at = slot * this.#slotBytes;
-      const offset = place(this.#bytes.subarray(at, at + length));
+      const offset = findRoom();
       if (offset < 0) continue;
+      copyBytes(memory, offset, this.#bytes, slot * this.#slotBytes, length);
       batch.offset[count] = offset;
       batch.length[count] = length;
       batch.port[count] = this.#port[slot]!;
@@ -76,4 +84,9 @@ export class HeldFragments {
     batch.count = count;
     return count;
   }
+}
+
+/** Byte by byte: a subarray would be an object for each fragment that somebody sends out of turn. */
+function copyBytes(into: Uint8Array, at: number, from: Uint8Array, fromAt: number, length: number): void {
+  for (let index = 0; index < length; index++) into[at + index] = from[fromAt + index]!;
 }

@@ -136,11 +136,8 @@ function releaseHeld(
   now: number,
 ): { iface: string; frame: string }[] {
   const also: { iface: string; frame: string }[] = [];
-  const place = (bytes: Uint8Array) => {
-    memory.set(bytes);
-    return 0;
-  };
-  while (pipeline.held.release(pipeline.batch, pipeline.fragments, place, now) > 0) {
+  const findRoom = () => 0;
+  while (pipeline.held.release(pipeline.batch, pipeline.fragments, memory, findRoom, now) > 0) {
     pipeline.run(now);
     const { iface, frame } = resultOf(pipeline.batch, memory, node);
     if (iface !== undefined && frame !== undefined) also.push({ iface, frame });

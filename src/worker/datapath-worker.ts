@@ -163,7 +163,7 @@ function forwardUntilStopped(
     // What fragments waited for may have come by this batch, or by another worker's.
     if (pipeline.held.count > 0) {
       monotonic(clock);
-      if (pipeline.held.release(batch, pipeline.fragments, place, seconds()) > 0) forwardBatch();
+      if (pipeline.held.release(batch, pipeline.fragments, umem.bytes, findRoom, seconds()) > 0) forwardBatch();
     }
     for (let index = 0; index < sockets.length; index++) flush(sockets[index]!);
     return received;
@@ -182,11 +182,8 @@ function forwardUntilStopped(
     return (clock[0]! / 1e9) | 0;
   }
 
-  function place(bytes: Uint8Array): number {
-    if (pool.count === 0) return -1;
-    const offset = pool.take() + FRAME_START;
-    umem.bytes.set(bytes, offset);
-    return offset;
+  function findRoom(): number {
+    return pool.count === 0 ? -1 : pool.take() + FRAME_START;
   }
 
   function take(socket: XskSocket, port: number, count: number): void {
