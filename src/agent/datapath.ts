@@ -26,11 +26,12 @@ import { IdRegistry } from "../dataplane/id-registry.ts";
 import { MaglevMemory } from "../dataplane/maglev-memory.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
-import { attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
+import { attachEgress, attachXdp, type Link, requireFreeHook, type XdpMode } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import { encodePort } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
+import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
@@ -61,6 +62,8 @@ export class Datapath {
   readonly flows: readonly FlowTable[];
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
+  /** What the interfaces' settings would have broken, at the start. */
+  readonly offloads: OffloadReport;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
@@ -185,7 +188,13 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table });
+    const wires = ports.flatMap(({ name, kind }, id) =>
+      kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode }],
+    );
+    const offloads = checkOffloads(wires, options.repairOffloads);
+    for (const { message } of offloads.repaired) log.warn(`repaired: ${message}`);
+    for (const { message, severity } of offloads.problems) log[severity === "error" ? "error" : "info"](message);
+    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table, offloads });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
   }
@@ -201,6 +210,7 @@ export class Datapath {
     stack: StackInside | null;
     ports: readonly Port[];
     table: ForwardingTable;
+    offloads: OffloadReport;
   }) {
     this.#key = parts.key;
     this.#object = parts.object;
@@ -212,6 +222,7 @@ export class Datapath {
     this.#stack = parts.stack;
     this.#portList = parts.ports;
     this.#table = parts.table;
+    this.offloads = parts.offloads;
     this.#owned = new OwnedMap({
       4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
       6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },

@@ -14,6 +14,8 @@ export interface RunOptions {
   /** Where the backends are: behind the node's own stack, or behind interfaces of their own (which may be the uplink). */
   readonly inside: "stack" | readonly string[];
   readonly xdpMode: XdpMode | "auto";
+  /** Whether offloads that would break traffic are switched off, or only told. */
+  readonly repairOffloads: boolean;
   /** Path of the unix socket of the API. */
   readonly socket: string;
   /** `host:port` on which the API also listens; `null` for nowhere. */
