@@ -7,6 +7,7 @@ const NAMES = [
   "None",
   "FrameTooShort",
   "NotOurMac",
+  "NotOurVlan",
   "BroadcastUnicast",
   "NotIp",
   "Ipv4HeaderInvalid",
