@@ -54,6 +54,7 @@ const NAMES = [
   "TunnelInvalid",
   "TunnelStranger",
   "TransmitRingFull",
+  "FrameMemoryFull",
 ] as const;
 
 export type DropReasonName = (typeof NAMES)[number];
