@@ -41,6 +41,7 @@ const NAMES = [
   "FlowTableFull",
   "MtuExceeded",
   "SourceNotAllowed",
+  "PolicyDenied",
   "IcmpUnrelated",
   "NdpInvalid",
   "NdpNotOurs",
