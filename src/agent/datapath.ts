@@ -45,8 +45,8 @@ const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
 const EXPIRY_MILLISECONDS = 250;
 const EXPIRY_ROUNDS = 40;
-/** A frame of 2048 bytes holds packets of this size: 256 are the kernel's, 2 ours, 14 the Ethernet header. */
-const SMALL_FRAME_MTU = 2048 - 256 - 2 - 14;
+/** An Ethernet header, and two tags. */
+const LINK_HEADER_BYTES = 14 + 8;
 
 export interface PortStatus {
   readonly id: number;
@@ -152,7 +152,7 @@ export class Datapath {
         sockets: ports
           .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
           .filter((socket) => queue < rxQueueCount(socket.interface)),
-        frameSize: mtu > SMALL_FRAME_MTU ? 4096 : 2048,
+        longestFrameBytes: mtu + LINK_HEADER_BYTES,
         flows4Fd: object.map("flows").fd,
         flows6Fd: object.map("flows6").fd,
         xsksFd: object.map("xsks").fd,

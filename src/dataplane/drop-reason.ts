@@ -41,6 +41,7 @@ const NAMES = [
   "FlowTableFull",
   "MtuExceeded",
   "SourceNotAllowed",
+  "PolicyDenied",
   "IcmpUnrelated",
   "NdpInvalid",
   "NdpNotOurs",
@@ -53,6 +54,7 @@ const NAMES = [
   "TunnelInvalid",
   "TunnelStranger",
   "TransmitRingFull",
+  "FrameMemoryFull",
 ] as const;
 
 export type DropReasonName = (typeof NAMES)[number];
