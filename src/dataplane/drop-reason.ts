@@ -42,6 +42,7 @@ const NAMES = [
   "FlowTableFull",
   "MtuExceeded",
   "SourceNotAllowed",
+  "PolicyDenied",
   "IcmpUnrelated",
   "NdpInvalid",
   "NdpNotOurs",

@@ -45,6 +45,7 @@ import { IcmpLimit } from "./icmp-limit.ts";
 import { type Leave, makeLeave } from "./leave.ts";
 import type { NeighborRequests } from "./neighbor-requests.ts";
 import type { NeighborTable } from "./neighbor-table.ts";
+import type { NewFlowPolicies } from "./new-flow-policies.ts";
 import type { PortTable } from "./port-table.ts";
 import { giveTags } from "./vlan-tags.ts";
 
@@ -81,6 +82,8 @@ export class Pipeline {
   table: ForwardingTable;
   /** Likewise. */
   fib: Fib;
+  /** Likewise; `null` when no VIP has any. */
+  policies: NewFlowPolicies | null = null;
   /** Reused by whoever works on a frame away from the hot path: its key, */
   readonly key: FlowKey = newFlowKey();
   /** what the key becomes, */
