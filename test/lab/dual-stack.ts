@@ -16,6 +16,7 @@
 import { join } from "node:path";
 import { Configuration } from "./configuration.ts";
 import { Gateway } from "./gateway.ts";
+import { forwarder, host } from "./host.ts";
 import type { Lab } from "./lab.ts";
 import type { Namespace } from "./namespace.ts";
 import { Pod } from "./pod.ts";
@@ -192,19 +193,6 @@ export async function hostsOnLan(lab: Lab, node: Namespace): Promise<Backends> {
     startServers("narrow", far),
   ]);
   return { web: [one, two], narrow: { pod, ipv4: "10.9.8.13", ipv6: "fd00:98::13" }, inside: "lan0" };
-}
-
-/** Addresses are usable at once: detecting duplicates would take seconds, and there are none. */
-function host(lab: Lab, name: string): Namespace {
-  const namespace = lab.namespace(name);
-  for (const which of ["all", "default"]) namespace.sysctl(`net.ipv6.conf.${which}.accept_dad`, 0);
-  return namespace;
-}
-
-function forwarder(lab: Lab, name: string): Namespace {
-  const namespace = host(lab, name);
-  for (const key of ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]) namespace.sysctl(key, 1);
-  return namespace;
 }
 
 async function startServers(name: string, namespace: Namespace): Promise<Pod> {
