@@ -2,14 +2,15 @@
  * The program inside a lab's pod: an HTTP server that answers with the pod's name and logs who asked.
  *
  *   pod-server.ts NAME ADDRESS PORT
- *   GET /      the pod's name           GET /20mb   the deterministic body
+ *   GET /      the pod's name           GET /20mb, /bytes/N   the deterministic body, of N bytes
  *   PUT /...   sha256 of what was sent  every answer closes its connection: one request, one flow
  *
  * Each request is one JSON line on standard output, with the client's address as the pod's kernel saw it.
  */
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
-import { deterministicBody, TWENTY_MEGABYTES } from "./deterministic-body.ts";
+import { pipeline, Readable } from "node:stream";
+import { deterministicBody, deterministicPieces, TWENTY_MEGABYTES } from "./deterministic-body.ts";
 
 /** One line of a pod's log. */
 export interface PodRequest {
@@ -34,6 +35,10 @@ const server = createServer((request, response) => {
   } else if (request.url === "/20mb") {
     body ??= deterministicBody(TWENTY_MEGABYTES);
     response.end(body);
+  } else if (request.url?.startsWith("/bytes/")) {
+    const length = Number(request.url.slice("/bytes/".length));
+    response.setHeader("Content-Length", length);
+    pipeline(Readable.from(deterministicPieces(length)), response, () => {});
   } else {
     response.end(`${name}\n`);
   }
