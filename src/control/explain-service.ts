@@ -15,6 +15,7 @@ import { parseIpAddress } from "../net/ip-address.ts";
 import { parseCidrRange, rangeContains } from "../net/ip-range.ts";
 import { policiesOnNode } from "./bgp-on-node.ts";
 import { forwardingMode, receivingProblems } from "./direct-server-return.ts";
+import { explainLinks, type LinkExplanation } from "./explain-links.ts";
 import type { Plan, ServicePlan } from "./plan.ts";
 
 export interface ServiceExplanation {
@@ -36,6 +37,8 @@ export interface NodeExplanation {
   /** Why it may not attract the traffic; `null` when it may. */
   readonly notEligible: string | null;
   readonly sessions: readonly SessionExplanation[];
+  /** For each of its addresses; empty where nothing is announced on links. */
+  readonly links: readonly LinkExplanation[];
 }
 
 export interface SessionExplanation {
@@ -113,7 +116,7 @@ function explainNode(
       routes.length > 0 ? null : (notEligible ?? sessionObstacle(service, planned, neighbors[index], node));
     return { peer: peer.name, routes, because };
   });
-  return { notEligible, sessions };
+  return { notEligible, sessions, links: explainLinks(intent, plan, service, planned, node) };
 }
 
 function covers(prefix: string, addresses: readonly string[]): boolean {

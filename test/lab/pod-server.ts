@@ -2,7 +2,7 @@
  * The program inside a lab's pod: an HTTP server that answers with the pod's name and logs who asked.
  *
  *   pod-server.ts NAME ADDRESS PORT
- *   GET /      the pod's name           GET /20mb, /bytes/N   the deterministic body, of N bytes
+ *   GET /      the pod's name           GET /20mb   so many megabytes of the deterministic body
  *   PUT /...   sha256 of what was sent  every answer closes its connection: one request, one flow
  *
  * Each request is one JSON line on standard output, with the client's address as the pod's kernel saw it.
@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { pipeline, Readable } from "node:stream";
-import { deterministicBody, deterministicPieces, TWENTY_MEGABYTES } from "./deterministic-body.ts";
+import { deterministicPieces } from "./deterministic-body.ts";
 
 /** One line of a pod's log. */
 export interface PodRequest {
@@ -21,24 +21,20 @@ export interface PodRequest {
 }
 
 const [name, address, port] = process.argv.slice(2);
-let body: Buffer | null = null;
 
 const server = createServer((request, response) => {
   const { remoteAddress, remotePort } = request.socket;
   const line = { client: remoteAddress, port: remotePort, method: request.method, path: request.url };
   process.stdout.write(`${JSON.stringify(line)}\n`);
   response.setHeader("Connection", "close");
+  const megabytes = /^\/(\d{1,4})mb$/.exec(request.url ?? "")?.[1];
   if (request.method === "PUT") {
     const hash = createHash("sha256");
     request.on("data", (bytes: Buffer) => hash.update(bytes));
     request.on("end", () => response.end(`${hash.digest("hex")}\n`));
-  } else if (request.url === "/20mb") {
-    body ??= deterministicBody(TWENTY_MEGABYTES);
-    response.end(body);
-  } else if (request.url?.startsWith("/bytes/")) {
-    const length = Number(request.url.slice("/bytes/".length));
-    response.setHeader("Content-Length", length);
-    pipeline(Readable.from(deterministicPieces(length)), response, () => {});
+  } else if (megabytes !== undefined) {
+    response.setHeader("Content-Length", Number(megabytes) * 1_000_000);
+    pipeline(Readable.from(deterministicPieces(Number(megabytes) * 1_000_000)), response, () => {});
   } else {
     response.end(`${name}\n`);
   }

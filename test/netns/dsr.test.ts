@@ -18,7 +18,7 @@ import { setSwitches, TWO_NODES_PLACES, type TwoNodes, type TwoNodesPlaces, twoN
 import { waitFor } from "../lab/wait-for.ts";
 
 const isLong = process.env["SLUICE_LONG"] === "1";
-const BODY_BYTES = isLong ? 1_000_000_000 : 20_000_000;
+const BODY_MEGABYTES = isLong ? 1000 : 20;
 const PATIENCE = { timeoutSeconds: isLong ? 300 : 60 };
 const TEST_MILLISECONDS = 2.5 * 1000 * PATIENCE.timeoutSeconds;
 
@@ -73,7 +73,7 @@ beforeAll(async () => {
   network = await twoNodes(lab);
   upload = join(lab.folder, "upload");
   const hash = createHash("sha256");
-  for (const piece of deterministicPieces(BODY_BYTES)) {
+  for (const piece of deterministicPieces(BODY_MEGABYTES * 1_000_000)) {
     appendFileSync(upload, piece);
     hash.update(piece);
   }
@@ -104,7 +104,7 @@ describe.each(MODES)("$name", ({ switches, isDirect, between, fragmentsFit }) =>
     });
 
     test("a big body arrives whole, down and up", { timeout: TEST_MILLISECONDS }, async () => {
-      expect(await downloadSha256(network.client, `${url(web)}bytes/${BODY_BYTES}`, PATIENCE)).toBe(bodySha256);
+      expect(await downloadSha256(network.client, `${url(web)}${BODY_MEGABYTES}mb`, PATIENCE)).toBe(bodySha256);
       expect(await uploadSha256(network.client, `${url(web)}upload`, upload, PATIENCE)).toBe(bodySha256);
     });
 
@@ -159,7 +159,7 @@ describe.each(MODES)("$name", ({ switches, isDirect, between, fragmentsFit }) =>
       for (const host of [network.client, ...pods().map(({ namespace }) => namespace)]) forgetPathMtu(host);
       network.router.ip(`route replace ${route} mtu lock ${NARROW_MTU}`);
       try {
-        const hash = await downloadSha256(network.client, `${url(web)}bytes/${BODY_BYTES}`, PATIENCE);
+        const hash = await downloadSha256(network.client, `${url(web)}${BODY_MEGABYTES}mb`, PATIENCE);
         expect(hash).toBe(bodySha256);
         const learned = pods().map(({ namespace }) => pathMtu(namespace, isDirect ? client : nodes[0]));
         expect(learned).toContain(NARROW_MTU);
