@@ -13,7 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ApiConnection } from "../../src/kubernetes/api-connection.ts";
 import { ObjectWatch, type StoredObject, type WatchedKind } from "../../src/kubernetes/object-watch.ts";
 import { type Family, inFamily, toIpv6 } from "./both-families.ts";
-import { host } from "./host.ts";
+import { host } from "./dual-stack-host.ts";
 import type { Lab } from "./lab.ts";
 import type { RackNode } from "./leaf-spine.ts";
 import type { Namespace } from "./namespace.ts";

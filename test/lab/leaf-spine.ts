@@ -23,7 +23,7 @@
  * checksums, and no frame is longer than the MTU.
  */
 import { toIpv6 } from "./both-families.ts";
-import { bridge, forwarder, host } from "./host.ts";
+import { forwarder, host } from "./dual-stack-host.ts";
 import type { Lab } from "./lab.ts";
 import { leafConfig, spineConfig } from "./leaf-spine-routers.ts";
 import type { Namespace } from "./namespace.ts";
@@ -116,8 +116,10 @@ function router(lab: Lab, name: string): Namespace {
   return namespace;
 }
 
+/** A switch that learns, floods and does nothing else, with the leaf plugged in. */
 function rackBridge(lab: Lab, leaf: Namespace, address: string): Namespace {
-  const namespace = bridge(lab, `${leaf.name.slice(lab.prefix.length + 1)}-br`);
+  const namespace = host(lab, `${leaf.name.slice(lab.prefix.length + 1)}-br`);
+  namespace.ip("link add br0 type bridge mcast_snooping 0 forward_delay 0 stp_state 0", "link set br0 up");
   lab.connect({ namespace: leaf, device: "eth1", addresses: onLink(address) }, { namespace, device: "uplink" });
   namespace.ip("link set uplink master br0");
   return namespace;
