@@ -19,23 +19,26 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   manifests: ["intent", "net"],
   ipam: ["intent", "net"],
   dataplane: ["wire", "net"],
+  policy: ["dataplane", "wire", "net"],
   bgp: ["net"],
   bfd: ["net"],
   l2: ["net"],
   control: ["intent", "ipam", "bgp", "l2", "dataplane", "net"],
   xdp: ["net"],
-  worker: ["dataplane", "xdp", "wire", "net"],
+  worker: ["dataplane", "policy", "xdp", "wire", "net"],
   speaker: ["bgp", "bfd", "net", "xdp"],
   config: ["manifests", "intent", "net"],
   kubernetes: ["control", "ipam", "manifests", "intent", "bgp", "net"],
   agent: "all",
   api: "all",
   cli: "all",
-  replay: ["dataplane", "wire", "net"],
+  replay: ["dataplane", "policy", "wire", "net"],
 };
 
 /** Rooms without effects: time, entropy and bytes come in as arguments. */
-const PURE = ["net", "wire", "intent", "manifests", "ipam", "dataplane", "bgp", "bfd", "l2", "control", "replay"];
+const PURE = [
+  ...["net", "wire", "intent", "manifests", "ipam", "dataplane", "policy", "bgp", "bfd", "l2", "control", "replay"],
+];
 
 /** npm packages that do no I/O, so that a pure room may use them. */
 const PURE_PACKAGES = ["ajv"];

@@ -26,27 +26,30 @@ import { IdRegistry } from "../dataplane/id-registry.ts";
 import { MaglevMemory } from "../dataplane/maglev-memory.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
-import { attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
+import { attachEgress, attachXdp, type Link, requireFreeHook, type XdpMode } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import { encodePort } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
+import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
+import { DsrMaps } from "./dsr-maps.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
 import type { RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
+import type { VlanOption } from "./vlan-option.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
 const EXPIRY_MILLISECONDS = 250;
 const EXPIRY_ROUNDS = 40;
-/** A frame of 2048 bytes holds packets of this size: 256 are the kernel's, 2 ours, 14 the Ethernet header. */
-const SMALL_FRAME_MTU = 2048 - 256 - 2 - 14;
+/** An Ethernet header, and two tags. */
+const LINK_HEADER_BYTES = 14 + 8;
 
 export interface PortStatus {
   readonly id: number;
@@ -61,10 +64,13 @@ export class Datapath {
   readonly flows: readonly FlowTable[];
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
+  /** What the interfaces' settings would have broken, at the start. */
+  readonly offloads: OffloadReport;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
   readonly #owned: OwnedMap;
+  readonly #dsr: DsrMaps;
   readonly #workers: WorkerPool;
   readonly #counters: readonly Counters[];
   readonly #links: readonly Link[];
@@ -111,7 +117,7 @@ export class Datapath {
       stack = createStackInside(mtu, queues);
       cleanup.push(() => stack?.remove());
     }
-    const ports = portList(uplinks, inside, stack);
+    const ports = portList(uplinks, inside, stack, options.vlans);
 
     const flow6Rows = options.flowRows / 2;
     const object = BpfObject.load(undefined, { maxEntries: { flows: options.flowRows, flows6: flow6Rows } });
@@ -123,7 +129,7 @@ export class Datapath {
     settings[3] = flow6Rows - 1;
     ports.forEach((port, id) => {
       const pairInterfaceIndex = port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0;
-      const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex });
+      const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex, vlan: port.tags });
       object.map("ports").update(word(port.interfaceIndex), value);
     });
 
@@ -152,7 +158,7 @@ export class Datapath {
         sockets: ports
           .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
           .filter((socket) => queue < rxQueueCount(socket.interface)),
-        frameSize: mtu > SMALL_FRAME_MTU ? 4096 : 2048,
+        longestFrameBytes: mtu + LINK_HEADER_BYTES,
         flows4Fd: object.map("flows").fd,
         flows6Fd: object.map("flows6").fd,
         xsksFd: object.map("xsks").fd,
@@ -185,7 +191,13 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table });
+    const wires = ports.flatMap(({ name, kind }, id) =>
+      kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode }],
+    );
+    const offloads = checkOffloads(wires, options.repairOffloads);
+    for (const { message } of offloads.repaired) log.warn(`repaired: ${message}`);
+    for (const { message, severity } of offloads.problems) log[severity === "error" ? "error" : "info"](message);
+    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table, offloads });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
   }
@@ -201,6 +213,7 @@ export class Datapath {
     stack: StackInside | null;
     ports: readonly Port[];
     table: ForwardingTable;
+    offloads: OffloadReport;
   }) {
     this.#key = parts.key;
     this.#object = parts.object;
@@ -212,10 +225,12 @@ export class Datapath {
     this.#stack = parts.stack;
     this.#portList = parts.ports;
     this.#table = parts.table;
+    this.offloads = parts.offloads;
     this.#owned = new OwnedMap({
       4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
       6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
     });
+    this.#dsr = new DsrMaps(parts.object);
     this.flows = [
       new FlowTable4(parts.object.map("flows").mmap(), parts.key),
       new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
@@ -248,10 +263,13 @@ export class Datapath {
     for (const id of this.ids.vips().keys()) {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
-    this.#network.prepare(spec.vips.flatMap(({ backends }) => backends.map(({ address }) => address)));
+    this.#network.prepare(
+      spec.vips.flatMap(({ backends }) => backends.flatMap(({ address, node }) => [address, ...(node ? [node] : [])])),
+    );
     await this.#workers.publishTable(table.columns);
     this.#table = table;
     this.#owned.apply(spec.owned, (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null);
+    this.#dsr.apply(spec);
     this.#endRetiredFlows(spec);
     this.#spec = spec;
   }
@@ -317,16 +335,36 @@ export class Datapath {
   }
 }
 
-function portList(uplinks: readonly NetworkLink[], inside: readonly NetworkLink[], stack: StackInside | null): Port[] {
+function portList(
+  uplinks: readonly NetworkLink[],
+  inside: readonly NetworkLink[],
+  stack: StackInside | null,
+  vlans: readonly VlanOption[],
+): Port[] {
+  const names = new Set([...uplinks, ...inside].map(({ name }) => name));
+  const stray = vlans.find((vlan) => !names.has(vlan.interface));
+  if (stray !== undefined)
+    throw new Error(`--vlan ${stray.interface}: it is neither an uplink nor an inside interface`);
+  const vlanOf = (name: string) => {
+    const vlan = vlans.find((option) => option.interface === name);
+    const device = vlan?.device ?? null;
+    return { tags: vlan?.tags ?? [], vlanInterfaceIndex: device === null ? null : requireLink(device).index };
+  };
   const others = inside.filter(({ name }) => !uplinks.some((uplink) => uplink.name === name));
   const ports: Port[] = uplinks.map(({ name, index }, id) => ({
     name,
     interfaceIndex: index,
+    ...vlanOf(name),
     kind: "uplink",
     pair: stack === null ? null : uplinks.length + id,
   }));
-  for (const { name, index } of others) ports.push({ name, interfaceIndex: index, kind: "inside", pair: null });
-  if (stack !== null) ports.push({ name: stack.inner.name, interfaceIndex: stack.inner.index, kind: "stack", pair: 0 });
+  for (const { name, index } of others) {
+    ports.push({ name, interfaceIndex: index, ...vlanOf(name), kind: "inside", pair: null });
+  }
+  if (stack !== null) {
+    const { name, index } = stack.inner;
+    ports.push({ name, interfaceIndex: index, tags: [], vlanInterfaceIndex: null, kind: "stack", pair: 0 });
+  }
   return ports;
 }
 

@@ -1,6 +1,7 @@
 /** How `sluice run` was asked to run. */
 import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { XdpMode } from "../xdp/attach.ts";
+import type { VlanOption } from "./vlan-option.ts";
 
 export interface RunOptions {
   /** The cluster that is followed in place of files; `null` for files. */
@@ -13,7 +14,11 @@ export interface RunOptions {
   readonly uplinks: readonly string[];
   /** Where the backends are: behind the node's own stack, or behind interfaces of their own (which may be the uplink). */
   readonly inside: "stack" | readonly string[];
+  /** Of interfaces whose traffic is that of a VLAN. */
+  readonly vlans: readonly VlanOption[];
   readonly xdpMode: XdpMode | "auto";
+  /** Whether offloads that would break traffic are switched off, or only told. */
+  readonly repairOffloads: boolean;
   /** Path of the unix socket of the API. */
   readonly socket: string;
   /** `host:port` on which the API also listens; `null` for nowhere. */

@@ -32,14 +32,15 @@ async function fromManifests(paths: readonly string[], key: string): Promise<Ser
 }
 
 export function explanationText(explanation: ServiceExplanation): string {
-  const { service, source, ingress, pool, because, pools, backends, nodes } = explanation;
+  const { service, source, ingress, pool, because, forwarding, pools, backends, nodes } = explanation;
   const lines = [
     `${service}: ${ingress.join(", ") || "no address"}${pool === null ? "" : ` from pool ${pool}`}`,
     `Its address comes from ${source}.`,
     ...because,
+    ...Object.entries(forwarding).map(([protocol, how]) => `${protocol}: ${how}.`),
     `Endpoints: ${backends.ready} ready, ${backends.serving} finishing, ${backends.draining} draining.`,
     ...Object.entries(pools).map(([name, why]) => `Pool ${name}: ${why ?? "serves it"}.`),
-    ...Object.entries(nodes).flatMap(([node, { notEligible, sessions }]) => [
+    ...Object.entries(nodes).flatMap(([node, { notEligible, sessions, links }]) => [
       `Node ${node}: ${notEligible ?? "may attract its traffic"}.`,
       ...sessions.flatMap(({ peer, routes, because: why }) =>
         why === null
@@ -48,6 +49,11 @@ export function explanationText(explanation: ServiceExplanation): string {
               return `  to ${peer}: ${prefix} by ${nextHop}${tags}; which node gets the traffic, the router decides`;
             })
           : [`  to ${peer}: nothing, because ${why}`],
+      ),
+      ...links.map(({ address, interfaces, because: why }) =>
+        why === null
+          ? `  answers for ${address} on ${interfaces.join(", ")}`
+          : `  not for ${address} on a link: ${why}`,
       ),
     ]),
   ];

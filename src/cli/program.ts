@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { RunOptions } from "../agent/run-options.ts";
+import { parseVlanOption } from "../agent/vlan-option.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
 import { runExplain } from "./explain.ts";
@@ -35,10 +36,16 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--inside <where...>", "`stack` for pods behind the node's own stack, or interfaces towards the backends", [
       "stack",
     ])
-    .addOption(
-      new Option("--xdp-mode <mode>", "how to attach to the interfaces")
-        .choices(["auto", "native", "generic"])
-        .default("auto"),
+    .option(
+      "--vlan <interface=vlan...>",
+      "VLAN that an interface's traffic is in: eth0=100, eth0=10.100, eth0=100:eth0.100",
+      [],
+    )
+    .addOption(xdpModeOption())
+    .option(
+      "--repair-offloads",
+      "switch off what the interfaces' hardware is believed to do and would break traffic",
+      false,
     )
     .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
     .option("--http <host:port>", "serve the API, /metrics and probes there as well")
@@ -65,7 +72,9 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         node: flags.node,
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
+        vlans: (flags.vlan as string[]).map(parseVlanOption),
         xdpMode: flags.xdpMode,
+        repairOffloads: flags.repairOffloads,
         socket: flags.socket,
         http: flags.http ?? null,
         clusterSecret: flags.clusterSecret ?? null,
@@ -75,6 +84,22 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       // Only this command needs the native addon; the others work where there is none.
       const { runCommand } = await import("./run.ts");
       await runCommand(options);
+    });
+
+  program
+    .command("check")
+    .description("look whether settings of the interfaces would break traffic; exit with 1 while one does")
+    .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
+    .option("--inside <where...>", "as for `sluice run`", ["stack"])
+    .addOption(xdpModeOption())
+    .option("--repair-offloads", "put right what can be", false)
+    .addOption(outputOption())
+    .action(async (flags) => {
+      const inside = (flags.inside as string[]).filter((name) => name !== "stack");
+      const { runCheck } = await import("./check.ts");
+      const { stdout, exitCode } = runCheck({ ...flags, interfaces: [...new Set([...flags.uplink, ...inside])] });
+      process.stdout.write(stdout);
+      status = exitCode;
     });
 
   program
@@ -163,6 +188,12 @@ function show<T>(
       const argument = typeof received[0] === "string" ? received[0] : undefined;
       process.stdout.write(await showFromProcess(flags["socket"], path(flags, argument), flags["output"], table));
     });
+}
+
+function xdpModeOption(): Option {
+  return new Option("--xdp-mode <mode>", "how to attach to the interfaces")
+    .choices(["auto", "native", "generic"])
+    .default("auto");
 }
 
 function outputOption(): Option {

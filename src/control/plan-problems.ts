@@ -5,7 +5,9 @@ import type { Problem } from "../intent/problem.ts";
 import { type Service, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
-import { passwordFor, selectsNode } from "./bgp-on-node.ts";
+import { isSwitchedOn, passwordFor, selectsNode } from "./bgp-on-node.ts";
+import { receivingProblems } from "./direct-server-return.ts";
+import { l2Problems } from "./l2-problems.ts";
 import type { NodeSummary, ServicePlan } from "./plan.ts";
 
 export function planProblems(
@@ -15,27 +17,31 @@ export function planProblems(
 ): readonly Problem[] {
   return [
     ...bgpProblems(intent),
+    ...l2Problems(intent),
     ...Object.entries(nodes).flatMap(([name, { conditions }]) =>
       conditions.map(({ message }) => warning(`Node/${name}`, "", message)),
     ),
     ...intent.services.flatMap((service) => unknownNodes(service, intent)),
+    ...intent.services
+      .filter(({ wantsLoadBalancer }) => wantsLoadBalancer)
+      .flatMap((service) => unanswered(service, intent)),
     ...contestedPorts(intent, services),
   ];
 }
 
 function bgpProblems(intent: Intent): Problem[] {
-  if (intent.bgpPolicies.length === 0) return [];
-  if (!intent.settings.bgpEnabled) {
-    const message = 'is not "true", so no BGP session is opened although there are policies';
-    return [warning("ConfigMap/kube-system/cilium-config", "data.enable-bgp-control-plane", message)];
-  }
-  return intent.bgpPolicies.flatMap((policy) => [
+  const isOff = intent.bgpPolicies.some((policy) => !isSwitchedOn(policy, intent));
+  const message = 'is not "true", so no BGP session is opened although there are policies';
+  const off = isOff ? [warning("ConfigMap/kube-system/cilium-config", "data.enable-bgp-control-plane", message)] : [];
+  const inForce = intent.bgpPolicies.filter((policy) => isSwitchedOn(policy, intent));
+  const ofPolicies = inForce.flatMap((policy) => [
     ...(intent.nodes.some((node) => selectsNode(policy, node))
       ? []
       : [warning(policy.object, "spec.nodeSelector", "selects no node; check the labels of the Node objects")]),
     ...missingPasswords(policy, intent),
     ...missingConfigs(policy),
   ]);
+  return [...off, ...ofPolicies];
 }
 
 function missingPasswords(policy: BgpPolicy, intent: Intent): Problem[] {
@@ -79,6 +85,11 @@ function unknownNodes(service: Service, intent: Intent): Problem[] {
       `its backend ${address} is on node ${node}, of which there is no Node object; it counts as local on no node`,
     ),
   );
+}
+
+/** Direct server return needs somebody on the backend's node. */
+function unanswered(service: Service, intent: Intent): Problem[] {
+  return receivingProblems(service, intent).map((message) => warning(`Service/${serviceKey(service)}`, "", message));
 }
 
 /** One address and port of two Services, which only a foreign allocator gives out: one of them is served. */
