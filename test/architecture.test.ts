@@ -19,22 +19,23 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   manifests: ["intent", "net"],
   ipam: ["intent", "net"],
   dataplane: ["wire", "net"],
+  policy: ["dataplane", "wire", "net"],
   bgp: ["net"],
   bfd: ["net"],
   control: ["intent", "ipam", "bgp", "dataplane", "net"],
   xdp: ["net"],
-  worker: ["dataplane", "xdp", "wire", "net"],
+  worker: ["dataplane", "policy", "xdp", "wire", "net"],
   speaker: ["bgp", "bfd", "net", "xdp"],
   config: ["manifests", "intent", "net"],
   kubernetes: ["control", "ipam", "manifests", "intent", "bgp", "net"],
   agent: "all",
   api: "all",
   cli: "all",
-  replay: ["dataplane", "wire", "net"],
+  replay: ["dataplane", "policy", "wire", "net"],
 };
 
 /** Rooms without effects: time, entropy and bytes come in as arguments. */
-const PURE = ["net", "wire", "intent", "manifests", "ipam", "dataplane", "bgp", "bfd", "control", "replay"];
+const PURE = ["net", "wire", "intent", "manifests", "ipam", "dataplane", "policy", "bgp", "bfd", "control", "replay"];
 
 /** npm packages that do no I/O, so that a pure room may use them. */
 const PURE_PACKAGES = ["ajv"];

@@ -8,7 +8,6 @@ import { judge, type Outcome } from "./fixtures/packet-case.ts";
 interface Case {
   readonly id: string;
   readonly config: string;
-  readonly tags: readonly string[];
   readonly prior: readonly Record<string, unknown>[];
   readonly input: Record<string, unknown>;
   readonly expect: Outcome & { readonly relation?: string };
@@ -24,16 +23,8 @@ const file = JSON.parse(readFileSync(new URL("./data/packet-scenarios.json", imp
   cases: readonly Case[];
 };
 
-/** What the datapath does not do yet, by configuration or tag. */
-const NOT_BUILT = ["vlan100", "qinq"];
-
 describe("packet scenarios", () => {
   for (const scenario of file.cases) {
-    const missing = reasonToSkip(scenario);
-    if (missing !== null) {
-      it.skip(`${scenario.id}: ${missing}`);
-      continue;
-    }
     it(scenario.id, () => {
       const results = run(scenario, [...scenario.prior, scenario.input]);
       const outcomes = [scenario.expect, ...(scenario.alt ?? [])];
@@ -75,9 +66,4 @@ function destinationOf({ frame }: FrameResult): string {
     .match(/../g)!
     .map((octet) => Number.parseInt(octet, 16))
     .join(".");
-}
-
-function reasonToSkip(scenario: Case): string | null {
-  const missing = NOT_BUILT.find((feature) => scenario.config.includes(feature) || scenario.id.startsWith(feature));
-  return missing === undefined ? null : `needs ${scenario.tags.join(", ")} (${scenario.config})`;
 }

@@ -40,13 +40,14 @@ import { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
 import type { RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
+import type { VlanOption } from "./vlan-option.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
 const EXPIRY_MILLISECONDS = 250;
 const EXPIRY_ROUNDS = 40;
-/** A frame of 2048 bytes holds packets of this size: 256 are the kernel's, 2 ours, 14 the Ethernet header. */
-const SMALL_FRAME_MTU = 2048 - 256 - 2 - 14;
+/** An Ethernet header, and two tags. */
+const LINK_HEADER_BYTES = 14 + 8;
 
 export interface PortStatus {
   readonly id: number;
@@ -111,7 +112,7 @@ export class Datapath {
       stack = createStackInside(mtu, queues);
       cleanup.push(() => stack?.remove());
     }
-    const ports = portList(uplinks, inside, stack);
+    const ports = portList(uplinks, inside, stack, options.vlans);
 
     const flow6Rows = options.flowRows / 2;
     const object = BpfObject.load(undefined, { maxEntries: { flows: options.flowRows, flows6: flow6Rows } });
@@ -123,7 +124,7 @@ export class Datapath {
     settings[3] = flow6Rows - 1;
     ports.forEach((port, id) => {
       const pairInterfaceIndex = port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0;
-      const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex });
+      const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex, vlan: port.tags });
       object.map("ports").update(word(port.interfaceIndex), value);
     });
 
@@ -152,7 +153,7 @@ export class Datapath {
         sockets: ports
           .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
           .filter((socket) => queue < rxQueueCount(socket.interface)),
-        frameSize: mtu > SMALL_FRAME_MTU ? 4096 : 2048,
+        longestFrameBytes: mtu + LINK_HEADER_BYTES,
         flows4Fd: object.map("flows").fd,
         flows6Fd: object.map("flows6").fd,
         xsksFd: object.map("xsks").fd,
@@ -317,16 +318,36 @@ export class Datapath {
   }
 }
 
-function portList(uplinks: readonly NetworkLink[], inside: readonly NetworkLink[], stack: StackInside | null): Port[] {
+function portList(
+  uplinks: readonly NetworkLink[],
+  inside: readonly NetworkLink[],
+  stack: StackInside | null,
+  vlans: readonly VlanOption[],
+): Port[] {
+  const names = new Set([...uplinks, ...inside].map(({ name }) => name));
+  const stray = vlans.find((vlan) => !names.has(vlan.interface));
+  if (stray !== undefined)
+    throw new Error(`--vlan ${stray.interface}: it is neither an uplink nor an inside interface`);
+  const vlanOf = (name: string) => {
+    const vlan = vlans.find((option) => option.interface === name);
+    const device = vlan?.device ?? null;
+    return { tags: vlan?.tags ?? [], vlanInterfaceIndex: device === null ? null : requireLink(device).index };
+  };
   const others = inside.filter(({ name }) => !uplinks.some((uplink) => uplink.name === name));
   const ports: Port[] = uplinks.map(({ name, index }, id) => ({
     name,
     interfaceIndex: index,
+    ...vlanOf(name),
     kind: "uplink",
     pair: stack === null ? null : uplinks.length + id,
   }));
-  for (const { name, index } of others) ports.push({ name, interfaceIndex: index, kind: "inside", pair: null });
-  if (stack !== null) ports.push({ name: stack.inner.name, interfaceIndex: stack.inner.index, kind: "stack", pair: 0 });
+  for (const { name, index } of others) {
+    ports.push({ name, interfaceIndex: index, ...vlanOf(name), kind: "inside", pair: null });
+  }
+  if (stack !== null) {
+    const { name, index } = stack.inner;
+    ports.push({ name, interfaceIndex: index, tags: [], vlanInterfaceIndex: null, kind: "stack", pair: 0 });
+  }
   return ports;
 }
 

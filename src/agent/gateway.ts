@@ -12,6 +12,7 @@ import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
 import { nodePlan } from "../control/node-plan.ts";
+import { withOwnInterfaces } from "../control/own-interfaces.ts";
 import { type Plan, plan } from "../control/plan.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
@@ -154,7 +155,8 @@ export class Gateway {
     const inCluster = this.options.kubernetes !== null;
     const isFirst = this.#plan === null;
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
-    const intent = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
+    const held = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
+    const intent = withOwnInterfaces(held, this.options.node, this.options.uplinks);
     const planned = plan(intent, inCluster ? { nodeName: this.options.node, givesAddresses: false } : undefined);
     const own = nodePlan(intent, planned, this.options.node);
     this.#files = loaded.files;

@@ -9,14 +9,20 @@ import { PORT_STACK, PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
 import { addressBits, formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
 import { ADDRESS_WORDS, loadAddress, storeAddress } from "../wire/raw.ts";
+import type { VlanTag } from "../xdp/door-maps.ts";
 import { resolveNeighbor } from "../xdp/netlink.ts";
 import { NetworkMirror, type NetworkSnapshot } from "../xdp/network-mirror.ts";
 import { isUsable, type NetworkLink } from "../xdp/rtnetlink.ts";
+import { rawTags } from "./vlan-option.ts";
 
 /** A port as it was set up: its id is its place in the list. */
 export interface Port {
   readonly name: string;
   readonly interfaceIndex: number;
+  /** VLAN tags of its frames. */
+  readonly tags: readonly VlanTag[];
+  /** The kernel's own interface in that VLAN, whose addresses, routes and neighbours are the port's; or `null`. */
+  readonly vlanInterfaceIndex: number | null;
   readonly kind: "uplink" | "inside" | "stack";
   /** Id of the other half of an uplink/stack pair. */
   readonly pair: number | null;
@@ -88,9 +94,10 @@ export class NetworkTables {
         kind: port.kind === "stack" ? PORT_STACK : PORT_WIRE,
         mac: link.mac,
         mtu: link.mtu,
-        ipv4: firstAddress(snapshot, port.interfaceIndex, 4),
-        ipv6: firstAddress(snapshot, port.interfaceIndex, 6),
+        ipv4: firstAddress(snapshot, networkIndex(port), 4),
+        ipv6: firstAddress(snapshot, networkIndex(port), 6),
         pair: port.pair,
+        tags: rawTags(port.tags),
       });
       if (port.kind === "stack") this.#setStackNeighbor(id, link, snapshot.links);
     });
@@ -163,7 +170,7 @@ export class NetworkTables {
     const entry = this.#list[port];
     if (entry === undefined || entry.kind === "stack") return;
     try {
-      resolveNeighbor(entry.interfaceIndex, address);
+      resolveNeighbor(networkIndex(entry), address);
     } catch {
       // The interface is down or gone; its routes go with it, and frames towards it are counted as unresolved.
     }
@@ -176,8 +183,13 @@ export class NetworkTables {
   }
 
   #portOf(interfaceIndex: number): number {
-    return this.#list.findIndex((port) => port.interfaceIndex === interfaceIndex && port.kind !== "stack");
+    return this.#list.findIndex((port) => networkIndex(port) === interfaceIndex && port.kind !== "stack");
   }
+}
+
+/** The interface that the kernel has a port's network on. */
+function networkIndex(port: Port): number {
+  return port.vlanInterfaceIndex ?? port.interfaceIndex;
 }
 
 function keyOf(address: IpAddress, port: number): string {

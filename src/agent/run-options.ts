@@ -1,6 +1,7 @@
 /** How `sluice run` was asked to run. */
 import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { XdpMode } from "../xdp/attach.ts";
+import type { VlanOption } from "./vlan-option.ts";
 
 export interface RunOptions {
   /** The cluster that is followed in place of files; `null` for files. */
@@ -13,6 +14,8 @@ export interface RunOptions {
   readonly uplinks: readonly string[];
   /** Where the backends are: behind the node's own stack, or behind interfaces of their own (which may be the uplink). */
   readonly inside: "stack" | readonly string[];
+  /** Of interfaces whose traffic is that of a VLAN. */
+  readonly vlans: readonly VlanOption[];
   readonly xdpMode: XdpMode | "auto";
   /** Path of the unix socket of the API. */
   readonly socket: string;

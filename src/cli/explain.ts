@@ -39,7 +39,7 @@ export function explanationText(explanation: ServiceExplanation): string {
     ...because,
     `Endpoints: ${backends.ready} ready, ${backends.serving} finishing, ${backends.draining} draining.`,
     ...Object.entries(pools).map(([name, why]) => `Pool ${name}: ${why ?? "serves it"}.`),
-    ...Object.entries(nodes).flatMap(([node, { notEligible, sessions }]) => [
+    ...Object.entries(nodes).flatMap(([node, { notEligible, sessions, links }]) => [
       `Node ${node}: ${notEligible ?? "may attract its traffic"}.`,
       ...sessions.flatMap(({ peer, routes, because: why }) =>
         why === null
@@ -48,6 +48,11 @@ export function explanationText(explanation: ServiceExplanation): string {
               return `  to ${peer}: ${prefix} by ${nextHop}${tags}; which node gets the traffic, the router decides`;
             })
           : [`  to ${peer}: nothing, because ${why}`],
+      ),
+      ...links.map(({ address, interfaces, because: why }) =>
+        why === null
+          ? `  answers for ${address} on ${interfaces.join(", ")}`
+          : `  not for ${address} on a link: ${why}`,
       ),
     ]),
   ];

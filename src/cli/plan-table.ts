@@ -1,4 +1,4 @@
-/** A plan for people: four short tables, then what is wrong, then what would change. */
+/** A plan for people: short tables, then what is wrong, then what would change. */
 
 import type { Plan, ServicePlan } from "../control/plan.ts";
 import type { PlanDifference } from "../control/plan-difference.ts";
@@ -13,6 +13,7 @@ export function planTable(plan: Plan, difference: PlanDifference | null): string
     notEligibleSection(plan),
     poolsSection(plan),
     sessionsSection(plan),
+    linksSection(plan),
     problemsSection(plan),
     difference === null ? [] : differenceSection(difference),
   ];
@@ -87,6 +88,20 @@ function sessionsSection(plan: Plan): string[] {
   );
   if (rows.length === 0) return ["No BGP session."];
   return textTable(["NODE", "LOCAL AS", "ROUTER ID", "PEER", "PEER AS", "ROUTES"], rows, LINE_WIDTH);
+}
+
+function linksSection(plan: Plan): string[] {
+  const rows = Object.entries(plan.nodes).flatMap(([node, { l2 }]) =>
+    l2.map(({ address, interfaces, owner, service }) => [
+      address,
+      service,
+      node,
+      interfaces.join(",") || "any",
+      owner ? "owner" : "follows",
+    ]),
+  );
+  if (rows.length === 0) return [];
+  return textTable(["ADDRESS ON LINKS", "SERVICE", "NODE", "INTERFACES", "ROLE"], rows.sort(), LINE_WIDTH);
 }
 
 function problemsSection(plan: Plan): string[] {

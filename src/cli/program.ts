@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { RunOptions } from "../agent/run-options.ts";
+import { parseVlanOption } from "../agent/vlan-option.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
 import { runExplain } from "./explain.ts";
@@ -35,6 +36,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--inside <where...>", "`stack` for pods behind the node's own stack, or interfaces towards the backends", [
       "stack",
     ])
+    .option(
+      "--vlan <interface=vlan...>",
+      "VLAN that an interface's traffic is in: eth0=100, eth0=10.100, eth0=100:eth0.100",
+      [],
+    )
     .addOption(
       new Option("--xdp-mode <mode>", "how to attach to the interfaces")
         .choices(["auto", "native", "generic"])
@@ -65,6 +71,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         node: flags.node,
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
+        vlans: (flags.vlan as string[]).map(parseVlanOption),
         xdpMode: flags.xdpMode,
         socket: flags.socket,
         http: flags.http ?? null,

@@ -21,7 +21,6 @@ export interface NodeBgp {
 }
 
 export function bgpOnNode(intent: Intent, sources: RouteSources, node: ClusterNode): NodeBgp {
-  if (!intent.settings.bgpEnabled) return { spec: { instances: [] }, conditions: [] };
   const policies = policiesOnNode(intent, node);
   if (policies.length === 0) return { spec: { instances: [] }, conditions: [] };
   const peering = policies.filter(({ generation }) => generation === "peering-policy");
@@ -37,12 +36,17 @@ export function bgpOnNode(intent: Intent, sources: RouteSources, node: ClusterNo
 
 /** Those that hold on a node; several of the first generation are a conflict, which leaves the node without BGP. */
 export function policiesOnNode(intent: Intent, node: ClusterNode): readonly BgpPolicy[] {
-  const selecting = intent.bgpPolicies.filter((policy) => selectsNode(policy, node));
+  const selecting = intent.bgpPolicies.filter((policy) => isSwitchedOn(policy, intent) && selectsNode(policy, node));
   const of = (generation: BgpPolicy["generation"]) => selecting.filter((policy) => policy.generation === generation);
   const peering = of("peering-policy");
   if (peering.length > 0) return [...peering, ...of("session")];
   const configs = of("cluster-config").sort((a, b) => byAge(aged(a), aged(b)));
   return [...(configs.length > 0 ? configs.slice(0, 1) : of("node-config")), ...of("session")];
+}
+
+/** Cilium's ConfigMap switches Cilium's policies; MetalLB's sessions beside a Cilium that does no BGP are meant. */
+export function isSwitchedOn({ generation }: BgpPolicy, { settings }: Intent): boolean {
+  return generation === "session" || settings.bgpEnabled;
 }
 
 function aged({ createdAtMilliseconds, object }: BgpPolicy) {

@@ -13,6 +13,7 @@ import { addressSource } from "../ipam/responsibility.ts";
 import { parseIpAddress } from "../net/ip-address.ts";
 import { parseCidrRange, rangeContains } from "../net/ip-range.ts";
 import { policiesOnNode } from "./bgp-on-node.ts";
+import { explainLinks, type LinkExplanation } from "./explain-links.ts";
 import type { Plan, ServicePlan } from "./plan.ts";
 
 export interface ServiceExplanation {
@@ -32,6 +33,8 @@ export interface NodeExplanation {
   /** Why it may not attract the traffic; `null` when it may. */
   readonly notEligible: string | null;
   readonly sessions: readonly SessionExplanation[];
+  /** For each of its addresses; empty where nothing is announced on links. */
+  readonly links: readonly LinkExplanation[];
 }
 
 export interface SessionExplanation {
@@ -96,7 +99,7 @@ function explainNode(
       routes.length > 0 ? null : (notEligible ?? sessionObstacle(service, planned, neighbors[index], node));
     return { peer: peer.name, routes, because };
   });
-  return { notEligible, sessions };
+  return { notEligible, sessions, links: explainLinks(intent, plan, service, planned, node) };
 }
 
 function covers(prefix: string, addresses: readonly string[]): boolean {

@@ -5,11 +5,14 @@ import type { Intent } from "../intent/intent.ts";
 import { bgpOnNode } from "./bgp-on-node.ts";
 import { routeSources } from "./bgp-routes.ts";
 import { forwardingOnNode } from "./forwarding-on-node.ts";
+import { type L2Address, l2Addresses } from "./l2-addresses.ts";
 import type { Plan } from "./plan.ts";
 
 export interface NodePlan {
   readonly forwarding: ForwardingSpec;
   readonly bgp: SpeakerSpec;
+  /** Of all nodes: an owner that is gone is followed by the next candidate, on whichever node that is. */
+  readonly l2: readonly L2Address[];
 }
 
 /** A node that no Node object describes forwards but announces nothing. */
@@ -18,5 +21,6 @@ export function nodePlan(intent: Intent, plan: Plan, nodeName: string): NodePlan
   return {
     forwarding: forwardingOnNode(intent, plan, nodeName),
     bgp: node === undefined ? { instances: [] } : bgpOnNode(intent, routeSources(intent, plan.services), node).spec,
+    l2: l2Addresses(intent, plan.services),
   };
 }

@@ -1,13 +1,17 @@
-/** What is written into the status of Cilium's BGP objects: which of them miss something, by Cilium's types. */
+/** What is written into the status of Cilium's BGP and L2 objects: what is missing or wrong, by Cilium's types. */
 import type { BgpPolicy } from "../intent/bgp-policy.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Condition } from "../ipam/condition.ts";
 import { policiesOnNode, selectsNode } from "./bgp-on-node.ts";
+import { l2PolicyConditions } from "./l2-conditions.ts";
 
 export function objectConditions(intent: Intent): Record<string, { readonly conditions: readonly Condition[] }> {
   const objects: Record<string, { conditions: Condition[] }> = {};
   const configs = intent.bgpPolicies.filter(({ generation }) => generation === "cluster-config");
   for (const policy of configs) objects[policy.object] = { conditions: clusterConfigConditions(policy, intent) };
+  for (const policy of intent.l2Policies) {
+    if (policy.dialect === "cilium") objects[policy.object] = { conditions: l2PolicyConditions(policy) };
+  }
   return objects;
 }
 

@@ -5,7 +5,8 @@ import type { Problem } from "../intent/problem.ts";
 import { type Service, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
-import { passwordFor, selectsNode } from "./bgp-on-node.ts";
+import { isSwitchedOn, passwordFor, selectsNode } from "./bgp-on-node.ts";
+import { l2Problems } from "./l2-problems.ts";
 import type { NodeSummary, ServicePlan } from "./plan.ts";
 
 export function planProblems(
@@ -15,6 +16,7 @@ export function planProblems(
 ): readonly Problem[] {
   return [
     ...bgpProblems(intent),
+    ...l2Problems(intent),
     ...Object.entries(nodes).flatMap(([name, { conditions }]) =>
       conditions.map(({ message }) => warning(`Node/${name}`, "", message)),
     ),
@@ -24,18 +26,18 @@ export function planProblems(
 }
 
 function bgpProblems(intent: Intent): Problem[] {
-  if (intent.bgpPolicies.length === 0) return [];
-  if (!intent.settings.bgpEnabled) {
-    const message = 'is not "true", so no BGP session is opened although there are policies';
-    return [warning("ConfigMap/kube-system/cilium-config", "data.enable-bgp-control-plane", message)];
-  }
-  return intent.bgpPolicies.flatMap((policy) => [
+  const isOff = intent.bgpPolicies.some((policy) => !isSwitchedOn(policy, intent));
+  const message = 'is not "true", so no BGP session is opened although there are policies';
+  const off = isOff ? [warning("ConfigMap/kube-system/cilium-config", "data.enable-bgp-control-plane", message)] : [];
+  const inForce = intent.bgpPolicies.filter((policy) => isSwitchedOn(policy, intent));
+  const ofPolicies = inForce.flatMap((policy) => [
     ...(intent.nodes.some((node) => selectsNode(policy, node))
       ? []
       : [warning(policy.object, "spec.nodeSelector", "selects no node; check the labels of the Node objects")]),
     ...missingPasswords(policy, intent),
     ...missingConfigs(policy),
   ]);
+  return [...off, ...ofPolicies];
 }
 
 function missingPasswords(policy: BgpPolicy, intent: Intent): Problem[] {

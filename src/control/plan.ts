@@ -15,6 +15,8 @@ import { formatIpAddress } from "../net/ip-address.ts";
 import { bgpOnNode } from "./bgp-on-node.ts";
 import { routeSources } from "./bgp-routes.ts";
 import { eligibility } from "./eligibility.ts";
+import { l2Addresses } from "./l2-addresses.ts";
+import { l2OnNode } from "./l2-on-node.ts";
 import { objectConditions } from "./object-conditions.ts";
 import { planProblems } from "./plan-problems.ts";
 
@@ -94,17 +96,18 @@ export function plan(intent: Intent, { nodeName, givesAddresses }: PlanScope = E
   const allocation = allocate(intent, givesAddresses);
   const services = planServices(intent, allocation);
   const sources = routeSources(intent, services);
+  const links = l2Addresses(intent, services);
   const nodes: Record<string, NodeSummary> = {};
   for (const node of intent.nodes) {
     if (nodeName !== null && nodeName !== node.name) continue;
     const { spec, conditions } = bgpOnNode(intent, sources, node);
-    nodes[node.name] = { bgp: spec.instances.map(showInstance), l2: [], conditions };
+    nodes[node.name] = { bgp: spec.instances.map(showInstance), l2: l2OnNode(links, node.name), conditions };
   }
   return {
     services,
     pools: planPools(intent, allocation),
     nodes,
-    l2Owners: {},
+    l2Owners: Object.fromEntries(links.map(({ address, candidates }) => [address, candidates[0]!.node])),
     objects: objectConditions(intent),
     problems: planProblems(intent, services, nodes),
   };

@@ -29,6 +29,7 @@ import {
   ICMP6_PARAMETER_PROBLEM,
   NDP_HOP_LIMIT,
   NDP_OPTIONS,
+  NDP_OVERRIDE,
   NDP_SOLICITED_OVERRIDE,
   NDP_TARGET,
   NDP_TARGET_LINK_ADDRESS,
@@ -208,7 +209,7 @@ function answerSolicitation(pipeline: Pipeline, i: number, icmp: number, icmpByt
   writeAddress(view, network + IPV6_DESTINATION, translated, KEY_SOURCE);
   bytes.fill(0, answer, answer + answerBytes);
   view.setUint8(answer, NEIGHBOR_ADVERTISEMENT);
-  view.setUint32(answer + 4, probe ? NDP_SOLICITED_OVERRIDE & 0x20000000 : NDP_SOLICITED_OVERRIDE);
+  view.setUint32(answer + 4, probe ? NDP_OVERRIDE : NDP_SOLICITED_OVERRIDE);
   writeAddress(view, answer + NDP_TARGET, translated, KEY_DESTINATION);
   view.setUint8(answer + NDP_OPTIONS, NDP_TARGET_LINK_ADDRESS);
   view.setUint8(answer + NDP_OPTIONS + 1, 1);

@@ -41,6 +41,7 @@ import { DropReason } from "./drop-reason.ts";
 import { FrameKind } from "./frame-batch.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { PORT_WIRE } from "./port-table.ts";
+import { takeTags } from "./vlan-tags.ts";
 
 const RAW_ETHERTYPE_IPV4 = 0x0008;
 const RAW_ETHERTYPE_ARP = 0x0608;
@@ -70,20 +71,27 @@ export function makeClassifier(pipeline: Pipeline): Classifier {
   return function classify(first, end) {
     let receivedBytes = 0;
     for (let i = first; i < end; i++) {
-      const offset = offsets[i]!;
-      const length = lengths[i]!;
+      let offset = offsets[i]!;
+      let length = lengths[i]!;
       const port = inPorts[i]!;
       receivedBytes += length;
       if (length < ETHERNET_HEADER_BYTES) {
         pipeline.drop(i, DropReason.FrameTooShort);
         continue;
       }
-      const etherType = view.getUint16(offset + 12, true);
+      let etherType = view.getUint16(offset + 12, true);
       const macFirst = view.getInt32(offset, true);
       const toUs =
         (macFirst === ports.macFirst(port) && view.getUint16(offset + 4, true) === ports.macLast(port)) ||
         ports.kind(port) !== PORT_WIRE;
-      const l3 = offset + ETHERNET_HEADER_BYTES;
+      let l3 = offset + ETHERNET_HEADER_BYTES;
+      if (etherType !== ports.plainIpv4(port) && ports.outerTag(port) !== 0) {
+        if (!takeTags(pipeline, i)) continue;
+        offset = offsets[i]!;
+        length = lengths[i]!;
+        etherType = view.getUint16(offset + 12, true);
+        l3 = offset + ETHERNET_HEADER_BYTES;
+      }
       networks[i] = l3;
       if (etherType !== RAW_ETHERTYPE_IPV4) {
         if (etherType === RAW_ETHERTYPE_IPV6) classifyIpv6(i, l3, offset + length, toUs, (macFirst & 1) !== 0);

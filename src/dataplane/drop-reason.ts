@@ -7,6 +7,7 @@ const NAMES = [
   "None",
   "FrameTooShort",
   "NotOurMac",
+  "NotOurVlan",
   "BroadcastUnicast",
   "NotIp",
   "Ipv4HeaderInvalid",
@@ -41,6 +42,7 @@ const NAMES = [
   "FlowTableFull",
   "MtuExceeded",
   "SourceNotAllowed",
+  "PolicyDenied",
   "IcmpUnrelated",
   "NdpInvalid",
   "NdpNotOurs",
@@ -53,6 +55,7 @@ const NAMES = [
   "TunnelInvalid",
   "TunnelStranger",
   "TransmitRingFull",
+  "FrameMemoryFull",
 ] as const;
 
 export type DropReasonName = (typeof NAMES)[number];

@@ -15,8 +15,8 @@ import { openDsrFlow } from "./dsr-send.ts";
 import { EGRESS_PAIR, EGRESS_PORT } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { COLLISION, claimReply, openRequest, refuse } from "./flow-rows.ts";
-import { NO_ROW } from "./flow-table.ts";
-import { MODE_NAT, NO_VIP, SOURCE_NAT } from "./forwarding-table.ts";
+import { type FlowTable, NO_ROW } from "./flow-table.ts";
+import { MODE_NAT, NO_BACKEND, NO_VIP, SOURCE_NAT } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import { refuseConnection } from "./icmp-error.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -33,7 +33,7 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
   pipeline.loadKey(key, isIpv4, batch.network[i]!, l4, protocol);
   const ports = key[KEY_PORTS]!;
 
-  const vip = table.vip(key, KEY_DESTINATION, ports >>> 16, protocol);
+  let vip = table.vip(key, KEY_DESTINATION, ports >>> 16, protocol);
   if (vip === NO_VIP) {
     if (isTunnel(pipeline, i)) batch.kind[i] = FrameKind.Tunnel;
     else if (table.isLocalPod(key, KEY_DESTINATION)) return openAtPod(pipeline, i, isIpv4);
@@ -51,15 +51,27 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
     return refuse(pipeline, i, DropReason.NoStateForSegment);
   }
 
-  const choice = table.hasAffinity(vip) ? clientHash(pipeline) : hash;
-  // What another node sent here stays here: two nodes that disagree must not send it to and fro.
-  const backend = pipeline.tunnelled ? table.localBackend(vip, choice) : table.backend(vip, choice);
+  let backend = NO_BACKEND;
+  let policy = 0;
+  // What another node sent here has been asked about there.
+  if (table.policies(vip) !== 0 && pipeline.policies !== null && !pipeline.tunnelled) {
+    const { policies } = pipeline;
+    if (!policies.ask(i, vip)) return refuse(pipeline, i, DropReason.PolicyDenied);
+    ({ vip, backend, policy } = policies);
+  }
+  if (backend === NO_BACKEND) {
+    const choice = table.hasAffinity(vip) ? clientHash(pipeline) : hash;
+    // What another node sent here stays here: two nodes that disagree must not send it to and fro.
+    backend = pipeline.tunnelled ? table.localBackend(vip, choice) : table.backend(vip, choice);
+  }
   if (backend < 0) {
     if (table.rejects) refuseConnection(pipeline, i, DropReason.NoBackend);
     else pipeline.drop(i, DropReason.NoBackend);
     return NO_ROW;
   }
-  if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend)) return openDsrFlow(pipeline, i, isIpv4, vip, backend);
+  if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend)) {
+    return decidedBy(policy, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend));
+  }
   if (isMapped(table.backends, backend) !== isIpv4) return refuse(pipeline, i, DropReason.NoBackend);
   copyAddress(translated, KEY_SOURCE, key, KEY_SOURCE);
   copyAddress(translated, KEY_DESTINATION, table.backends, backend);
@@ -80,7 +92,13 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
     const full = sourceNat ? DropReason.SourcePortsExhausted : DropReason.FlowTableFull;
     return refuse(pipeline, i, reply === COLLISION ? DropReason.TupleCollision : full);
   }
-  return openRequest(pipeline, i, flows, reply, requestEgress, owner);
+  return decidedBy(policy, flows, openRequest(pipeline, i, flows, reply, requestEgress, owner));
+}
+
+/** Notes in a request row, if there is one, which policy has decided. */
+function decidedBy(policy: number, flows: FlowTable, request: number): number {
+  if (policy !== 0 && request !== NO_ROW) flows.markPolicy(request, policy);
+  return request;
 }
 
 /**

@@ -19,6 +19,7 @@
  * ever reads a half-written translation, and the hot path needs no second look at the tag.
  */
 import type { FlowKey } from "./flow-key.ts";
+import { STATE_POLICY_SHIFT } from "./new-flow-policies.ts";
 
 /**
  * Length of the probe window. At half load most probes end after two slots; a window of 16 would refuse one flow in ten
@@ -49,7 +50,7 @@ export interface RowLayout {
   readonly egress: number;
   /** VIP id << 16 | backend id. */
   readonly owner: number;
-  /** TCP flags seen in this direction. */
+  /** TCP flags seen in this direction; in the top byte of a request's the number of the policy that decided. */
   readonly state: number;
   /** Seconds of the monotonic clock. */
   readonly lastSeen: number;
@@ -157,6 +158,16 @@ export abstract class FlowTable {
     words[row + layout.lastSeen] = now;
     addToCounter(words, row + layout.packets, 1);
     addToCounter(words, row + layout.bytes, length);
+  }
+
+  /** Notes which policy decided about the flow of a request row: its number, from 1. */
+  markPolicy(row: number, policy: number): void {
+    this.words[row + this.layout.state]! |= policy << STATE_POLICY_SHIFT;
+  }
+
+  /** The number of the policy that decided; 0 for none. */
+  policyOf(row: number): number {
+    return this.words[row + this.layout.state]! >>> STATE_POLICY_SHIFT;
   }
 
   isLive(row: number): boolean {

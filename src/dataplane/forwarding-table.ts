@@ -5,7 +5,8 @@
  *   owned     hash of owned addresses      [address, flags: OWNED | POD | bit per port that answers ARP or NDP << 8]
  *                                          local pods are here too, which other nodes may send DSR requests to
  *   vipIndex  hash of address/port/proto   [address, port (raw) << 16 | protocol, row of `vips` + 1]
- *   vips      [id, first backend, backends, first Maglev slot or -1, Maglev slots, flags, first range, ranges, mode, members]
+ *   vips      [id, first backend, backends, first Maglev slot or -1, Maglev slots, flags, first range, ranges, mode, members,
+ *             policies]
  *   backends  [address, port (raw), id, address that takes tunnels, whether it is local]: of each VIP first those that
  *             take new flows, then the other members
  *   byId      index into `backends` by backend id, -1 for none
@@ -38,11 +39,12 @@ import { ANSWER_PORT_SHIFT, insertOwned, OWNED_POD, OWNED_SERVED, ownedFlags, ow
 import { applyMask, commonLength, isInside } from "./prefix-mask.ts";
 
 export const NO_VIP = -1;
-const VIP_WORDS = 10;
+const VIP_WORDS = 11;
 const VIP_FLAGS = 5;
 const VIP_RANGES = 6;
 const VIP_MODE = 8;
 const VIP_MEMBERS = 9;
+const VIP_POLICIES = 10;
 const FLAG_AFFINITY = 1 << 0;
 const FLAG_RESTRICTED = 1 << 1;
 const FLAG_DENY = 1 << 2;
@@ -200,6 +202,21 @@ export class ForwardingTable {
     return count === 1 ? first * BACKEND_WORDS : NO_BACKEND;
   }
 
+  /** How many backends take new flows. */
+  backendCount(vip: number): number {
+    return this.#vips[vip + 2]!;
+  }
+
+  /** The one of an index below `backendCount`. */
+  backendAt(vip: number, index: number): number {
+    return (this.#vips[vip + 1]! + index) * BACKEND_WORDS;
+  }
+
+  /** Bits of the slots of the policies that are asked about new flows. */
+  policies(vip: number): number {
+    return this.#vips[vip + VIP_POLICIES]!;
+  }
+
   /** The same, of those on this node only: for requests that another node has sent here. */
   localBackend(vip: number, hash: number): number {
     const chosen = this.backend(vip, hash);
@@ -316,6 +333,7 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     }
     vips[at + VIP_MODE] = MODE_NUMBER[vip.mode];
     vips[at + VIP_MEMBERS] = vip.backends.length;
+    vips[at + VIP_POLICIES] = vip.policies ?? 0;
     for (const member of [...members, ...vip.backends.filter((backend) => !takesNewFlows(backend))]) {
       const backend = nextBackend++ * BACKEND_WORDS;
       const id = context.ids.backend(vip, member);

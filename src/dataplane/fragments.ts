@@ -16,6 +16,7 @@ import { ROW_DELTAS } from "./flow-table4.ts";
 import { NO_FRAGMENT } from "./fragment-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { tagFrame } from "./vlan-tags.ts";
 
 /** Identification of a fragment: `at` is the offset of the IPv4 header or of the IPv6 fragment header. */
 export function fragmentIdentification(view: DataView, isIpv4: boolean, at: number): number {
@@ -53,8 +54,11 @@ export function forwardLater(pipeline: Pipeline, i: number): void {
       pipeline.pass(i, DropReason.NotOurAddress);
       return;
     }
+    // It comes in once more when it is released, so it is kept as it came.
+    const { port } = batch;
+    if (pipeline.ports.outerTag(port[i]!) !== 0) tagFrame(pipeline, i, port[i]!);
     const offset = batch.offset[i]!;
-    const held = pipeline.held.hold(key, identification, bytes, offset, batch.length[i]!, batch.port[i]!, now);
+    const held = pipeline.held.hold(key, identification, bytes, offset, batch.length[i]!, port[i]!, now);
     pipeline.drop(i, held ? DropReason.FragmentHeld : DropReason.FragmentUnknown);
     return;
   }

@@ -52,6 +52,8 @@ export class FrameBatch {
   readonly transport: Int32Array;
   /** offset past the IP packet's last byte (padding may follow), */
   readonly end: Int32Array;
+  /** the priorities of its two VLAN tags, where its port has tags (wire/vlan.ts), */
+  readonly priority: Uint8Array;
   /** and the flow hash. */
   readonly hash: Int32Array;
 
@@ -69,6 +71,7 @@ export class FrameBatch {
     this.fragment = words(capacity);
     this.transport = words(capacity);
     this.end = words(capacity);
+    this.priority = octets(capacity);
     this.hash = words(capacity);
   }
 }

@@ -9,7 +9,7 @@
  *
  * The rare kinds of frames are worked off in files of their own: a flow's first frame in first-frame.ts, frames to the
  * gateway itself (ARP, NDP, echo) in answers.ts, fragments in fragments.ts, errors about our flows in related-icmp.ts,
- * errors of our own in icmp-error.ts, direct server return in dsr-send.ts and dsr-receive.ts.
+ * errors of our own in icmp-error.ts, VLAN tags in vlan-tags.ts, direct server return in dsr-send.ts and dsr-receive.ts.
  *
  * Nothing here allocates per frame: numbers in, numbers out (test/zero-allocation.test.ts).
  */
@@ -45,7 +45,9 @@ import { IcmpLimit } from "./icmp-limit.ts";
 import { type Leave, makeLeave } from "./leave.ts";
 import type { NeighborRequests } from "./neighbor-requests.ts";
 import type { NeighborTable } from "./neighbor-table.ts";
+import type { NewFlowPolicies } from "./new-flow-policies.ts";
 import type { PortTable } from "./port-table.ts";
+import { giveTags } from "./vlan-tags.ts";
 
 /** Longer frames come from links with jumbo frames, where little is fragmented. */
 const LONGEST_HELD = 2048;
@@ -80,6 +82,8 @@ export class Pipeline {
   table: ForwardingTable;
   /** Likewise. */
   fib: Fib;
+  /** Likewise; `null` when no VIP has any. */
+  policies: NewFlowPolicies | null = null;
   /** Reused by whoever works on a frame away from the hot path: its key, */
   readonly key: FlowKey = newFlowKey();
   /** what the key becomes, */
@@ -128,6 +132,7 @@ export class Pipeline {
     this.counters.totals[RECEIVED]! += count;
     this.counters.totals[RECEIVED_BYTES]! += this.#classify(0, count);
     this.#forward();
+    if (this.ports.hasTags()) giveTags(this);
   }
 
   /** Gives a frame that has been taken out of a tunnel its kind. */

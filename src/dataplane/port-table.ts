@@ -19,6 +19,15 @@ const PORT_MTU = 3;
 const PORT_PAIR = 4;
 const PORT_ADDRESS4 = 5;
 const PORT_ADDRESS6 = PORT_ADDRESS4 + ADDRESS_WORDS;
+const PORT_OUTER_TAG = PORT_ADDRESS6 + ADDRESS_WORDS;
+const PORT_INNER_TAG = PORT_OUTER_TAG + 1;
+const PORT_PLAIN_IPV4 = PORT_OUTER_TAG + 2;
+/** Behind the ports: whether any of them has tags. */
+const ANY_TAGGED = MAX_PORTS * WORDS;
+
+const RAW_ETHERTYPE_IPV4 = 0x0008;
+/** What no EtherType is. */
+const NEVER = -1;
 
 export const PORT_WIRE = 1;
 export const PORT_STACK = 2;
@@ -32,6 +41,8 @@ export interface PortSettings {
   readonly ipv6: IpAddress | null;
   /** The other half of a wire/stack pair, or `null`. */
   readonly pair: number | null;
+  /** VLAN tags of its frames, the outer one first, at most two: wire/vlan.ts. None by default. */
+  readonly tags?: readonly number[];
 }
 
 export class PortTable {
@@ -50,6 +61,11 @@ export class PortTable {
     if (settings.ipv4 !== null) storeAddress(this.words, at + PORT_ADDRESS4, settings.ipv4);
     if (settings.ipv6 !== null) storeAddress(this.words, at + PORT_ADDRESS6, settings.ipv6);
     this.words[at + PORT_PAIR] = settings.pair ?? -1;
+    const [outer = 0, inner = 0] = settings.tags ?? [];
+    this.words[at + PORT_OUTER_TAG] = outer;
+    this.words[at + PORT_INNER_TAG] = inner;
+    this.words[at + PORT_PLAIN_IPV4] = outer === 0 ? RAW_ETHERTYPE_IPV4 : NEVER;
+    if (outer !== 0) this.words[ANY_TAGGED] = 1;
     Atomics.store(this.words, at + PORT_KIND, settings.kind);
   }
 
@@ -65,6 +81,25 @@ export class PortTable {
   /** Last two bytes of the MAC, raw, 0..65535. */
   macLast(port: number): number {
     return this.words[port * WORDS + PORT_MAC_LAST]!;
+  }
+
+  /** Tags of a port's frames, raw; 0 for none. */
+  outerTag(port: number): number {
+    return this.words[port * WORDS + PORT_OUTER_TAG]!;
+  }
+
+  innerTag(port: number): number {
+    return this.words[port * WORDS + PORT_INNER_TAG]!;
+  }
+
+  /** The raw EtherType of frames that are IPv4 without further look: of a tagged port no frame is. */
+  plainIpv4(port: number): number {
+    return this.words[port * WORDS + PORT_PLAIN_IPV4]!;
+  }
+
+  /** Whether any port has tags. */
+  hasTags(): boolean {
+    return this.words[ANY_TAGGED] !== 0;
   }
 
   mtu(port: number): number {
@@ -83,7 +118,7 @@ export class PortTable {
 }
 
 export function portTableMemory(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(MAX_PORTS * WORDS * 4));
+  return new Int32Array(new SharedArrayBuffer((MAX_PORTS * WORDS + 1) * 4));
 }
 
 /** A MAC as it lies on the wire: first four bytes and last two, little-endian. */

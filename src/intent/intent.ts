@@ -4,6 +4,7 @@
  */
 import type { AddressPool } from "./address-pool.ts";
 import type { BgpPolicy } from "./bgp-policy.ts";
+import type { L2Policy } from "./l2-policy.ts";
 import type { ClusterNode } from "./node.ts";
 import type { Service } from "./service.ts";
 import { DEFAULT_SETTINGS, type Settings } from "./settings.ts";
@@ -14,6 +15,7 @@ export interface Intent {
   readonly pools: readonly AddressPool[];
   readonly services: readonly Service[];
   readonly bgpPolicies: readonly BgpPolicy[];
+  readonly l2Policies: readonly L2Policy[];
   /** By the name under which policies ask for them. Never logged. */
   readonly bgpPasswords: Readonly<Record<string, string>>;
 }
@@ -24,5 +26,6 @@ export const EMPTY_INTENT: Intent = {
   pools: [],
   services: [],
   bgpPolicies: [],
+  l2Policies: [],
   bgpPasswords: {},
 };

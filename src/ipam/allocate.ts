@@ -21,11 +21,11 @@ import { type ReservedRange, reservation, reservedRanges } from "./reserved-rang
 import { addressSource, serviceDialect } from "./responsibility.ts";
 
 /** What an allocation depends on. */
-export type AllocationIntent = Pick<Intent, "settings" | "nodes" | "pools" | "services" | "bgpPolicies">;
+export type AllocationIntent = Pick<Intent, "settings" | "nodes" | "pools" | "services" | "bgpPolicies" | "l2Policies">;
 
 export interface ServiceAllocation {
   readonly addresses: readonly IpAddress[];
-  /** The pool of the first address; `null` when none of ours gave it. */
+  /** The pool of the first address, whoever gave it; `null` when it is of none. */
   readonly pool: string | null;
   readonly conditions: readonly Condition[];
   readonly events: readonly ServiceEvent[];
@@ -227,8 +227,8 @@ class Draft {
   }
 
   result(store: PoolStore): ServiceAllocation {
-    const first = this.#source === "pools" ? this.#addresses[0] : undefined;
-    const pool = first === undefined ? null : store.poolOf(first);
+    const first = this.#addresses[0];
+    const pool = first === undefined ? null : this.#poolOf(first, store);
     const dialect = pool?.dialect ?? this.#dialect;
     return {
       addresses: this.#addresses,
@@ -236,6 +236,13 @@ class Draft {
       conditions: this.#source === "pools" && dialect === "cilium" ? [this.#failure ?? SATISFIED] : [],
       events: dialect === "metallb" ? [...this.#events, ...this.#failureEvents()] : this.#events,
     };
+  }
+
+  /** Of an address that somebody else gave, the pool tells by whose rules and to whom it is announced. */
+  #poolOf(address: IpAddress, store: PoolStore): AddressPool | null {
+    if (this.#source === "pools") return store.poolOf(address);
+    if (this.#source !== "other-allocator") return null;
+    return this.#intent.pools.find((pool) => poolContains(pool, address)) ?? null;
   }
 
   #failureEvents(): ServiceEvent[] {

@@ -12,13 +12,13 @@ import type { Service } from "../intent/service.ts";
 export type AddressSource = "pools" | "other-allocator" | "other-controller" | "none";
 
 export const BGP_CLASS = "io.cilium/bgp-control-plane";
-const L2_CLASS = "io.cilium/l2-announcer";
+export const L2_CLASS = "io.cilium/l2-announcer";
 
 /** By whose rules a Service lives: those of the pool that serves it, else those it speaks, else those of the cluster. */
 export function serviceDialect(
   service: Service,
   poolName: string | null,
-  intent: Pick<Intent, "pools" | "bgpPolicies">,
+  intent: Pick<Intent, "pools" | "bgpPolicies" | "l2Policies">,
 ): Dialect {
   const pool = poolName === null ? undefined : intent.pools.find(({ name }) => name === poolName);
   if (pool !== undefined) return pool.dialect;
@@ -26,6 +26,7 @@ export function serviceDialect(
   const objects = [
     ...intent.pools.map(({ dialect }) => dialect),
     ...intent.bgpPolicies.map(({ generation }): Dialect => (generation === "session" ? "metallb" : "cilium")),
+    ...intent.l2Policies.map(({ dialect }) => dialect),
   ];
   return objects.length > 0 && objects.every((dialect) => dialect === "metallb") ? "metallb" : "cilium";
 }

@@ -1,6 +1,13 @@
 /** ConfigMap `kube-system/cilium-config`: the switches, under the names that Cilium's users know. Others are ignored. */
-import { DEFAULT_SERVICE_IPAMS, DEFAULT_SETTINGS, MAGLEV_TABLE_SIZES, type Settings } from "../intent/settings.ts";
+import {
+  DEFAULT_SERVICE_IPAMS,
+  DEFAULT_SETTINGS,
+  type L2LeaseTimes,
+  MAGLEV_TABLE_SIZES,
+  type Settings,
+} from "../intent/settings.ts";
 import type { Report } from "./finding.ts";
+import { goDurationMilliseconds } from "./go-duration.ts";
 import type { KindAdapter } from "./kind.ts";
 import { type KubernetesObject, objectSchema, STRING_MAP_SCHEMA } from "./object-metadata.ts";
 
@@ -17,7 +24,7 @@ export const CONFIG_MAP: KindAdapter = {
   // A slip in the switches must not open sessions, as no ConfigMap at all would.
   insteadOfRefused: (object) =>
     object === "ConfigMap/kube-system/cilium-config"
-      ? { type: "settings", settings: { ...DEFAULT_SETTINGS, bgpEnabled: false } }
+      ? { type: "settings", settings: { ...DEFAULT_SETTINGS, bgpEnabled: false, l2Enabled: false } }
       : null,
   read: (object, report) => {
     const { metadata, data } = object as ConfigMapObject;
@@ -47,6 +54,8 @@ function readSettings(data: Readonly<Record<string, string>>, report: Report): S
   };
   return {
     bgpEnabled: isOn("enable-bgp-control-plane", false),
+    l2Enabled: isOn("enable-l2-announcements", false),
+    l2Lease: readLeaseTimes(data, report),
     ipv4Enabled: isOn("enable-ipv4", DEFAULT_SETTINGS.ipv4Enabled),
     ipv6Enabled: isOn("enable-ipv6", DEFAULT_SETTINGS.ipv6Enabled),
     announceWithoutBackends: isOn("enable-no-service-endpoints-routable", DEFAULT_SETTINGS.announceWithoutBackends),
@@ -56,4 +65,36 @@ function readSettings(data: Readonly<Record<string, string>>, report: Report): S
     bgpSecretsNamespace: data["bgp-secrets-namespace"] || DEFAULT_SETTINGS.bgpSecretsNamespace,
     defaultServiceIpam: oneOf("default-lb-service-ipam", DEFAULT_SERVICE_IPAMS, DEFAULT_SETTINGS.defaultServiceIpam),
   };
+}
+
+const LEASE_KEYS = {
+  durationMilliseconds: "l2-announcements-lease-duration",
+  renewDeadlineMilliseconds: "l2-announcements-renew-deadline",
+  retryPeriodMilliseconds: "l2-announcements-retry-period",
+} as const;
+
+/** Times that can't hold together are left out all three: half of them would be a third meaning. */
+function readLeaseTimes(data: Readonly<Record<string, string>>, report: Report): L2LeaseTimes {
+  const fallback = DEFAULT_SETTINGS.l2Lease;
+  const read = (name: keyof L2LeaseTimes) => {
+    const text = data[LEASE_KEYS[name]];
+    if (text === undefined || text === "") return fallback[name];
+    const milliseconds = goDurationMilliseconds(text);
+    if (milliseconds !== null && milliseconds > 0) return milliseconds;
+    report(
+      "warning",
+      ["data", LEASE_KEYS[name]],
+      `must be a duration such as 15s; ${JSON.stringify(text)} is left out`,
+    );
+    return fallback[name];
+  };
+  const times = {
+    durationMilliseconds: read("durationMilliseconds"),
+    renewDeadlineMilliseconds: read("renewDeadlineMilliseconds"),
+    retryPeriodMilliseconds: read("retryPeriodMilliseconds"),
+  };
+  if (times.durationMilliseconds > 1000 && times.durationMilliseconds > times.renewDeadlineMilliseconds) return times;
+  const message = `must be more than a second and more than ${LEASE_KEYS.renewDeadlineMilliseconds}; the defaults hold`;
+  report("warning", ["data", LEASE_KEYS.durationMilliseconds], message);
+  return fallback;
 }

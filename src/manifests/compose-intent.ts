@@ -62,6 +62,10 @@ export function composeIntent(sources: readonly SourcedManifest[]): {
       ...ciliumBgpPolicies(manifests),
       ...metalLb.policies,
     ].sort((a, b) => compareText(a.object, b.object)),
+    l2Policies: [
+      ...manifests.flatMap((manifest) => (manifest.type === "l2-policy" ? [manifest.policy] : [])),
+      ...metalLb.l2Policies,
+    ].sort((a, b) => compareText(a.object, b.object)),
     bgpPasswords: { ...secretPasswords(manifests, inForce), ...metalLb.passwords },
   };
   return { intent, problems };

@@ -13,11 +13,12 @@ import {
 import { CILIUM_BGP_PEER_CONFIG } from "./cilium-bgp-peer-config.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { KindAdapter } from "./kind.ts";
-import { CILIUM_L2_ANNOUNCEMENT_POLICY, L2_ADVERTISEMENT } from "./l2-kinds.ts";
+import { CILIUM_L2_ANNOUNCEMENT_POLICY } from "./l2-announcement-policy.ts";
 import { LOAD_BALANCER_IP_POOL } from "./load-balancer-ip-pool.ts";
 import { BFD_PROFILE } from "./metallb-bfd-profile.ts";
 import { BGP_ADVERTISEMENT, COMMUNITY } from "./metallb-bgp-advertisement.ts";
 import { BGP_PEER } from "./metallb-bgp-peer.ts";
+import { L2_ADVERTISEMENT } from "./metallb-l2-advertisement.ts";
 import { IP_ADDRESS_POOL } from "./metallb-pool.ts";
 import {
   CONFIGURATION_STATE_SCHEMA,

@@ -1,6 +1,7 @@
 /** What an adapter of one kind is, and what it makes of an object. */
 import type { AddressPool } from "../intent/address-pool.ts";
 import type { Advertisement, BfdSettings, BgpPolicy, RouterOverride } from "../intent/bgp-policy.ts";
+import type { L2Policy } from "../intent/l2-policy.ts";
 import type { ClusterNode } from "../intent/node.ts";
 import type { Labels } from "../intent/selector.ts";
 import type { Service } from "../intent/service.ts";
@@ -12,6 +13,7 @@ import type { Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { MetalLbAdvertisement } from "./metallb-bgp-advertisement.ts";
 import type { MetalLbPeer } from "./metallb-bgp-peer.ts";
+import type { MetalLbL2Advertisement } from "./metallb-l2-advertisement.ts";
 import type { MetalLbPool } from "./metallb-pool.ts";
 import type { KubernetesObject } from "./object-metadata.ts";
 
@@ -33,9 +35,11 @@ export type Manifest =
       readonly advertisements: readonly Advertisement[];
     }
   | { readonly type: "bgp-overrides"; readonly overrides: readonly RouterOverride[] }
+  | { readonly type: "l2-policy"; readonly policy: L2Policy }
   | { readonly type: "metallb-pool"; readonly pool: MetalLbPool }
   | { readonly type: "metallb-peer"; readonly peer: MetalLbPeer }
   | { readonly type: "metallb-advertisement"; readonly advertisement: MetalLbAdvertisement }
+  | { readonly type: "metallb-l2-advertisement"; readonly advertisement: MetalLbL2Advertisement }
   | { readonly type: "community-names"; readonly values: Readonly<Record<string, string>> }
   | { readonly type: "bfd-profile"; readonly name: string; readonly settings: BfdSettings }
   | { readonly type: "namespace"; readonly name: string; readonly labels: Labels }

@@ -4,6 +4,7 @@ import type { Selector } from "../intent/selector.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import type { FieldPath, Report } from "./finding.ts";
+import { goDurationMilliseconds } from "./go-duration.ts";
 import type { KindAdapter } from "./kind.ts";
 import type { LabelSelector } from "./label-selector.ts";
 import { readSelectors } from "./metallb-pool.ts";
@@ -152,10 +153,8 @@ function readAddress(text: string | undefined, path: FieldPath, report: Report):
 /** A duration of Go in whole seconds; MetalLB's CRD takes nothing else. */
 function readDuration(text: string | null | undefined, fallback: number, path: FieldPath, report: Report): number {
   if (text == null || text === "") return fallback;
-  const parts = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text);
-  if (parts === null) {
-    report("error", path, "must be whole seconds, such as 90s or 1m30s");
-    return fallback;
-  }
-  return Number(parts[1] ?? 0) * 3600 + Number(parts[2] ?? 0) * 60 + Number(parts[3] ?? 0);
+  const milliseconds = goDurationMilliseconds(text);
+  if (milliseconds !== null && milliseconds % 1000 === 0) return milliseconds / 1000;
+  report("error", path, "must be whole seconds, such as 90s or 1m30s");
+  return fallback;
 }

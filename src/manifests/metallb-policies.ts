@@ -1,16 +1,19 @@
 /** Joins MetalLB's objects, which name and select each other: pools with namespaces, sessions with advertisements. */
 import type { AddressPool } from "../intent/address-pool.ts";
 import type { Advertisement, BfdSettings, BgpPolicy } from "../intent/bgp-policy.ts";
+import type { L2Policy } from "../intent/l2-policy.ts";
 import type { Problem } from "../intent/problem.ts";
 import { type Labels, matches, matchesAny } from "../intent/selector.ts";
 import type { Manifest } from "./kind.ts";
 import type { MetalLbAdvertisement } from "./metallb-bgp-advertisement.ts";
 import type { MetalLbPeer } from "./metallb-bgp-peer.ts";
+import type { MetalLbL2Advertisement } from "./metallb-l2-advertisement.ts";
 import type { MetalLbPool } from "./metallb-pool.ts";
 
 export interface MetalLbIntent {
   readonly pools: readonly AddressPool[];
   readonly policies: readonly BgpPolicy[];
+  readonly l2Policies: readonly L2Policy[];
   readonly passwords: Readonly<Record<string, string>>;
   readonly problems: readonly Problem[];
 }
@@ -19,6 +22,7 @@ export function metalLbIntent(manifests: readonly Manifest[]): MetalLbIntent {
   const pools: MetalLbPool[] = [];
   const peers: MetalLbPeer[] = [];
   const advertisements: MetalLbAdvertisement[] = [];
+  const l2Advertisements: MetalLbL2Advertisement[] = [];
   const communityNames = new Map<string, string>();
   const namespaces = new Map<string, Labels>();
   const profiles = new Map<string, BfdSettings>();
@@ -26,6 +30,7 @@ export function metalLbIntent(manifests: readonly Manifest[]): MetalLbIntent {
     if (manifest.type === "metallb-pool") pools.push(manifest.pool);
     else if (manifest.type === "metallb-peer") peers.push(manifest.peer);
     else if (manifest.type === "metallb-advertisement") advertisements.push(manifest.advertisement);
+    else if (manifest.type === "metallb-l2-advertisement") l2Advertisements.push(manifest.advertisement);
     else if (manifest.type === "bfd-profile") profiles.set(manifest.name, manifest.settings);
     else if (manifest.type === "namespace") namespaces.set(manifest.name, manifest.labels);
     else if (manifest.type === "community-names") {
@@ -46,6 +51,7 @@ export function metalLbIntent(manifests: readonly Manifest[]): MetalLbIntent {
         ready.filter((one) => one.peers.length === 0 || one.peers.includes(peer.name)).map((one) => one.advertisement),
       ),
     ),
+    l2Policies: l2Advertisements.map((one) => l2PolicyOf(one, pools)),
     passwords: Object.fromEntries(
       peers.flatMap(({ passwordName, inlinePassword }) =>
         passwordName === null || inlinePassword === null ? [] : [[passwordName, inlinePassword]],
@@ -91,21 +97,45 @@ function advertisementOf(
       });
     }
   }
-  const isAnyPool = one.pools.length === 0 && one.poolSelectors.length === 0;
-  const selected = pools.filter(({ pool }) => isAnyPool || matchesAny(one.poolSelectors, pool.labels));
   return {
     dialect: "metallb",
     families: [4, 6],
     services: {
       addresses: ["LoadBalancerIP"],
       selectors: serviceSelectors.length === 0 ? null : serviceSelectors,
-      pools: [...new Set([...one.pools, ...selected.map(({ pool }) => pool.name)])],
+      pools: chosenPools(one, pools) ?? pools.map(({ pool }) => pool.name),
       aggregationLength: aggregationLength[4] === 32 && aggregationLength[6] === 128 ? null : aggregationLength,
     },
     nodeSelectors: nodeSelectors.length === 0 ? null : nodeSelectors,
     communities,
     largeCommunities,
     localPreference: one.localPreference,
+  };
+}
+
+/** `null` for one that names and selects none, which is for all. */
+function chosenPools(
+  one: Pick<MetalLbAdvertisement, "pools" | "poolSelectors">,
+  pools: readonly MetalLbPool[],
+): readonly string[] | null {
+  if (one.pools.length === 0 && one.poolSelectors.length === 0) return null;
+  const selected = pools.filter(({ pool }) => matchesAny(one.poolSelectors, pool.labels));
+  return [...new Set([...one.pools, ...selected.map(({ pool }) => pool.name)])];
+}
+
+function l2PolicyOf(one: MetalLbL2Advertisement, pools: readonly MetalLbPool[]): L2Policy {
+  const { object, nodeSelectors, serviceSelectors, interfaces, preferences } = one;
+  return {
+    object,
+    dialect: "metallb",
+    nodeSelectors: nodeSelectors.length === 0 ? null : nodeSelectors,
+    serviceSelectors: serviceSelectors.length === 0 ? null : serviceSelectors,
+    loadBalancerAddresses: true,
+    externalAddresses: false,
+    pools: chosenPools(one, pools),
+    interfaces: interfaces.length === 0 ? null : interfaces,
+    preferences,
+    faults: {},
   };
 }
 

@@ -44,13 +44,6 @@ describe("an object of a kind", () => {
     }
   });
 
-  test("that this version does not carry out is a warning", () => {
-    const object = { apiVersion: "metallb.io/v1beta1", kind: "L2Advertisement", metadata: { name: "p" }, spec: {} };
-    expect(said(object)).toEqual([
-      "warning kind: announcing on a link is not supported by this version; it has no effect",
-    ]);
-  });
-
   test("that changes nothing is taken in silence", () => {
     expect(said({ apiVersion: "v1", kind: "Namespace", metadata: { name: "a" } })).toEqual([]);
   });

@@ -96,8 +96,8 @@ function pipelineFor(
   table: Pipeline["table"],
 ): Pipeline {
   const ports = new PortTable();
-  node.interfaces.forEach(({ mac, mtu, ipv4, ipv6 }, port) => {
-    ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null });
+  node.interfaces.forEach(({ mac, mtu, ipv4, ipv6, tags }, port) => {
+    ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null, tags });
   });
   const fib = Fib.build(node.routes);
   const neighbors = new NeighborTable(neighborTableMemory(1024));

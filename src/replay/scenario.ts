@@ -18,6 +18,7 @@ import {
 } from "../dataplane/forwarding-spec.ts";
 import { type IpAddress, type IpPrefix, parseIpAddress, parseIpPrefix } from "../net/ip-address.ts";
 import { type Mac, parseMac } from "../net/mac.ts";
+import { CUSTOMER_TAG, SERVICE_TAG, vlanTag } from "../wire/vlan.ts";
 
 /** Says which field of which scenario can't be read, and why. */
 export class ScenarioError extends Error {
@@ -30,6 +31,8 @@ export interface ScenarioInterface {
   readonly ipv4: IpAddress | null;
   readonly ipv6: IpAddress | null;
   readonly mtu: number;
+  /** VLAN tags of its frames, raw (wire/vlan.ts), the outer one first. */
+  readonly tags: readonly number[];
 }
 
 export interface ScenarioNode {
@@ -86,7 +89,6 @@ function parseNode(node: Json): ScenarioNode {
   const interfaces = Object.entries(object(node["ifaces"], "node.ifaces")).map(([name, value]): ScenarioInterface => {
     const where = `node.ifaces.${name}`;
     const iface = object(value, where);
-    if ("vlan" in iface) throw new ScenarioError(`${where}.vlan: VLAN ports are not supported`);
     const own = (field: string) =>
       iface[field] === undefined ? null : ip(String(iface[field]).split("/")[0], `${where}.${field}`);
     return {
@@ -95,6 +97,7 @@ function parseNode(node: Json): ScenarioNode {
       ipv4: own("ipv4"),
       ipv6: own("ipv6"),
       mtu: number(iface["mtu"] ?? 1500, `${where}.mtu`),
+      tags: parseTags(iface["vlan"], `${where}.vlan`),
     };
   });
   const routes = list(node["routes"] ?? [], "node.routes").map((value, index): Route => {
@@ -112,6 +115,25 @@ function parseNode(node: Json): ScenarioNode {
     mac: mac(value, `node.neighbors.${address}`),
   }));
   return { interfaces, routes, neighbors };
+}
+
+/** One VLAN by its number, or one or two tags as `[EtherType, number]`, the outer one first. */
+function parseTags(value: unknown, where: string): readonly number[] {
+  if (value === undefined) return [];
+  const tags = typeof value === "number" ? [[CUSTOMER_TAG, value]] : list(value, where);
+  if (tags.length < 1 || tags.length > 2) throw new ScenarioError(`${where}: must be one or two tags`);
+  return tags.map((tag, index) => {
+    const [type, vid] = list(tag, `${where}[${index}]`);
+    if (type !== CUSTOMER_TAG && type !== SERVICE_TAG) {
+      throw new ScenarioError(
+        `${where}[${index}]: the type must be ${CUSTOMER_TAG} (802.1Q) or ${SERVICE_TAG} (802.1ad)`,
+      );
+    }
+    if (typeof vid !== "number" || !Number.isInteger(vid) || vid < 1 || vid > 4094) {
+      throw new ScenarioError(`${where}[${index}]: the VLAN must be 1..4094, not ${JSON.stringify(vid)}`);
+    }
+    return vlanTag(type, vid);
+  });
 }
 
 function parseSpec(vips: unknown, node: Json, scenario: Json): ForwardingSpec {

@@ -34,7 +34,8 @@ export const ICMP6_PORT_UNREACHABLE = 4;
 /** Neighbor Solicitation and Advertisement: header, target address, options. */
 export const NDP_TARGET = 8;
 export const NDP_OPTIONS = 24;
-/** Solicited and Override, the flags of an answer (RFC 4861 §4.4). */
+/** Flags of an advertisement (RFC 4861 §4.4): an answer has both, an unsolicited one Override alone. */
+export const NDP_OVERRIDE = 0x20000000;
 export const NDP_SOLICITED_OVERRIDE = 0x60000000;
 export const NDP_TARGET_LINK_ADDRESS = 2;
 export const NDP_HOP_LIMIT = 255;

@@ -6,10 +6,10 @@
  * transmit rings and refill the fill ring; wake the kernel. A turn without frames is repeated for a while (a round trip
  * through the scheduler costs more than the answer), then the worker waits in poll(2).
  *
- * A frame goes fill ring -> receive ring -> batch -> transmit ring -> completion ring -> pool -> fill ring.
+ * A frame goes fill ring -> receive ring -> batch -> transmit ring -> completion ring -> frame memory -> fill ring.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
-import { DROPPED } from "../dataplane/counters.ts";
+import { DROPPED, RECEIVED, RECEIVED_BYTES } from "../dataplane/counters.ts";
 import { DropReason } from "../dataplane/drop-reason.ts";
 import { Fib } from "../dataplane/fib.ts";
 import { FlowTable4 } from "../dataplane/flow-table4.ts";
@@ -22,10 +22,11 @@ import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
 import { PortTable } from "../dataplane/port-table.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
-import { KERNEL_HEADROOM_BYTES, Umem } from "../xdp/umem.ts";
+import { PACKET_CONTINUES } from "../xdp/ring.ts";
+import { Umem } from "../xdp/umem.ts";
 import { clearEvent, monotonic, POLL_WORDS, POLLIN, POLLOUT, poll } from "../xdp/wait.ts";
 import { XskSocket } from "../xdp/xsk.ts";
-import { FramePool } from "./frame-pool.ts";
+import { FRAME_START, type FrameLayout, FrameMemory, HEADROOM, layFrames } from "./frame-memory.ts";
 import {
   CONTROL_COMMANDS,
   CONTROL_EPOCH,
@@ -44,17 +45,12 @@ const IDLE_TURNS = 500;
 const POLL_MILLISECONDS = 1000;
 /** In copy mode one kick moves 32 frames; a full transmit ring is moved by this many. */
 const MAX_KICKS = (RING_SLOTS / 32) * 2;
-/** The IP header of a frame that begins here is aligned to 4 bytes. */
-const HEADROOM = 2;
-const FRAME_START = KERNEL_HEADROOM_BYTES + HEADROOM;
 
 /** Runs until `CONTROL_STOP` is set. Throws when a socket can't be opened; the kernel objects are closed in any case. */
 export function runDatapathWorker(task: WorkerTask): void {
-  const umem = new Umem({
-    frameCount: task.sockets.length * RING_SLOTS * 2,
-    frameSize: task.frameSize,
-    headroom: HEADROOM,
-  });
+  const layout = layFrames(task.longestFrameBytes, task.sockets.length, RING_SLOTS * 2);
+  const { frameSize, frameCount, roomFrames, roomCount } = layout;
+  const umem = new Umem({ frameCount: frameCount + roomFrames * roomCount, frameSize, headroom: HEADROOM });
   const flows4 = BpfMap.fromFd(task.flows4Fd);
   const flows6 = BpfMap.fromFd(task.flows6Fd);
   const sockets: XskSocket[] = [];
@@ -65,6 +61,7 @@ export function runDatapathWorker(task: WorkerTask): void {
           interface: name,
           queue,
           bind,
+          multiBuffer: roomCount > 0,
           rxSize: RING_SLOTS,
           txSize: RING_SLOTS,
           fillSize: RING_SLOTS,
@@ -72,7 +69,7 @@ export function runDatapathWorker(task: WorkerTask): void {
         }),
       );
     }
-    forwardUntilStopped(task, umem, flows4, flows6, sockets);
+    forwardUntilStopped(task, umem, layout, flows4, flows6, sockets);
   } finally {
     for (const socket of sockets) socket.close();
     flows4.close();
@@ -84,12 +81,14 @@ export function runDatapathWorker(task: WorkerTask): void {
 function forwardUntilStopped(
   task: WorkerTask,
   umem: Umem,
+  layout: FrameLayout,
   flows4: BpfMap,
   flows6: BpfMap,
   sockets: readonly XskSocket[],
 ): void {
   const { control, counters, messages } = task;
-  const pool = new FramePool(umem.frameCount, umem.frameSize);
+  const memory = new FrameMemory(layout);
+  const multiBuffer = layout.roomCount > 0;
   const batch = new FrameBatch(BATCH);
   const pipeline = new Pipeline(
     batch,
@@ -113,6 +112,7 @@ function forwardUntilStopped(
   const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
   const clock = new Float64Array(1);
   let commandsSeen = 0;
+  let joinedBytes = 0;
 
   task.sockets.forEach((socket, index) => {
     socketOfPort[socket.port] = index;
@@ -155,7 +155,8 @@ function forwardUntilStopped(
       const count = socket.rx.peek(BATCH);
       if (count === 0) continue;
       received += count;
-      take(socket, portOfSocket[index]!, count);
+      if (multiBuffer) takePackets(socket, portOfSocket[index]!, count);
+      else take(socket, portOfSocket[index]!, count);
       monotonic(clock);
       forwardBatch();
       refill(socket, RING_SLOTS);
@@ -173,7 +174,7 @@ function forwardUntilStopped(
     pipeline.run(seconds());
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdict[i] === Verdict.Transmit || batch.verdict[i] === Verdict.Reply) send(i);
-      else pool.give(batch.offset[i]!);
+      else memory.give(batch.offset[i]!);
     }
   }
 
@@ -183,7 +184,7 @@ function forwardUntilStopped(
   }
 
   function findRoom(): number {
-    return pool.count === 0 ? -1 : pool.take() + FRAME_START;
+    return memory.freeFrames === 0 ? -1 : memory.takeFrame() + FRAME_START;
   }
 
   function take(socket: XskSocket, port: number, count: number): void {
@@ -198,21 +199,83 @@ function forwardUntilStopped(
     batch.count = count;
   }
 
+  /** Takes whole packets only: one whose last pieces have not come is left in the ring. */
+  function takePackets(socket: XskSocket, port: number, count: number): void {
+    const { rx } = socket;
+    let packets = 0;
+    let taken = 0;
+    for (let i = 0; i < count; i++) {
+      if (rx.descriptors[rx.index(i) * 4 + 3]! & PACKET_CONTINUES) continue;
+      const pieces = i + 1 - taken;
+      const descriptor = rx.index(taken) * 4;
+      const offset = pieces === 1 ? rx.descriptors[descriptor]! : joinPieces(socket, taken, pieces);
+      if (offset >= 0) {
+        batch.offset[packets] = offset;
+        batch.length[packets] = pieces === 1 ? rx.descriptors[descriptor + 2]! : joinedBytes;
+        batch.port[packets] = port;
+        packets++;
+      }
+      taken = i + 1;
+    }
+    rx.release(taken);
+    batch.count = packets;
+  }
+
+  /**
+   * Puts the pieces of a packet together in a room and frees their frames; `joinedBytes` is then its length.
+   * @returns its offset, -1 when there is no room for it.
+   */
+  function joinPieces(socket: XskSocket, first: number, pieces: number): number {
+    const { rx } = socket;
+    const room = memory.freeRooms === 0 ? -1 : memory.takeRoom() + FRAME_START;
+    let length = 0;
+    let fits = room >= 0;
+    for (let i = first; i < first + pieces; i++) {
+      const descriptor = rx.index(i) * 4;
+      const address = rx.descriptors[descriptor]!;
+      const bytes = rx.descriptors[descriptor + 2]!;
+      fits &&= length + bytes <= memory.roomBytes;
+      if (fits) umem.bytes.copyWithin(room + length, address, address + bytes);
+      length += bytes;
+      memory.give(address);
+    }
+    joinedBytes = length;
+    if (fits) return room;
+    if (room >= 0) memory.give(room);
+    counters.totals[RECEIVED]! += 1;
+    counters.totals[RECEIVED_BYTES]! += length;
+    countDrop(DropReason.FrameMemoryFull);
+    return -1;
+  }
+
   function send(i: number): void {
     const index = socketOfPort[batch.egress[i]!]!;
     const tx = index < 0 ? null : sockets[index]!.tx;
-    if (tx === null || tx.reserve(1) === 0) {
-      counters.totals[DROPPED]! += 1;
-      counters.reasons[DropReason.TransmitRingFull]! += 1;
-      pool.give(batch.offset[i]!);
+    let address = batch.offset[i]!;
+    let left = batch.length[i]!;
+    const pieces = multiBuffer ? memory.piecesOf(address, left) : 1;
+    if (tx === null || tx.reserve(pieces) < pieces) {
+      countDrop(DropReason.TransmitRingFull);
+      memory.give(address);
       return;
     }
-    const descriptor = tx.index(0) * 4;
-    tx.descriptors[descriptor] = batch.offset[i]!;
-    tx.descriptors[descriptor + 1] = 0;
-    tx.descriptors[descriptor + 2] = batch.length[i]!;
-    tx.descriptors[descriptor + 3] = 0;
-    tx.submit(1);
+    if (pieces > 1) memory.lend(address, pieces);
+    for (let piece = 0; piece < pieces; piece++) {
+      const length = pieces === 1 ? left : memory.firstPiece(address, left);
+      const descriptor = tx.index(piece) * 4;
+      tx.descriptors[descriptor] = address;
+      tx.descriptors[descriptor + 1] = 0;
+      tx.descriptors[descriptor + 2] = length;
+      tx.descriptors[descriptor + 3] = piece < pieces - 1 ? PACKET_CONTINUES : 0;
+      address += length;
+      left -= length;
+    }
+    tx.submit(pieces);
+  }
+
+  function countDrop(reason: number): void {
+    counters.totals[DROPPED]! += 1;
+    counters.reasons[reason]! += 1;
   }
 
   /** Frames that the kernel has sent are free again. */
@@ -220,16 +283,16 @@ function forwardUntilStopped(
     const { completion } = socket;
     const done = completion.peek(RING_SLOTS);
     if (done === 0) return;
-    for (let i = 0; i < done; i++) pool.give(completion.descriptors[completion.index(i) * 2]!);
+    for (let i = 0; i < done; i++) memory.give(completion.descriptors[completion.index(i) * 2]!);
     completion.release(done);
   }
 
   function refill(socket: XskSocket, most: number): void {
     const { fill } = socket;
-    const count = fill.reserve(Math.min(most, pool.count));
+    const count = fill.reserve(Math.min(most, memory.freeFrames));
     for (let i = 0; i < count; i++) {
       const descriptor = fill.index(i) * 2;
-      fill.descriptors[descriptor] = pool.take();
+      fill.descriptors[descriptor] = memory.takeFrame();
       fill.descriptors[descriptor + 1] = 0;
     }
     if (count > 0) fill.submit(count);

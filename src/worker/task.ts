@@ -29,7 +29,8 @@ export interface SocketTask {
 
 export interface WorkerTask {
   readonly sockets: readonly SocketTask[];
-  readonly frameSize: 2048 | 4096;
+  /** The longest packets to expect at any of the sockets, Ethernet header and tags included. */
+  readonly longestFrameBytes: number;
   readonly control: Int32Array;
   /** Descriptor of the eventfd that ends a poll. */
   readonly wakeFd: number;

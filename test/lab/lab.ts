@@ -45,6 +45,7 @@ export class Lab {
   readonly folder: string;
   readonly #owner: string;
   readonly #namespaces: Namespace[] = [];
+  readonly #ends: LinkEnd[] = [];
   readonly #closing: (() => void)[] = [];
   readonly #onExit = () => this.close();
   readonly #onSignal = (signal: NodeJS.Signals) => {
@@ -84,10 +85,16 @@ export class Lab {
       return ["name", link.device, ...mac, ...counts, "netns", link.namespace.name];
     };
     command("ip", ["link", "add", ...end(a), "type", "veth", "peer", ...end(b)]);
+    this.#ends.push(a, b);
     for (const { namespace, device, addresses = [], offload } of [a, b]) {
       if (offload !== undefined) namespace.offload(device, offload);
       namespace.ip(...addresses.map((address) => `addr add ${address} dev ${device}`), `link set ${device} up`);
     }
+  }
+
+  /** Gives every link made so far an MTU. */
+  setMtu(mtu: number): void {
+    for (const { namespace, device } of this.#ends) namespace.ip(`link set ${device} mtu ${mtu}`);
   }
 
   /** Something of the owner's own to undo when the lab closes, last added first. */

@@ -2,14 +2,14 @@
  * The program inside a lab's pod: an HTTP server that answers with the pod's name and logs who asked.
  *
  *   pod-server.ts NAME ADDRESS PORT
- *   GET /      the pod's name           GET /20mb   the deterministic body
+ *   GET /      the pod's name           GET /20mb   so many megabytes of the deterministic body
  *   PUT /...   sha256 of what was sent  every answer closes its connection: one request, one flow
  *
  * Each request is one JSON line on standard output, with the client's address as the pod's kernel saw it.
  */
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
-import { deterministicBody, TWENTY_MEGABYTES } from "./deterministic-body.ts";
+import { deterministicBody } from "./deterministic-body.ts";
 
 /** One line of a pod's log. */
 export interface PodRequest {
@@ -20,19 +20,21 @@ export interface PodRequest {
 }
 
 const [name, address, port] = process.argv.slice(2);
-let body: Buffer | null = null;
+let body: Buffer = Buffer.alloc(0);
 
 const server = createServer((request, response) => {
   const { remoteAddress, remotePort } = request.socket;
   const line = { client: remoteAddress, port: remotePort, method: request.method, path: request.url };
   process.stdout.write(`${JSON.stringify(line)}\n`);
   response.setHeader("Connection", "close");
+  const megabytes = /^\/(\d{1,4})mb$/.exec(request.url ?? "")?.[1];
   if (request.method === "PUT") {
     const hash = createHash("sha256");
     request.on("data", (bytes: Buffer) => hash.update(bytes));
     request.on("end", () => response.end(`${hash.digest("hex")}\n`));
-  } else if (request.url === "/20mb") {
-    body ??= deterministicBody(TWENTY_MEGABYTES);
+  } else if (megabytes !== undefined) {
+    const lengthBytes = Number(megabytes) * 1_000_000;
+    if (body.length !== lengthBytes) body = deterministicBody(lengthBytes);
     response.end(body);
   } else {
     response.end(`${name}\n`);

@@ -1,0 +1,82 @@
+/**
+ * Words for each client, shared between workers and bounded: when a set is full, the client that was not seen for
+ * longest gives way.
+ *
+ *   set    | lock | clock | 8 x way |            by the client's keyed hash, so nobody can choose to meet in one set
+ *   way    | address 4 | last seen | used | words of the module's own |
+ *
+ * A set is worked on under its lock: a few dozen instructions. A thread that dies with a lock in its hand (a hook that
+ * never returned, ended by the watchdog) must not stop the others, so a lock is taken over after many tries.
+ */
+import { ADDRESS_WORDS, copyAddress, sameAddress } from "../wire/raw.ts";
+import type { FlowAddress } from "./define-policy.ts";
+
+const WAYS = 8;
+const SET_HEADER = 2;
+const LOCK = 0;
+const CLOCK = 1;
+const WAY_SEEN = ADDRESS_WORDS;
+const WAY_USED = ADDRESS_WORDS + 1;
+const WAY_HEADER = ADDRESS_WORDS + 2;
+/** Some ten milliseconds: nobody holds a lock for that long and lives. */
+const LOCK_TRIES = 1_000_000;
+
+export class ClientTable {
+  /** The words of all clients; those of one begin where `enter` says. */
+  readonly words: Int32Array;
+  readonly #sets: number;
+  readonly #wayWords: number;
+  readonly #setWords: number;
+
+  /** Words of shared memory for so many clients with so many words each. */
+  static memoryWords(clients: number, words: number): number {
+    return setsFor(clients) * (SET_HEADER + WAYS * (WAY_HEADER + words));
+  }
+
+  constructor(memory: Int32Array, words: number) {
+    this.words = memory;
+    this.#wayWords = WAY_HEADER + words;
+    this.#setWords = SET_HEADER + WAYS * this.#wayWords;
+    this.#sets = memory.length / this.#setWords;
+  }
+
+  /**
+   * Finds the client's words, or makes some of zeros, and locks their set until `leave`. Nothing else may be entered
+   * before that.
+   * @returns index of the client's first word in `words`.
+   */
+  enter(client: FlowAddress): number {
+    const { words } = this;
+    const set = (client.hash % this.#sets) * this.#setWords;
+    for (let tries = 0; Atomics.compareExchange(words, set + LOCK, 0, 1) !== 0 && tries < LOCK_TRIES; tries++);
+    const clock = ++words[set + CLOCK]!;
+    let victim = set + SET_HEADER;
+    for (let way = 0; way < WAYS; way++) {
+      const at = set + SET_HEADER + way * this.#wayWords;
+      if (words[at + WAY_USED] === 0) {
+        victim = at;
+        break;
+      }
+      if (sameAddress(words, at, client.words, client.at)) {
+        words[at + WAY_SEEN] = clock;
+        return at + WAY_HEADER;
+      }
+      // Distances rather than values: the clock may wrap.
+      if (((clock - words[at + WAY_SEEN]!) | 0) > ((clock - words[victim + WAY_SEEN]!) | 0)) victim = at;
+    }
+    copyAddress(words, victim, client.words, client.at);
+    words[victim + WAY_SEEN] = clock;
+    words[victim + WAY_USED] = 1;
+    words.fill(0, victim + WAY_HEADER, victim + this.#wayWords);
+    return victim + WAY_HEADER;
+  }
+
+  /** Unlocks what `enter` locked. @param at what it returned. */
+  leave(at: number): void {
+    Atomics.store(this.words, at - (at % this.#setWords) + LOCK, 0);
+  }
+}
+
+function setsFor(clients: number): number {
+  return Math.max(1, Math.ceil(clients / WAYS));
+}

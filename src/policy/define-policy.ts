@@ -1,0 +1,120 @@
+/**
+ * What a policy module is made of: all that its author needs to know. The package exports this file as `sluice/policy`.
+ *
+ *     export default definePolicy({
+ *       version: "1",
+ *       options: { type: "object", required: ["clients"], properties: { clients: { type: "array", items: { type: "string" } } } },
+ *       create({ options, state }) {
+ *         const denied = state.prefixes("denied", { prefixes: options.clients });
+ *         return { onNewFlow: (flow) => (denied.has(flow.client) ? flow.deny("on the list") : Continue) };
+ *       },
+ *     });
+ *
+ * `create` runs once in every worker thread, and once beforehand where a mistake does no harm. `onNewFlow` runs for the
+ * first frame of a flow only, never for each packet: its answer is kept with the flow. It is synchronous and gets a view
+ * that is used again for the next flow: whoever wants to keep something copies it. It should not allocate.
+ *
+ * A module is trusted code: it runs inside the gateway with all its rights. It must not block, wait or open sockets.
+ */
+import type { ClientTable } from "./client-table.ts";
+import type { Counter } from "./counter.ts";
+import type { PrefixSet } from "./prefix-set.ts";
+import type { TokenBuckets } from "./token-buckets.ts";
+
+/** What a hook says of a flow. Made by the view's methods, or one of the two constants. */
+export type Answer = number & { readonly __brand: "Answer" };
+
+/** Nothing to say: the next policy is asked; after the last one the flow is allowed. */
+export const Continue = 0 as Answer;
+/** The flow is allowed, and no further policy is asked. */
+export const Allow = 1 as Answer;
+
+export type FlowProtocol = "TCP" | "UDP" | "SCTP";
+
+/** An address as it lies in the flow tables; the kits under `PolicyState` take it as it is. */
+export interface FlowAddress {
+  /** The array that holds the four raw words of the address (an IPv4 address is IPv4-mapped), */
+  readonly words: Int32Array;
+  /** and where in it. */
+  readonly at: number;
+  /** 32 bits, unsigned, keyed by the cluster's secret: the same for one address on every node, and not to be guessed. */
+  readonly hash: number;
+  readonly isIpv4: boolean;
+  /** The usual text. Allocates: for messages, not for decisions. */
+  toString(): string;
+}
+
+/** The first frame of a flow, before a backend has been chosen. */
+export interface NewFlow {
+  readonly client: FlowAddress;
+  readonly clientPort: number;
+  readonly vip: FlowAddress;
+  readonly vipPort: number;
+  readonly protocol: FlowProtocol;
+  /** `namespace/name`. */
+  readonly service: string;
+  /** Where the frame came in. */
+  readonly interface: string;
+  /** 32 bits, unsigned, of the whole flow; keyed, the same on every node. */
+  readonly hash: number;
+  /** Milliseconds of the monotonic clock. */
+  readonly milliseconds: number;
+  /** How many backends take new flows; those below are named by 0 .. backendCount - 1. */
+  readonly backendCount: number;
+  backendAddress(index: number): FlowAddress;
+  backendPort(index: number): number;
+  /** Bytes of payload in this frame: 0 in a TCP SYN as a rule, the datagram's in UDP. */
+  readonly payloadLength: number;
+  /** A byte of the payload; `index` below `payloadLength`. */
+  payload(index: number): number;
+
+  /** The frame is dropped; the next one of this client asks anew. `reason`: a few words, always the same ones. */
+  deny(reason: string): Answer;
+  /** The backend of this index takes the flow. No further policy is asked. */
+  useBackend(index: number): Answer;
+  /** Another Service of the same protocol takes the flow, by the port of the same number or else its first one. */
+  useService(key: string): Answer;
+}
+
+/** A flow that has ended. */
+export interface EndedFlow {
+  readonly service: string;
+  readonly client: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** State that all workers share. Each piece has a name and keeps what it has when the module is loaded anew. */
+export interface PolicyState {
+  counter(name: string): Counter;
+  tokenBuckets(name: string, options: { clients: number; perSecond: number; burst: number }): TokenBuckets;
+  clients(name: string, options: { clients: number; words: number }): ClientTable;
+  /** From a list, from a file with one prefix a line (`#` begins a comment; read again when it changes), or both. */
+  prefixes(name: string, from: { prefixes?: readonly string[]; file?: string }): PrefixSet;
+}
+
+export interface PolicyContext<Options> {
+  readonly options: Options;
+  readonly state: PolicyState;
+}
+
+export interface PolicyHooks {
+  onNewFlow?(flow: NewFlow): Answer;
+  /** About once a second in each worker. */
+  onTick?(milliseconds: number): void;
+  /** In one place for all workers, some time after the flow's end. */
+  onFlowEnd?(flow: EndedFlow): void;
+}
+
+export interface PolicyModule<Options = unknown> {
+  /** Shown by `sluice policies`. */
+  readonly version: string;
+  /** JSON Schema (draft 2020-12) of the options; `description`s appear in messages. Absent: no options are taken. */
+  readonly options?: object;
+  create(context: PolicyContext<Options>): PolicyHooks;
+}
+
+/** Gives a module its types; changes nothing. */
+export function definePolicy<Options>(module: PolicyModule<Options>): PolicyModule<Options> {
+  return module;
+}

@@ -1,0 +1,41 @@
+/** The Services that a worker serves, by name: for views, which show names, and for answers that name another Service. */
+import { type ForwardingTable, NO_VIP } from "../dataplane/forwarding-table.ts";
+import { swap16 } from "../wire/raw.ts";
+
+/** A VIP as it crosses threads. */
+export interface DirectoryEntry {
+  readonly vipId: number;
+  readonly service: string;
+  /** Four raw words. */
+  readonly address: Int32Array;
+  readonly port: number;
+  /** IP protocol number. */
+  readonly protocol: number;
+}
+
+export class ServiceDirectory {
+  readonly #names = new Map<number, string>();
+  readonly #entries: ReadonlyMap<string, readonly DirectoryEntry[]>;
+
+  constructor(entries: readonly DirectoryEntry[]) {
+    for (const { vipId, service } of entries) this.#names.set(vipId, service);
+    this.#entries = Map.groupBy(entries, ({ service }) => service);
+  }
+
+  name(vipId: number): string {
+    return this.#names.get(vipId) ?? "";
+  }
+
+  /** The row of a Service's VIP by protocol, with that port where there is one; `NO_VIP` when there is none at all. */
+  find(service: string, port: number, protocol: number, table: ForwardingTable): number {
+    const entries = this.#entries.get(service);
+    if (entries === undefined) return NO_VIP;
+    let found: DirectoryEntry | null = null;
+    for (const entry of entries) {
+      if (entry.protocol !== protocol) continue;
+      if (found === null || entry.port === port) found = entry;
+      if (entry.port === port) break;
+    }
+    return found === null ? NO_VIP : table.vip(found.address, 0, swap16(found.port), protocol);
+  }
+}
