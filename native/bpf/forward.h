@@ -50,7 +50,7 @@ static __always_inline int find_way(__u32 egress, const struct port_row *in, __u
 	struct neighbor *neighbor;
 	__u32 state;
 
-	if (!out || packet_bytes > out->mtu || (egress & (EGRESS_DSR | EGRESS_KEEP_MAC)))
+	if (!out || packet_bytes > out->mtu || out->tags[0] || (egress & (EGRESS_DSR | EGRESS_KEEP_MAC)))
 		return 0;
 	if (ttl <= 1 && (ttl == 0 || (egress & EGRESS_CHECK_TTL)))
 		return 0;

@@ -19,7 +19,9 @@ struct port_row {
 	__u32 mac_last;	 /* the last two */
 	__u32 mtu;
 	__u32 pair; /* the port that takes over from this one; no port at all when none does */
-	__u32 others[11];
+	__u32 addresses[8];
+	__u32 tags[2]; /* VLAN tags of its frames, 0 for none */
+	__u32 unused;
 };
 
 #define PORT_STACK 2 /* kind: our veth into the node's own stack */
@@ -27,7 +29,7 @@ struct port_row {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, MAX_PORTS);
+	__uint(max_entries, MAX_PORTS + 1); /* the last one is the workers' */
 	__type(key, __u32);
 	__type(value, struct port_row);
 } port_rows SEC(".maps");

@@ -24,21 +24,24 @@ import { buildForwardingTable, type ForwardingTable } from "../dataplane/forward
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { MaglevMemory } from "../dataplane/maglev-memory.ts";
+import { NeighborTable } from "../dataplane/neighbor-table.ts";
+import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import { attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
-import { encodePort } from "../xdp/door-maps.ts";
+import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
+import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 import type { VlanOption } from "./vlan-option.ts";
 
@@ -62,6 +65,7 @@ export class Datapath {
   readonly flows: readonly FlowTable[];
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
+  readonly mode: DatapathMode;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
@@ -122,16 +126,23 @@ export class Datapath {
     settings[1] = key.k1;
     settings[2] = options.flowRows - 1;
     settings[3] = flow6Rows - 1;
+    const offloads = options.datapath !== "userspace";
+    settings[SETTINGS_FLAGS] = offloads ? SETTINGS_FORWARD : 0;
     ports.forEach((port, id) => {
       const pairInterfaceIndex = port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0;
       const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex, vlan: port.tags });
       object.map("ports").update(word(port.interfaceIndex), value);
+      object.map("devices").update(word(id), word(port.interfaceIndex));
     });
 
     const fragments = fragmentTableMemory();
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
-    const network = new NetworkTables(ports, (fib) => {
+    const tables = {
+      ports: new PortTable(object.map("port_rows").mmap()),
+      neighbors: new NeighborTable(object.map("neighbors").mmap()),
+    };
+    const network = new NetworkTables(ports, tables, (fib) => {
       pool?.publishFib(fib.words);
       for (const flows of datapath?.flows ?? []) reroute(flows, fib, network.neighbors, datapath!.table);
     });
@@ -154,12 +165,15 @@ export class Datapath {
           .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
           .filter((socket) => queue < rxQueueCount(socket.interface)),
         longestFrameBytes: mtu + LINK_HEADER_BYTES,
-        flows4Fd: object.map("flows").fd,
-        flows6Fd: object.map("flows6").fd,
-        xsksFd: object.map("xsks").fd,
+        mapFds: {
+          flows: object.map("flows").fd,
+          flows6: object.map("flows6").fd,
+          port_rows: object.map("port_rows").fd,
+          neighbors: object.map("neighbors").fd,
+          xsks: object.map("xsks").fd,
+        },
+        offloads,
         hashKey: key,
-        ports: network.ports.words,
-        neighbors: network.neighbors.words,
         neighborRequests: network.neighborRequests.words,
         fragments,
         counters: own,
@@ -186,12 +200,25 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table });
+    datapath = new Datapath({
+      mode: options.datapath,
+      key,
+      object,
+      network,
+      ids,
+      workers,
+      counters,
+      links,
+      stack,
+      ports,
+      table,
+    });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
   }
 
   private constructor(parts: {
+    mode: DatapathMode;
     key: HashKey;
     object: BpfObject;
     network: NetworkTables;
@@ -203,6 +230,7 @@ export class Datapath {
     ports: readonly Port[];
     table: ForwardingTable;
   }) {
+    this.mode = parts.mode;
     this.#key = parts.key;
     this.#object = parts.object;
     this.#network = parts.network;
@@ -279,8 +307,12 @@ export class Datapath {
     return Math.floor(this.#clock[0]! / 1e9);
   }
 
+  /** Of all workers; the traffic of VIPs is also that which the kernel has forwarded. */
   counters(): Counters {
-    return sumCounters(this.#counters);
+    const counters = sumCounters(this.#counters);
+    const traffic = this.#object.map("vip_traffic");
+    for (const id of this.ids.vips().keys()) addVipTraffic(traffic, id, counters.vips, id * VIP_STRIDE);
+    return counters;
   }
 
   /** What a VIP has moved since it is configured. */
