@@ -38,6 +38,7 @@ import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
+import { DsrMaps } from "./dsr-maps.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
@@ -70,6 +71,7 @@ export class Datapath {
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
   readonly #owned: OwnedMap;
+  readonly #dsr: DsrMaps;
   readonly #workers: WorkerPool;
   readonly #counters: readonly Counters[];
   readonly #links: readonly Link[];
@@ -245,6 +247,7 @@ export class Datapath {
       4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
       6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
     });
+    this.#dsr = new DsrMaps(parts.object);
     this.flows = [
       new FlowTable4(parts.object.map("flows").mmap(), parts.key),
       new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
@@ -277,10 +280,13 @@ export class Datapath {
     for (const id of this.ids.vips().keys()) {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
-    this.#network.prepare(spec.vips.flatMap(({ backends }) => backends.map(({ address }) => address)));
+    this.#network.prepare(
+      spec.vips.flatMap(({ backends }) => backends.flatMap(({ address, node }) => [address, ...(node ? [node] : [])])),
+    );
     await this.#workers.publishTable(table.columns);
     this.#table = table;
     this.#owned.apply(spec.owned, (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null);
+    this.#dsr.apply(spec);
     this.#endRetiredFlows(spec);
     this.#spec = spec;
   }
