@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly vlans: readonly VlanOption[];
   readonly datapath: DatapathMode;
   readonly xdpMode: XdpMode | "auto";
+  /** Whether offloads that would break traffic are switched off, or only told. */
+  readonly repairOffloads: boolean;
   /** Path of the unix socket of the API. */
   readonly socket: string;
   /** `host:port` on which the API also listens; `null` for nowhere. */
