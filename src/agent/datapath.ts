@@ -203,8 +203,8 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    const wires = ports.flatMap(({ name, kind }, id) =>
-      kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode }],
+    const wires = ports.flatMap(({ name, kind, tags }, id) =>
+      kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode, tagged: tags.length > 0 }],
     );
     const offloads = checkOffloads(wires, options.repairOffloads);
     for (const { message } of offloads.repaired) log.warn(`repaired: ${message}`);

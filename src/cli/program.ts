@@ -97,13 +97,19 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .description("look whether settings of the interfaces would break traffic; exit with 1 while one does")
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
     .option("--inside <where...>", "as for `sluice run`", ["stack"])
+    .option("--vlan <interface=vlan...>", "as for `sluice run`", [])
     .addOption(xdpModeOption())
     .option("--repair-offloads", "put right what can be", false)
     .addOption(outputOption())
     .action(async (flags) => {
       const inside = (flags.inside as string[]).filter((name) => name !== "stack");
+      const tagged = (flags.vlan as string[]).map((text) => parseVlanOption(text).interface);
       const { runCheck } = await import("./check.ts");
-      const { stdout, exitCode } = runCheck({ ...flags, interfaces: [...new Set([...flags.uplink, ...inside])] });
+      const { stdout, exitCode } = runCheck({
+        ...flags,
+        tagged,
+        interfaces: [...new Set([...flags.uplink, ...inside])],
+      });
       process.stdout.write(stdout);
       status = exitCode;
     });
