@@ -284,6 +284,8 @@ export interface BuildContext {
   readonly ids: IdRegistry;
   /** What is known from the epoch before; absent, everything is computed. */
   readonly maglev?: MaglevMemory;
+  /** Slot of each policy that is in force, by name; absent where there are none. */
+  readonly policySlots?: ReadonlyMap<string, number>;
   /** Interface names by port id, for ARP and NDP. */
   readonly portNames: readonly string[];
 }
@@ -333,7 +335,7 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     }
     vips[at + VIP_MODE] = MODE_NUMBER[vip.mode];
     vips[at + VIP_MEMBERS] = vip.backends.length;
-    vips[at + VIP_POLICIES] = vip.policies ?? 0;
+    vips[at + VIP_POLICIES] = vip.policies.reduce((bits, name) => bits | policyBit(context, name), 0);
     for (const member of [...members, ...vip.backends.filter((backend) => !takesNewFlows(backend))]) {
       const backend = nextBackend++ * BACKEND_WORDS;
       const id = context.ids.backend(vip, member);
@@ -370,6 +372,11 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const [firstSourcePort, lastSourcePort] = spec.sourcePorts;
   const flags = { strictSyn, rejects, tracksFragments, firstSourcePort, lastSourcePort };
   return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, byId, ranges, maglev, dsr });
+}
+
+function policyBit({ policySlots }: BuildContext, name: string): number {
+  const slot = policySlots?.get(name);
+  return slot === undefined ? 0 : 1 << slot;
 }
 
 function sourceFlags(sources: SourceRanges | null): number {
