@@ -25,7 +25,10 @@ import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { MaglevMemory } from "../dataplane/maglev-memory.ts";
 import { reroute } from "../dataplane/reroute.ts";
-import { WorkerPool } from "../worker/worker-pool.ts";
+import { directoryEntries } from "../policy/service-directory.ts";
+import type { PolicyScene } from "../policy-host/loaded-policy.ts";
+import type { LoadOutcome } from "../policy-host/policy-host.ts";
+import { WorkerPool, type WorkerSpec } from "../worker/worker-pool.ts";
 import { attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import { encodePort } from "../xdp/door-maps.ts";
@@ -35,8 +38,10 @@ import type { NetworkLink } from "../xdp/rtnetlink.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
+import { DsrMaps } from "./dsr-maps.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
+import { NO_POLICIES, NodePolicies } from "./node-policies.ts";
 import { OwnedMap } from "./owned-map.ts";
 import type { RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
@@ -62,10 +67,12 @@ export class Datapath {
   readonly flows: readonly FlowTable[];
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
+  readonly policies: NodePolicies;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
   readonly #owned: OwnedMap;
+  readonly #dsr: DsrMaps;
   readonly #workers: WorkerPool;
   readonly #counters: readonly Counters[];
   readonly #links: readonly Link[];
@@ -148,26 +155,36 @@ export class Datapath {
     const drivers = new Set(ports.map(({ name }) => driverName(name)));
     const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
+    const policies = new NodePolicies(queues, `${options.socket}.policies`, log);
+    cleanup.push(() => policies.close());
     pool = new WorkerPool(
-      counters.map((own, queue) => ({
-        sockets: ports
-          .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
-          .filter((socket) => queue < rxQueueCount(socket.interface)),
-        longestFrameBytes: mtu + LINK_HEADER_BYTES,
-        flows4Fd: object.map("flows").fd,
-        flows6Fd: object.map("flows6").fd,
-        xsksFd: object.map("xsks").fd,
-        hashKey: key,
-        ports: network.ports.words,
-        neighbors: network.neighbors.words,
-        neighborRequests: network.neighborRequests.words,
-        fragments,
-        counters: own,
-        table: table.columns,
-        fib: network.fib.words,
-      })),
-      (worker, error) =>
-        log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
+      counters.map(
+        (own, queue): WorkerSpec => ({
+          sockets: ports
+            .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
+            .filter((socket) => queue < rxQueueCount(socket.interface)),
+          longestFrameBytes: mtu + LINK_HEADER_BYTES,
+          flows4Fd: object.map("flows").fd,
+          flows6Fd: object.map("flows6").fd,
+          xsksFd: object.map("xsks").fd,
+          hashKey: key,
+          ports: network.ports.words,
+          neighbors: network.neighbors.words,
+          neighborRequests: network.neighborRequests.words,
+          fragments,
+          counters: own,
+          table: table.columns,
+          policies: null,
+          policyStats: policies.stats[queue]!,
+          fib: network.fib.words,
+        }),
+      ),
+      {
+        onFailure: (worker, error) =>
+          log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
+        onNews: (worker, news) => policies.heard(worker, news),
+        onStuckPolicy: (worker, slot) => policies.stuck(worker, slot),
+      },
     );
     const workers = pool;
     cleanup.push(() => workers.stop());
@@ -186,7 +203,7 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table });
+    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table, policies });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
   }
@@ -202,6 +219,7 @@ export class Datapath {
     stack: StackInside | null;
     ports: readonly Port[];
     table: ForwardingTable;
+    policies: NodePolicies;
   }) {
     this.#key = parts.key;
     this.#object = parts.object;
@@ -213,10 +231,12 @@ export class Datapath {
     this.#stack = parts.stack;
     this.#portList = parts.ports;
     this.#table = parts.table;
+    this.policies = parts.policies;
     this.#owned = new OwnedMap({
       4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
       6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
     });
+    this.#dsr = new DsrMaps(parts.object);
     this.flows = [
       new FlowTable4(parts.object.map("flows").mmap(), parts.key),
       new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
@@ -236,24 +256,30 @@ export class Datapath {
   }
 
   /** Makes the workers serve a new spec. Addresses are steered here only after every worker knows them. */
-  async apply(spec: ForwardingSpec): Promise<void> {
+  async apply(spec: ForwardingSpec, policies: LoadOutcome = NO_POLICIES): Promise<void> {
     const known = new Set(this.ids.vips().keys());
+    const portNames = this.#portList.map(({ name }) => name);
     const table = buildForwardingTable(spec, {
       epoch: this.#table.epoch + 1,
       key: this.#key,
       ids: this.ids,
       maglev: this.#maglev,
-      portNames: this.#portList.map(({ name }) => name),
+      portNames,
+      policySlots: policies.slots,
     });
     const { vips } = this.counters();
     for (const id of this.ids.vips().keys()) {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
-    this.#network.prepare(spec.vips.flatMap(({ backends }) => backends.map(({ address }) => address)));
-    await this.#workers.publishTable(table.columns);
+    this.#network.prepare(
+      spec.vips.flatMap(({ backends }) => backends.flatMap(({ address, node }) => [address, ...(node ? [node] : [])])),
+    );
+    await this.#workers.publishTable(table.columns, this.#sceneOf(policies, portNames));
     this.#table = table;
     this.#owned.apply(spec.owned, (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null);
+    this.#dsr.apply(spec);
     this.#endRetiredFlows(spec);
+    this.#askAgain(spec, policies.revalidate);
     this.#spec = spec;
   }
 
@@ -303,9 +329,22 @@ export class Datapath {
     clearInterval(this.#expiryTimer);
     for (const link of this.#links) link.detach();
     await this.#workers.stop();
+    this.policies.close();
     this.#network.close();
     this.#object.close();
     this.#stack?.remove();
+  }
+
+  #sceneOf({ policies }: LoadOutcome, interfaces: readonly string[]): PolicyScene | null {
+    return policies.length === 0 ? null : { policies, services: directoryEntries(this.ids), interfaces };
+  }
+
+  /** Open flows of VIPs whose policies say so end: their next frames are those of new flows. */
+  #askAgain({ vips }: ForwardingSpec, changed: ReadonlySet<string>): void {
+    if (changed.size === 0) return;
+    const concerned = vips.filter(({ policies }) => policies.some((name) => changed.has(name)));
+    const ids = new Set(concerned.map((vip) => this.ids.vip(vip)));
+    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, (vip) => ids.has(vip), this.now());
   }
 
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */

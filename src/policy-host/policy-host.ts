@@ -5,7 +5,7 @@
  *     const { policies, slots, changed } = await host.load(intent.flowPolicies);   // then publish them with the table
  *     host.onChange(() => ...);                                                    // a file changed: load again
  */
-import { existsSync, type FSWatcher, statSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, rmSync, statSync, watch } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MAX_POLICIES } from "../dataplane/new-flow-policies.ts";
@@ -55,14 +55,17 @@ export interface LoadOutcome {
 }
 
 export class PolicyHost {
+  readonly #folder: string;
   readonly #store: ModuleStore;
   readonly #entries = new Map<string, Entry>();
   readonly #watchers = new Map<string, FSWatcher>();
   #onChange: () => void = () => {};
   #settling: NodeJS.Timeout | null = null;
 
-  /** @param folder for copies of modules. */
+  /** @param folder for copies of modules: what is in it from an earlier run goes. */
   constructor(folder: string) {
+    this.#folder = folder;
+    rmSync(folder, { recursive: true, force: true });
     this.#store = new ModuleStore(folder);
   }
 
@@ -117,6 +120,7 @@ export class PolicyHost {
     if (this.#settling !== null) clearTimeout(this.#settling);
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #newEntry(policy: FlowPolicy): Entry | null {
