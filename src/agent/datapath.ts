@@ -29,12 +29,11 @@ import { directoryEntries } from "../policy/service-directory.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
 import type { LoadOutcome } from "../policy-host/policy-host.ts";
 import { WorkerPool, type WorkerSpec } from "../worker/worker-pool.ts";
-import { attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
+import { attachEgress, attachXdp, type Link, requireFreeHook, type XdpMode } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import { encodePort } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
-import { findLink } from "../xdp/netlink.ts";
-import type { NetworkLink } from "../xdp/rtnetlink.ts";
+import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
@@ -43,9 +42,9 @@ import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies } from "./node-policies.ts";
 import { OwnedMap } from "./owned-map.ts";
+import { portList, requireLink } from "./ports.ts";
 import type { RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
-import type { VlanOption } from "./vlan-option.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -68,6 +67,8 @@ export class Datapath {
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
   readonly policies: NodePolicies;
+  /** What the interfaces' settings would have broken, at the start. */
+  readonly offloads: OffloadReport;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
@@ -203,7 +204,26 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table, policies });
+    const wires = ports.flatMap(({ name, kind }, id) =>
+      kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode }],
+    );
+    const offloads = checkOffloads(wires, options.repairOffloads);
+    for (const { message } of offloads.repaired) log.warn(`repaired: ${message}`);
+    for (const { message, severity } of offloads.problems) log[severity === "error" ? "error" : "info"](message);
+    datapath = new Datapath({
+      key,
+      object,
+      network,
+      ids,
+      workers,
+      counters,
+      links,
+      stack,
+      ports,
+      table,
+      policies,
+      offloads,
+    });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
   }
@@ -220,6 +240,7 @@ export class Datapath {
     ports: readonly Port[];
     table: ForwardingTable;
     policies: NodePolicies;
+    offloads: OffloadReport;
   }) {
     this.#key = parts.key;
     this.#object = parts.object;
@@ -232,6 +253,7 @@ export class Datapath {
     this.#portList = parts.ports;
     this.#table = parts.table;
     this.policies = parts.policies;
+    this.offloads = parts.offloads;
     this.#owned = new OwnedMap({
       4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
       6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
@@ -355,48 +377,6 @@ export class Datapath {
     for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, isGone, this.now());
     this.ids.retain(spec);
   }
-}
-
-function portList(
-  uplinks: readonly NetworkLink[],
-  inside: readonly NetworkLink[],
-  stack: StackInside | null,
-  vlans: readonly VlanOption[],
-): Port[] {
-  const names = new Set([...uplinks, ...inside].map(({ name }) => name));
-  const stray = vlans.find((vlan) => !names.has(vlan.interface));
-  if (stray !== undefined)
-    throw new Error(`--vlan ${stray.interface}: it is neither an uplink nor an inside interface`);
-  const vlanOf = (name: string) => {
-    const vlan = vlans.find((option) => option.interface === name);
-    const device = vlan?.device ?? null;
-    return { tags: vlan?.tags ?? [], vlanInterfaceIndex: device === null ? null : requireLink(device).index };
-  };
-  const others = inside.filter(({ name }) => !uplinks.some((uplink) => uplink.name === name));
-  const ports: Port[] = uplinks.map(({ name, index }, id) => ({
-    name,
-    interfaceIndex: index,
-    ...vlanOf(name),
-    kind: "uplink",
-    pair: stack === null ? null : uplinks.length + id,
-  }));
-  for (const { name, index } of others) {
-    ports.push({ name, interfaceIndex: index, ...vlanOf(name), kind: "inside", pair: null });
-  }
-  if (stack !== null) {
-    const { name, index } = stack.inner;
-    ports.push({ name, interfaceIndex: index, tags: [], vlanInterfaceIndex: null, kind: "stack", pair: 0 });
-  }
-  return ports;
-}
-
-function requireLink(name: string): NetworkLink {
-  const link = findLink(name);
-  if (link === null) throw new Error(`there is no interface ${name} on this node: \`ip link\` lists those there are`);
-  if (link.mac === null) throw new Error(`the interface ${name} is no Ethernet interface, so Sluice can't serve on it`);
-  if (!link.up) throw new Error(`the interface ${name} is down: \`ip link set ${name} up\` before Sluice starts`);
-  if (driverName(name) === "bridge") throw new Error(`${name} is a bridge: give its physical port to Sluice instead`);
-  return link;
 }
 
 function word(value: number): Uint8Array {

@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Of interfaces whose traffic is that of a VLAN. */
   readonly vlans: readonly VlanOption[];
   readonly xdpMode: XdpMode | "auto";
+  /** Whether offloads that would break traffic are switched off, or only told. */
+  readonly repairOffloads: boolean;
   /** Path of the unix socket of the API. */
   readonly socket: string;
   /** `host:port` on which the API also listens; `null` for nowhere. */

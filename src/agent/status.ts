@@ -9,6 +9,7 @@ import { PROTOCOL_NUMBER } from "../dataplane/forwarding-table.ts";
 import type { ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import { destinationPortFromRaw, loadAddress, sourcePortFromRaw } from "../wire/raw.ts";
+import type { OffloadReport } from "../xdp/offload-check.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { PortStatus } from "./datapath.ts";
 import type { Gateway } from "./gateway.ts";
@@ -42,6 +43,8 @@ export interface GatewayStatus {
     readonly reasons: Record<string, number>;
     readonly flows: { readonly live: number; readonly rows: number; readonly opened: number; readonly ended: number };
     readonly xdp: Record<XdpOutcome, number>;
+    /** What the interfaces' settings would break, as it was at the start. */
+    readonly offloads: OffloadReport;
   };
   readonly services: readonly ServiceStatus[];
   /** Who gives the addresses, and what of the cluster can't be followed; `null` without a cluster. */
@@ -92,6 +95,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
         ended: datapath.flowsEnded,
       },
       xdp: datapath.xdpCounters(),
+      offloads: datapath.offloads,
     },
     services: [...datapath.ids.vips()].map(([id, vip]) => ({
       service: vip.service,

@@ -41,10 +41,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       "VLAN that an interface's traffic is in: eth0=100, eth0=10.100, eth0=100:eth0.100",
       [],
     )
-    .addOption(
-      new Option("--xdp-mode <mode>", "how to attach to the interfaces")
-        .choices(["auto", "native", "generic"])
-        .default("auto"),
+    .addOption(xdpModeOption())
+    .option(
+      "--repair-offloads",
+      "switch off what the interfaces' hardware is believed to do and would break traffic",
+      false,
     )
     .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
     .option("--http <host:port>", "serve the API, /metrics and probes there as well")
@@ -73,6 +74,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         inside: inside[0] === "stack" ? "stack" : inside,
         vlans: (flags.vlan as string[]).map(parseVlanOption),
         xdpMode: flags.xdpMode,
+        repairOffloads: flags.repairOffloads,
         socket: flags.socket,
         http: flags.http ?? null,
         clusterSecret: flags.clusterSecret ?? null,
@@ -82,6 +84,22 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       // Only this command needs the native addon; the others work where there is none.
       const { runCommand } = await import("./run.ts");
       await runCommand(options);
+    });
+
+  program
+    .command("check")
+    .description("look whether settings of the interfaces would break traffic; exit with 1 while one does")
+    .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
+    .option("--inside <where...>", "as for `sluice run`", ["stack"])
+    .addOption(xdpModeOption())
+    .option("--repair-offloads", "put right what can be", false)
+    .addOption(outputOption())
+    .action(async (flags) => {
+      const inside = (flags.inside as string[]).filter((name) => name !== "stack");
+      const { runCheck } = await import("./check.ts");
+      const { stdout, exitCode } = runCheck({ ...flags, interfaces: [...new Set([...flags.uplink, ...inside])] });
+      process.stdout.write(stdout);
+      status = exitCode;
     });
 
   program
@@ -170,6 +188,12 @@ function show<T>(
       const argument = typeof received[0] === "string" ? received[0] : undefined;
       process.stdout.write(await showFromProcess(flags["socket"], path(flags, argument), flags["output"], table));
     });
+}
+
+function xdpModeOption(): Option {
+  return new Option("--xdp-mode <mode>", "how to attach to the interfaces")
+    .choices(["auto", "native", "generic"])
+    .default("auto");
 }
 
 function outputOption(): Option {
