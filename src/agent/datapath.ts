@@ -24,26 +24,27 @@ import { buildForwardingTable, type ForwardingTable } from "../dataplane/forward
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { MaglevMemory } from "../dataplane/maglev-memory.ts";
+import { NeighborTable } from "../dataplane/neighbor-table.ts";
+import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
-import { directoryEntries } from "../policy/service-directory.ts";
-import type { PolicyScene } from "../policy-host/loaded-policy.ts";
 import type { LoadOutcome } from "../policy-host/policy-host.ts";
 import { WorkerPool, type WorkerSpec } from "../worker/worker-pool.ts";
 import { attachEgress, attachXdp, type Link, requireFreeHook, type XdpMode } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
-import { encodePort } from "../xdp/door-maps.ts";
+import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
+import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { DsrMaps } from "./dsr-maps.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
-import { NO_POLICIES, NodePolicies } from "./node-policies.ts";
+import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
 import { OwnedMap } from "./owned-map.ts";
-import { portList, requireLink } from "./ports.ts";
-import type { RunOptions } from "./run-options.ts";
+import { portList, requireLink } from "./port-list.ts";
+import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 
 const MAX_VIPS = 1 << 16;
@@ -67,6 +68,7 @@ export class Datapath {
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
   readonly policies: NodePolicies;
+  readonly mode: DatapathMode;
   /** What the interfaces' settings would have broken, at the start. */
   readonly offloads: OffloadReport;
   readonly #key: HashKey;
@@ -130,16 +132,23 @@ export class Datapath {
     settings[1] = key.k1;
     settings[2] = options.flowRows - 1;
     settings[3] = flow6Rows - 1;
+    const kernelForwards = options.datapath !== "userspace";
+    settings[SETTINGS_FLAGS] = kernelForwards ? SETTINGS_FORWARD : 0;
     ports.forEach((port, id) => {
       const pairInterfaceIndex = port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0;
       const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex, vlan: port.tags });
       object.map("ports").update(word(port.interfaceIndex), value);
+      object.map("devices").update(word(id), word(port.interfaceIndex));
     });
 
     const fragments = fragmentTableMemory();
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
-    const network = new NetworkTables(ports, (fib) => {
+    const tables = {
+      ports: new PortTable(object.map("port_rows").mmap()),
+      neighbors: new NeighborTable(object.map("neighbors").mmap()),
+    };
+    const network = new NetworkTables(ports, tables, (fib) => {
       pool?.publishFib(fib.words);
       for (const flows of datapath?.flows ?? []) reroute(flows, fib, network.neighbors, datapath!.table);
     });
@@ -165,12 +174,15 @@ export class Datapath {
             .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
             .filter((socket) => queue < rxQueueCount(socket.interface)),
           longestFrameBytes: mtu + LINK_HEADER_BYTES,
-          flows4Fd: object.map("flows").fd,
-          flows6Fd: object.map("flows6").fd,
-          xsksFd: object.map("xsks").fd,
+          mapFds: {
+            flows: object.map("flows").fd,
+            flows6: object.map("flows6").fd,
+            port_rows: object.map("port_rows").fd,
+            neighbors: object.map("neighbors").fd,
+            xsks: object.map("xsks").fd,
+          },
+          offloads: kernelForwards,
           hashKey: key,
-          ports: network.ports.words,
-          neighbors: network.neighbors.words,
           neighborRequests: network.neighborRequests.words,
           fragments,
           counters: own,
@@ -204,13 +216,14 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    const wires = ports.flatMap(({ name, kind }, id) =>
-      kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode }],
+    const wires = ports.flatMap(({ name, kind, tags }, id) =>
+      kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode, tagged: tags.length > 0 }],
     );
     const offloads = checkOffloads(wires, options.repairOffloads);
     for (const { message } of offloads.repaired) log.warn(`repaired: ${message}`);
     for (const { message, severity } of offloads.problems) log[severity === "error" ? "error" : "info"](message);
     datapath = new Datapath({
+      mode: options.datapath,
       key,
       object,
       network,
@@ -229,6 +242,7 @@ export class Datapath {
   }
 
   private constructor(parts: {
+    mode: DatapathMode;
     key: HashKey;
     object: BpfObject;
     network: NetworkTables;
@@ -242,6 +256,7 @@ export class Datapath {
     policies: NodePolicies;
     offloads: OffloadReport;
   }) {
+    this.mode = parts.mode;
     this.#key = parts.key;
     this.#object = parts.object;
     this.#network = parts.network;
@@ -296,12 +311,12 @@ export class Datapath {
     this.#network.prepare(
       spec.vips.flatMap(({ backends }) => backends.flatMap(({ address, node }) => [address, ...(node ? [node] : [])])),
     );
-    await this.#workers.publishTable(table.columns, this.#sceneOf(policies, portNames));
+    await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
     this.#owned.apply(spec.owned, (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null);
     this.#dsr.apply(spec);
     this.#endRetiredFlows(spec);
-    this.#askAgain(spec, policies.revalidate);
+    this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
     this.#spec = spec;
   }
 
@@ -327,8 +342,12 @@ export class Datapath {
     return Math.floor(this.#clock[0]! / 1e9);
   }
 
+  /** Of all workers; the traffic of VIPs is also that which the kernel has forwarded. */
   counters(): Counters {
-    return sumCounters(this.#counters);
+    const counters = sumCounters(this.#counters);
+    const traffic = this.#object.map("vip_traffic");
+    for (const id of this.ids.vips().keys()) addVipTraffic(traffic, id, counters.vips, id * VIP_STRIDE);
+    return counters;
   }
 
   /** What a VIP has moved since it is configured. */
@@ -357,16 +376,10 @@ export class Datapath {
     this.#stack?.remove();
   }
 
-  #sceneOf({ policies }: LoadOutcome, interfaces: readonly string[]): PolicyScene | null {
-    return policies.length === 0 ? null : { policies, services: directoryEntries(this.ids), interfaces };
-  }
-
-  /** Open flows of VIPs whose policies say so end: their next frames are those of new flows. */
-  #askAgain({ vips }: ForwardingSpec, changed: ReadonlySet<string>): void {
-    if (changed.size === 0) return;
-    const concerned = vips.filter(({ policies }) => policies.some((name) => changed.has(name)));
-    const ids = new Set(concerned.map((vip) => this.ids.vip(vip)));
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, (vip) => ids.has(vip), this.now());
+  /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
+  #askAgain(vips: ReadonlySet<number>): void {
+    if (vips.size === 0) return;
+    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), this.now());
   }
 
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */

@@ -3,9 +3,13 @@
  * what they did in there: answers, errors, reasons.
  */
 import type { Logger } from "pino";
+import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
+import type { IdRegistry } from "../dataplane/id-registry.ts";
 import { MAX_POLICIES } from "../dataplane/new-flow-policies.ts";
 import type { FlowPolicy } from "../intent/flow-policy.ts";
 import { type PolicyStats, policyStatsMemory, STAT, STAT_WORDS, sumPolicyStats } from "../policy/policy-stats.ts";
+import { directoryEntries } from "../policy/service-directory.ts";
+import type { PolicyScene } from "../policy-host/loaded-policy.ts";
 import { type LoadOutcome, PolicyHost, type PolicyState } from "../policy-host/policy-host.ts";
 import type { WorkerNews } from "../worker/task.ts";
 
@@ -18,6 +22,18 @@ export interface PolicyStatus extends PolicyState {
 }
 
 export const NO_POLICIES: LoadOutcome = { policies: [], slots: new Map(), revalidate: new Set(), problems: [] };
+
+/** What the workers need to ask them; `null` when there are none. */
+export function sceneOf({ policies }: LoadOutcome, ids: IdRegistry, interfaces: readonly string[]): PolicyScene | null {
+  return policies.length === 0 ? null : { policies, services: directoryEntries(ids), interfaces };
+}
+
+/** Ids of the VIPs whose open flows a changed policy wants to be asked about again. */
+export function vipsToAskAgain({ revalidate }: LoadOutcome, { vips }: ForwardingSpec, ids: IdRegistry): Set<number> {
+  if (revalidate.size === 0) return new Set();
+  const concerned = vips.filter(({ policies }) => policies.some((name) => revalidate.has(name)));
+  return new Set(concerned.map((vip) => ids.vip(vip)));
+}
 
 export class NodePolicies {
   /** By worker: given to each as its `policyStats`. */

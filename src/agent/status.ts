@@ -13,6 +13,7 @@ import type { OffloadReport } from "../xdp/offload-check.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { PortStatus } from "./datapath.ts";
 import type { Gateway } from "./gateway.ts";
+import type { DatapathMode } from "./run-options.ts";
 
 export interface ServiceStatus extends Record<VipCounterName, number> {
   readonly service: string;
@@ -34,7 +35,7 @@ export interface GatewayStatus {
     }[];
   };
   readonly datapath: {
-    readonly mode: "userspace";
+    readonly mode: DatapathMode;
     readonly epoch: number;
     readonly ports: readonly PortStatus[];
     readonly workers: readonly { alive: boolean; turns: number }[];
@@ -82,7 +83,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
       problems: gateway.problems.filter(({ severity }) => severity !== "note"),
     },
     datapath: {
-      mode: "userspace",
+      mode: datapath.mode,
       epoch: datapath.epoch,
       ports: datapath.ports,
       workers: datapath.workers(),

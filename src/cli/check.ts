@@ -8,13 +8,19 @@ import { checkOffloads } from "../xdp/offload-check.ts";
 export interface CheckOptions {
   /** Uplinks and inside interfaces. */
   readonly interfaces: readonly string[];
+  /** Those of them whose traffic is in a VLAN. */
+  readonly tagged: readonly string[];
   readonly xdpMode: XdpMode | "auto";
   readonly repairOffloads: boolean;
   readonly output: "table" | "json";
 }
 
 export function runCheck(options: CheckOptions): { stdout: string; exitCode: number } {
-  const ports = options.interfaces.map((name) => ({ name, mode: expectedMode(name, options.xdpMode) }));
+  const ports = options.interfaces.map((name) => ({
+    name,
+    mode: expectedMode(name, options.xdpMode),
+    tagged: options.tagged.includes(name),
+  }));
   const report = checkOffloads(ports, options.repairOffloads);
   const exitCode = report.problems.some(({ severity }) => severity === "error") ? 1 : 0;
   if (options.output === "json") return { stdout: `${JSON.stringify(report, null, 2)}\n`, exitCode };

@@ -1,7 +1,7 @@
 /** The command line: what each command is called, takes and prints. The work is done in files of their own. */
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { RunOptions } from "../agent/run-options.ts";
+import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
@@ -41,6 +41,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       "VLAN that an interface's traffic is in: eth0=100, eth0=10.100, eth0=100:eth0.100",
       [],
     )
+    .addOption(
+      new Option("--datapath <mode>", "who forwards established flows: workers, or the kernel by BPF programs")
+        .choices(DATAPATH_MODES)
+        .default("auto"),
+    )
     .addOption(xdpModeOption())
     .option(
       "--repair-offloads",
@@ -73,6 +78,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
         vlans: (flags.vlan as string[]).map(parseVlanOption),
+        datapath: flags.datapath,
         xdpMode: flags.xdpMode,
         repairOffloads: flags.repairOffloads,
         socket: flags.socket,
@@ -91,13 +97,19 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .description("look whether settings of the interfaces would break traffic; exit with 1 while one does")
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
     .option("--inside <where...>", "as for `sluice run`", ["stack"])
+    .option("--vlan <interface=vlan...>", "as for `sluice run`", [])
     .addOption(xdpModeOption())
     .option("--repair-offloads", "put right what can be", false)
     .addOption(outputOption())
     .action(async (flags) => {
       const inside = (flags.inside as string[]).filter((name) => name !== "stack");
+      const tagged = (flags.vlan as string[]).map((text) => parseVlanOption(text).interface);
       const { runCheck } = await import("./check.ts");
-      const { stdout, exitCode } = runCheck({ ...flags, interfaces: [...new Set([...flags.uplink, ...inside])] });
+      const { stdout, exitCode } = runCheck({
+        ...flags,
+        tagged,
+        interfaces: [...new Set([...flags.uplink, ...inside])],
+      });
       process.stdout.write(stdout);
       status = exitCode;
     });

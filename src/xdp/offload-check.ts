@@ -1,7 +1,7 @@
 /** The offloads of the ports: read, judged (offload-problem.ts), and put right where asked to. */
 import type { XdpMode } from "./attach.ts";
 import { driverName, type Offload, offload, setOffload } from "./ethtool.ts";
-import { atFarEnd, findFarEnd } from "./far-end.ts";
+import { atFarEnd, type FarEnd, findFarEnd } from "./far-end.ts";
 import { isNativeError } from "./native-error.ts";
 import { findLink } from "./netlink.ts";
 import { judgeOffloads, type OffloadProblem, type PortFacts } from "./offload-problem.ts";
@@ -13,11 +13,19 @@ export interface OffloadReport {
   readonly repaired: readonly OffloadProblem[];
 }
 
+export interface CheckedPort {
+  readonly name: string;
+  /** In which the program is, or will be, attached. */
+  readonly mode: XdpMode;
+  /** Whether its traffic is in a VLAN. */
+  readonly tagged: boolean;
+}
+
 /** Looks at the ports, and puts right what can be where asked to. Repairs stay when Sluice ends. */
-export function checkOffloads(ports: readonly { name: string; mode: XdpMode }[], repair: boolean): OffloadReport {
+export function checkOffloads(ports: readonly CheckedPort[], repair: boolean): OffloadReport {
   const problems: OffloadProblem[] = [];
   const repaired: OffloadProblem[] = [];
-  for (const problem of ports.flatMap(({ name, mode }) => judgeOffloads(readPortFacts(name, mode)))) {
+  for (const problem of ports.flatMap((port) => judgeOffloads(readPortFacts(port)))) {
     if (!repair || problem.repair === null) {
       problems.push(problem);
       continue;
@@ -35,8 +43,7 @@ export function checkOffloads(ports: readonly { name: string; mode: XdpMode }[],
   return { problems, repaired };
 }
 
-/** @param mode in which the program is, or will be, attached. */
-function readPortFacts(name: string, mode: XdpMode): PortFacts {
+function readPortFacts({ name, mode, tagged }: CheckedPort): PortFacts {
   const link = findLink(name);
   if (link === null) throw new Error(`there is no interface ${name} on this node: \`ip link\` lists those there are`);
   const driver = driverName(name);
@@ -46,13 +53,18 @@ function readPortFacts(name: string, mode: XdpMode): PortFacts {
     driver,
     mode,
     lro: readOffload(name, "lro"),
-    farEnd:
-      farEnd === null
-        ? driver === "veth"
-          ? "hidden"
-          : null
-        : { ...farEnd, txChecksum: atFarEnd(farEnd, () => readOffload(farEnd.interface, "txChecksum")) },
+    tagged,
+    rxVlan: readOffload(name, "rxVlan"),
+    farEnd: farEnd === null ? (driver === "veth" ? "hidden" : null) : readFarEnd(farEnd),
   };
+}
+
+function readFarEnd(farEnd: FarEnd): PortFacts["farEnd"] {
+  return atFarEnd(farEnd, () => ({
+    ...farEnd,
+    txChecksum: readOffload(farEnd.interface, "txChecksum"),
+    txVlan: readOffload(farEnd.interface, "txVlan"),
+  }));
 }
 
 /** Throws when the setting can't be changed, or does not stay changed. */

@@ -1,8 +1,16 @@
 import { expect, test } from "vitest";
 import { judgeOffloads, type PortFacts } from "./offload-problem.ts";
 
-const NIC: PortFacts = { interface: "eth0", driver: "mlx5_core", mode: "native", lro: false, farEnd: null };
-const farEnd = { interface: "to-node", namespace: "/run/netns/router", txChecksum: true };
+const NIC: PortFacts = {
+  interface: "eth0",
+  driver: "mlx5_core",
+  mode: "native",
+  lro: false,
+  tagged: false,
+  rxVlan: true,
+  farEnd: null,
+};
+const farEnd = { interface: "to-node", namespace: "/run/netns/router", txChecksum: true, txVlan: true };
 
 test("a NIC as it comes has no problem", () => {
   expect(judgeOffloads(NIC)).toEqual([]);
@@ -34,4 +42,10 @@ test("a virtual machine's interface needs native mode, in which its host finishe
   const virtual: PortFacts = { ...NIC, driver: "virtio_net" };
   expect(judgeOffloads(virtual)).toEqual([]);
   expect(judgeOffloads({ ...virtual, mode: "generic" })).toMatchObject([{ severity: "error", repair: null }]);
+});
+
+test("on a port in a VLAN the tags must be in the frames, whoever would take them out", () => {
+  expect(judgeOffloads({ ...NIC, tagged: true })).toMatchObject([{ repair: { interface: "eth0", offload: "rxVlan" } }]);
+  const veth: PortFacts = { ...NIC, driver: "veth", mode: "generic", tagged: true, rxVlan: false, farEnd };
+  expect(judgeOffloads(veth).map(({ repair }) => repair?.offload)).toEqual(["txChecksum", "txVlan"]);
 });

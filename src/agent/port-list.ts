@@ -1,4 +1,4 @@
-/** Which interfaces become ports, in the order of their ids: uplinks, inside interfaces, the way into our own stack. */
+/** The ports of a gateway: which interfaces it serves, in the order of their ids, and what makes one unfit. */
 import { driverName } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
@@ -6,7 +6,7 @@ import type { Port } from "./network-tables.ts";
 import type { StackInside } from "./stack-inside.ts";
 import type { VlanOption } from "./vlan-option.ts";
 
-/** @throws Error when a VLAN is given for an interface that is none of them. */
+/** Uplinks first, then the inside, then the veth into the node's stack. */
 export function portList(
   uplinks: readonly NetworkLink[],
   inside: readonly NetworkLink[],
@@ -40,7 +40,7 @@ export function portList(
   return ports;
 }
 
-/** @throws Error with a sentence when an interface is not there, or can't be served on. */
+/** Throws when there is no such interface, or none that can be served. */
 export function requireLink(name: string): NetworkLink {
   const link = findLink(name);
   if (link === null) throw new Error(`there is no interface ${name} on this node: \`ip link\` lists those there are`);
