@@ -17,7 +17,7 @@ import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
-import { PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
+import { PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
 import { type ChainSurroundings, PolicyChain, type RunningPolicy } from "../policy/policy-chain.ts";
 import { policyStatsMemory } from "../policy/policy-stats.ts";
 import { directoryOf } from "../policy/service-directory.ts";
@@ -42,15 +42,43 @@ export interface ScenarioResult {
   readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 }
 
+/** The tables of a replay, for one who has memory of his own for them and looks on. */
+export interface ReplayStage {
+  /** Zeroed memory, of as many rows as there may be. */
+  readonly flows4: Int32Array;
+  readonly flows6: Int32Array;
+  readonly ports: Int32Array;
+  readonly neighbors: Int32Array;
+  /** Whether the pipeline marks established flows for the kernel. */
+  readonly offloads: boolean;
+  /** Gets each frame before the pipeline does; what it returns is then called with what became of the frame. */
+  readonly watch: (frame: Uint8Array, port: number) => (result: FrameResult) => void;
+}
+
 /** A replay is reproducible: this key is no secret. */
-const REPLAY_KEY: HashKey = { k0: 0x736c7569, k1: 0x63652d30 };
+export const REPLAY_KEY: HashKey = { k0: 0x736c7569, k1: 0x63652d30 };
 const FLOW_ROWS = 1 << 12;
 const MAX_FRAME_BYTES = 1 << 14;
 /** The clock starts well after 0, as a machine's does. */
 const START_SECONDS = 1000;
 
+function ordinaryStage(): ReplayStage {
+  return {
+    flows4: flowTable4Memory(FLOW_ROWS),
+    flows6: flowTable6Memory(FLOW_ROWS),
+    ports: portTableMemory(),
+    neighbors: neighborTableMemory(1024),
+    offloads: false,
+    watch: () => () => {},
+  };
+}
+
 /** @param policies the scenario's, ready to be asked. */
-export function replay(scenario: Scenario, policies: readonly RunningPolicy[] = []): ScenarioResult {
+export function replay(
+  scenario: Scenario,
+  stage: ReplayStage = ordinaryStage(),
+  policies: readonly RunningPolicy[] = [],
+): ScenarioResult {
   const { node } = scenario;
   const interfaces = node.interfaces.map(({ name }) => name);
   const policySlots = new Map(policies.map(({ name, slot }) => [name, slot]));
@@ -65,11 +93,11 @@ export function replay(scenario: Scenario, policies: readonly RunningPolicy[] = 
       policySlots,
     });
   const memory = new Uint8Array(FRAME_HEADROOM_BYTES + MAX_FRAME_BYTES);
-  const flows4 = new FlowTable4(flowTable4Memory(FLOW_ROWS), REPLAY_KEY);
-  const flows6 = new FlowTable6(flowTable6Memory(FLOW_ROWS), REPLAY_KEY);
+  const flows4 = new FlowTable4(stage.flows4, REPLAY_KEY);
+  const flows6 = new FlowTable6(stage.flows6, REPLAY_KEY);
   const expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
   const batch = new FrameBatch(1);
-  const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), flows4, flows6, tableOf(scenario.spec));
+  const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), stage, flows4, flows6, tableOf(scenario.spec));
   const results: FrameResult[] = [];
   let now = START_SECONDS;
   const surroundings: ChainSurroundings = {
@@ -101,8 +129,10 @@ export function replay(scenario: Scenario, policies: readonly RunningPolicy[] = 
       batch.offset[0] = FRAME_HEADROOM_BYTES;
       batch.length[0] = step.bytes.length;
       batch.port[0] = step.port;
+      const seen = stage.watch(step.bytes, step.port);
       pipeline.run(now);
       const result = resultOf(batch, memory, node);
+      seen(result);
       const also = releaseHeld(pipeline, memory, node, now);
       results.push(also.length === 0 ? result : { ...result, also });
     }
@@ -114,16 +144,17 @@ function pipelineFor(
   node: ScenarioNode,
   batch: FrameBatch,
   view: DataView,
+  stage: ReplayStage,
   flows4: FlowTable4,
   flows6: FlowTable6,
   table: Pipeline["table"],
 ): Pipeline {
-  const ports = new PortTable();
+  const ports = new PortTable(stage.ports);
   node.interfaces.forEach(({ mac, mtu, ipv4, ipv6, tags }, port) => {
     ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null, tags });
   });
   const fib = Fib.build(node.routes);
-  const neighbors = new NeighborTable(neighborTableMemory(1024));
+  const neighbors = new NeighborTable(stage.neighbors);
   const words = new Int32Array(ADDRESS_WORDS);
   for (const { address, mac } of node.neighbors) {
     storeAddress(words, 0, address);
@@ -135,7 +166,7 @@ function pipelineFor(
   const neighborRequests = new NeighborRequests();
   const counters = countersMemory(256);
   const fragments = new FragmentTable();
-  const tables = { flows4, flows6, ports, neighbors, neighborRequests, fragments, counters };
+  const tables = { flows4, flows6, ports, neighbors, neighborRequests, fragments, counters, offloads: stage.offloads };
   return new Pipeline(batch, view, tables, table, fib);
 }
 
