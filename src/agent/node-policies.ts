@@ -32,7 +32,7 @@ export function sceneOf({ policies }: LoadOutcome, ids: IdRegistry, interfaces: 
 export function vipsToAskAgain({ revalidate }: LoadOutcome, { vips }: ForwardingSpec, ids: IdRegistry): Set<number> {
   if (revalidate.size === 0) return new Set();
   const concerned = vips.filter(({ policies }) => policies.some((name) => revalidate.has(name)));
-  return new Set(concerned.map((vip) => ids.vip(vip)));
+  return new Set(concerned.map((vip) => ids.of(vip).id));
 }
 
 export class NodePolicies {

@@ -1,6 +1,7 @@
 /** The Services that a worker serves, by name: for views, which show names, and for answers that name another Service. */
 import { addressWords } from "../dataplane/address-hash.ts";
-import { type ForwardingTable, NO_VIP, PROTOCOL_NUMBER } from "../dataplane/forwarding-table.ts";
+import { PROTOCOL_NUMBER } from "../dataplane/forwarding-layout.ts";
+import { type ForwardingTable, NO_VIP } from "../dataplane/forwarding-table.ts";
 import type { IdRegistry } from "../dataplane/id-registry.ts";
 import { swap16 } from "../wire/raw.ts";
 

@@ -2,6 +2,8 @@
  * Replay: the frames of a scenario through the real pipeline, without a NIC. The tables are the workers' tables, over
  * ordinary memory; only sockets, clock and kernel are missing. Every scenario starts from nothing.
  */
+
+import { buildForwardingTable } from "../dataplane/build-forwarding-table.ts";
 import { type Counters, countersMemory, TOTALS } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
 import { FlowExpiry } from "../dataplane/expiry.ts";
@@ -10,7 +12,6 @@ import type { HashKey } from "../dataplane/flow-hash.ts";
 import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
 import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
-import { buildForwardingTable } from "../dataplane/forwarding-table.ts";
 import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FRAME_HEADROOM_BYTES, FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
