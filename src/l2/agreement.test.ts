@@ -251,7 +251,7 @@ describe("an address", () => {
           ...{
             heard,
             version: 1,
-            statement: { claims: [], handovers: [], refused: [], poor: [], macs: [] },
+            statement: { claims: [], handovers: [], refused: [], poor: [], macs: [], unseen: [] },
             moves: [],
           },
         };

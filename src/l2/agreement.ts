@@ -45,6 +45,7 @@ export class OwnerAgreement {
   #own = new Map<string, Claim>();
   #handing = new Map<string, Handing>();
   #macs: readonly number[] = [];
+  #unseen: readonly string[] = [];
   #busy: ReadonlySet<string> = new Set();
   #terms = new Map<string, number>();
   /** Who should have claimed an address, and since when. */
@@ -130,6 +131,11 @@ export class OwnerAgreement {
         this.#candidacy.poor = new Set(event.poor);
         this.#macs = event.macs;
         this.#restate(now);
+        return;
+      case "unseen":
+        if (event.vips.join() === this.#unseen.join()) return;
+        this.#unseen = event.vips;
+        this.#telling.renew();
         return;
       case "busy":
         this.#busy = event.vips;
@@ -389,6 +395,7 @@ export class OwnerAgreement {
       refused: [...this.#candidacy.refused],
       poor: [...this.#candidacy.poor],
       macs: this.#macs,
+      unseen: this.#unseen,
     };
   }
 }
