@@ -8,6 +8,7 @@ import { addBgpCommands } from "./bgp-commands.ts";
 import { runExplain } from "./explain.ts";
 import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
+import { policiesTable } from "./policies.ts";
 import { replayLine } from "./replay.ts";
 import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
@@ -160,7 +161,10 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
     .argument("<file>", "scenarios as JSON Lines; - is standard input")
     .action(async (file: string) => {
-      for await (const line of readLines(file)) process.stdout.write(`${replayLine(line)}\n`);
+      let number = 0;
+      for await (const line of readLines(file)) {
+        process.stdout.write(`${await replayLine(line, `${file}:${++number}`)}\n`);
+      }
     });
 
   show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
@@ -171,6 +175,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       .option("--limit <count>", "at most this many", positive, 1000),
     (flags) => `/v1/flows?limit=${flags["limit"]}`,
     flowsTable,
+  );
+
+  show(
+    program.command("policies").description("policy modules: what is loaded, what they answered"),
+    () => "/v1/policies",
+    policiesTable,
   );
 
   addBgpCommands(program, show, DEFAULT_SOCKET);
