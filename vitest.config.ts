@@ -40,6 +40,7 @@ export default defineConfig({
       kernelSuite("netns"),
       kernelSuite("interop"),
       kernelSuite("kubernetes"),
+      kernelSuite("labs"),
     ],
   },
 });

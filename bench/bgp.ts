@@ -6,16 +6,18 @@
  *
  * Measured: from the command that starts the session to Established; from Established (or the command that adds the
  * routes, where a daemon takes them only then) to the last route in the receiver's table; the withdrawal of all; the
- * sender's resident memory with all routes. And the other way round: a full table from BIRD into each.
+ * sender's memory with all routes, all of it and what is its own alone (a runtime's program text is shared with others that
+ * run it). And the other way round: a full table from BIRD into each, and its memory then.
  */
 import { Lab } from "../test/lab/lab.ts";
 import { Receiver } from "./bgp/receiver.ts";
-import { SENDERS, type SenderName } from "./bgp/senders.ts";
+import { SENDERS, type Sender, type SenderName } from "./bgp/senders.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
 
 const SIZES = (process.env["SLUICE_BENCH_SIZES"] ?? "1000,10000,100000,1000000").split(",").map(Number);
 /** Its time grows with the square: 20 s at 100k already. */
 const MOST_OF_EXABGP = 100_000;
+const NAMES = (process.env["SLUICE_BENCH_SPEAKERS"]?.split(",") ?? Object.keys(SENDERS)) as SenderName[];
 const ROUNDS = Number(process.env["SLUICE_BENCH_ROUNDS"] ?? 1);
 
 interface Measured {
@@ -24,13 +26,19 @@ interface Measured {
   readonly withdrawn: number[];
   readonly received: number[];
   readonly memory: number[];
+  readonly "own memory": number[];
+  /** With all routes received. */
+  readonly "full memory": number[];
 }
+
+const TIMES = ["established", "announced", "withdrawn", "received"] as const;
+const MEMORIES = ["memory", "own memory", "full memory"] as const;
 
 const table = new Map<string, Measured>();
 
 for (let round = 0; round < ROUNDS; round++) {
   for (const size of SIZES) {
-    for (const name of Object.keys(SENDERS) as SenderName[]) {
+    for (const name of NAMES) {
       if (name === "ExaBGP" && size > MOST_OF_EXABGP) continue;
       await measure(name, size);
       // The largest sizes take minutes: what was measured before is not lost when they are interrupted.
@@ -42,12 +50,13 @@ report();
 
 async function measure(name: SenderName, size: number): Promise<void> {
   const key = `${name} ${size}`;
-  const results = table.get(key) ?? { established: [], announced: [], withdrawn: [], received: [], memory: [] };
+  const results = table.get(key) ?? emptyResults();
   table.set(key, results);
   const lab = new Lab("slbb");
+  let sender: Sender | null = null;
   try {
     const receiver = new Receiver(lab);
-    const sender = SENDERS[name](lab, receiver);
+    sender = SENDERS[name](lab, receiver);
     await receiver.start();
     await sender.prepare(size);
     const startedAt = performance.now();
@@ -56,7 +65,9 @@ async function measure(name: SenderName, size: number): Promise<void> {
     results.established.push(upAt - startedAt);
     const beganAt = (await sender.announce()) ?? upAt;
     results.announced.push((await receiver.whenRoutes(size)) - beganAt);
-    results.memory.push(sender.residentMegabytes());
+    const { resident, own } = sender.memory();
+    results.memory.push(resident);
+    results["own memory"].push(own);
     if (sender.withdraw !== null) {
       const withdrawnAt = performance.now();
       await sender.withdraw();
@@ -65,33 +76,53 @@ async function measure(name: SenderName, size: number): Promise<void> {
     const toldAt = performance.now();
     receiver.announceMany(size);
     const gotAt = await sender.whenReceived(size);
-    if (gotAt !== null) results.received.push(gotAt - toldAt);
+    if (gotAt !== null) {
+      results.received.push(gotAt - toldAt);
+      results["full memory"].push(sender.memory().resident);
+    }
     console.log(`${key}: ${show(results)}`);
   } catch (error) {
     // One speaker that gives up at a size says nothing about the others.
     console.log(`${key}: ${(error as Error).message}; so far ${show(results)}`);
   } finally {
+    await sender?.close?.();
     lab.close();
   }
 }
 
-function show({ established, announced, withdrawn, received, memory }: Measured): string {
-  const ms = (values: readonly number[]) => (values.length === 0 ? "-" : `${median(values).toFixed(0)} ms`);
-  return `established ${ms(established)}, announced ${ms(announced)}, withdrawn ${ms(withdrawn)}, received ${ms(received)}, ${memory.length === 0 ? "-" : median(memory).toFixed(0)} MB`;
+function emptyResults(): Measured {
+  const none = () => [] as number[];
+  return {
+    established: none(),
+    announced: none(),
+    withdrawn: none(),
+    received: none(),
+    memory: none(),
+    "own memory": none(),
+    "full memory": none(),
+  };
+}
+
+function show(results: Measured): string {
+  const of = (metric: keyof Measured, unit: string) =>
+    `${metric} ${results[metric].length === 0 ? "-" : `${median(results[metric]).toFixed(0)} ${unit}`}`;
+  return [...TIMES.map((metric) => of(metric, "ms")), ...MEMORIES.map((metric) => of(metric, "MB"))].join(", ");
 }
 
 function report(): void {
   const rows: ResultRow[] = [];
   const ratios: Record<string, number> = {};
   for (const [what, measured] of table) {
-    for (const metric of ["established", "announced", "withdrawn", "received"] as const) {
+    for (const metric of TIMES) {
       if (measured[metric].length > 0) rows.push({ what, metric, unit: "ms", values: measured[metric] });
     }
-    if (measured.memory.length > 0) rows.push({ what, metric: "memory", unit: "MB", values: measured.memory });
+    for (const metric of MEMORIES) {
+      if (measured[metric].length > 0) rows.push({ what, metric, unit: "MB", values: measured[metric] });
+    }
     const [name, size] = what.split(" ");
     const own = table.get(`Sluice ${size}`);
     if (name === "Sluice" || own === undefined) continue;
-    for (const metric of ["established", "announced", "withdrawn", "received", "memory"] as const) {
+    for (const metric of [...TIMES, ...MEMORIES]) {
       if (measured[metric].length === 0 || own[metric].length === 0) continue;
       ratios[`sluice/${name!.toLowerCase()} ${metric}@${size}`] = median(own[metric]) / median(measured[metric]);
     }

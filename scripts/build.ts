@@ -1,6 +1,6 @@
 /**
  * `npm run build`: the native addon and the BPF programs into build/, the program into dist/program/: one file for the
- * main thread and one for each kind of thread that it starts.
+ * main thread, one for the speaker in a process of its own, and one for each kind of thread.
  *
  * Each half is skipped when nothing it is made of is newer than its result. The compiler writes into a folder of its
  * own that then replaces dist/ in one rename, so a failed build leaves the last good one in place.
@@ -16,6 +16,7 @@ const STAMP = ".built";
 /** The threads find each other's files by these names, beside their own. */
 const PROGRAM = {
   main: join(ROOT, "src/main.ts"),
+  "speaker-main": join(ROOT, "src/speaker-main.ts"),
   "datapath-worker": join(ROOT, "src/worker/datapath-worker.ts"),
   "speaker-thread": join(ROOT, "src/speaker/speaker-thread.ts"),
   "bfd-thread": join(ROOT, "src/speaker/bfd-thread.ts"),

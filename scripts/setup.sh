@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="clang-14 llvm-14 libbpf-dev libxdp-dev libelf-dev zlib1g-dev g++ make"
 RUN_PACKAGES="iproute2"
-TEST_PACKAGES="iproute2 frr bird2 gobgpd exabgp tcpdump ethtool curl nftables iputils-ping traceroute"
+TEST_PACKAGES="iproute2 frr bird2 gobgpd exabgp tcpdump ethtool curl nftables iputils-ping iputils-arping traceroute nginx-light wrk"
 STAMP=node_modules/.installed-lock-sha256
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -57,7 +57,7 @@ install_packages() {
     fail "apt-get could not install:$1"
   fi
   rm -f "$log"
-  for daemon in frr bird gobgpd exabgp; do
+  for daemon in frr bird gobgpd exabgp nginx; do
     case "$1 " in
       *" $daemon"*) if command -v systemctl >/dev/null; then systemctl disable --quiet $daemon 2>/dev/null || true; fi ;;
     esac

@@ -12,9 +12,9 @@ import { build } from "./build.ts";
 import type { SuiteOutcome } from "./suite-reporter.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const SUITES = ["unit", "native", "netns", "interop", "kubernetes"];
+const SUITES = ["unit", "native", "netns", "interop", "kubernetes", "labs"];
 /** Suites that need the kernel: namespaces, BPF programs, raw sockets. */
-const NEEDS_ROOT = ["native", "netns", "interop", "kubernetes"];
+const NEEDS_ROOT = ["native", "netns", "interop", "kubernetes", "labs"];
 
 interface SuiteSum extends SuiteOutcome {
   readonly suite: string;

@@ -233,10 +233,17 @@ describe.each(MODES)("an ICMP error about a reply (%s)", (mode) => {
 });
 
 describe("dsr-l2", () => {
-  it.each(FAMILIES)("changes nothing of an IPv%d frame but its MACs", (family) => {
+  it.each(FAMILIES)("changes nothing of an IPv%d frame but its MACs for a backend on the link", (family) => {
+    const sent = request(family);
+    const out = node(SENDER, { mode: "dsr-l2", alone: true }).take(segmentFrame(sent));
+    expect(out.frame).toEqual(segmentFrame({ ...sent, destinationMac: POD_MAC, sourceMac: SENDER_MAC }));
+  });
+
+  it.each(FAMILIES)("sends an IPv%d packet to the backend's node as a router would, a hop less", (family) => {
     const sent = request(family);
     const out = node(SENDER, { mode: "dsr-l2" }).take(segmentFrame(sent));
-    expect(out.frame).toEqual(segmentFrame({ ...sent, destinationMac: POD_MAC, sourceMac: SENDER_MAC }));
+    const passedOn = { ...sent, ttl: 63, destinationMac: RECEIVER_MAC, sourceMac: SENDER_MAC };
+    expect(out.frame).toEqual(segmentFrame(passedOn));
   });
 });
 

@@ -2,15 +2,14 @@
  * The speakers that are measured, each behind the same verbs. Where a daemon reads its routes from a configuration, they
  * are there before the session begins; GoBGP takes them by its API, and is timed from that command.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { writeFileSync } from "node:fs";
 import { Frr } from "../../test/lab/frr.ts";
 import type { Lab } from "../../test/lab/lab.ts";
 import type { LabProcess } from "../../test/lab/process.ts";
 import { waitFor } from "../../test/lab/wait-for.ts";
+import { type Memory, memoryOf } from "./memory.ts";
 import { prefixOf, RECEIVER, type Receiver, SENDER } from "./receiver.ts";
+import { sluice } from "./sluice-sender.ts";
 
 export interface Sender {
   prepare(count: number): Promise<void>;
@@ -22,7 +21,9 @@ export interface Sender {
   readonly withdraw: (() => Promise<void>) | null;
   /** The moment when `count` routes were received; `null` where it cannot be asked. */
   whenReceived(count: number): Promise<number | null>;
-  residentMegabytes(): number;
+  memory(): Memory;
+  /** Lets go of what is held outside of the lab. */
+  close?(): Promise<void>;
 }
 
 export type SenderName = "Sluice" | "GoBGP" | "FRR" | "BIRD" | "ExaBGP";
@@ -37,47 +38,13 @@ export const SENDERS: Readonly<Record<SenderName, (lab: Lab, receiver: Receiver)
 
 const WAIT = { timeoutSeconds: 240, everyMilliseconds: 5 };
 
-function megabytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024;
-}
-
-/** Our speaker in a process that does nothing else. */
-function sluice(_lab: Lab, receiver: Receiver): Sender {
-  let child: ChildProcess;
-  let next: (value: unknown) => void = () => {};
-  const ask = (command: object): Promise<unknown> =>
-    new Promise((resolve) => {
-      next = resolve;
-      child.stdin!.write(`${JSON.stringify(command)}\n`);
-    });
-  return {
-    prepare: async (count) => {
-      const program = fileURLToPath(new URL("./sluice-sender.ts", import.meta.url));
-      const [enter, ...words] = receiver.senderNamespace.entered([process.execPath, program, SENDER, RECEIVER]);
-      child = spawn(enter!, words, { stdio: ["pipe", "pipe", "inherit"] });
-      createInterface({ input: child.stdout! }).on("line", (line) => next(JSON.parse(line)));
-      await ask({ do: "prepare", count });
-    },
-    start: async () => void (await ask({ do: "start" })),
-    announce: async () => null,
-    withdraw: async () => void (await ask({ do: "withdraw" })),
-    whenReceived: async (count) => {
-      await ask({ do: "received", count });
-      return performance.now();
-    },
-    residentMegabytes: () => megabytes(child.pid!),
-  };
-}
-
 function gobgp(lab: Lab, receiver: Receiver): Sender {
   let daemon: LabProcess;
-  let count = 0;
   const socket = `${lab.folder}/gobgp.sock`;
   const ask = (...words: string[]) =>
     receiver.senderNamespace.run(["gobgp", "--target", `unix://${socket}`, ...words], { timeoutSeconds: 240 });
   return {
     prepare: async (size) => {
-      count = size;
       writeFileSync(
         `${lab.folder}/gobgp.yaml`,
         `global:\n  config: { as: 65000, router-id: ${SENDER} }\nneighbors: []\n`,
@@ -105,7 +72,7 @@ function gobgp(lab: Lab, receiver: Receiver): Sender {
       await waitFor("GoBGP's table", () => ask("global", "rib", "summary").includes(`${size}`), WAIT);
       return performance.now();
     },
-    residentMegabytes: () => (count > 0 ? megabytes(daemon.pid) : 0),
+    memory: () => memoryOf(daemon.pid),
   };
 }
 
@@ -139,7 +106,7 @@ function frr(lab: Lab, receiver: Receiver): Sender {
       await waitFor("FRR's table", () => received() === count, WAIT);
       return performance.now();
     },
-    residentMegabytes: () => megabytes(router.pidOf("bgpd")),
+    memory: () => memoryOf(router.pidOf("bgpd")),
   };
 }
 
@@ -175,16 +142,14 @@ function bird(lab: Lab, receiver: Receiver): Sender {
       );
       return performance.now();
     },
-    residentMegabytes: () => megabytes(daemon.pid),
+    memory: () => memoryOf(daemon.pid),
   };
 }
 
 function exabgp(lab: Lab, receiver: Receiver): Sender {
   let daemon: LabProcess;
-  let count = 0;
   return {
     prepare: async (size) => {
-      count = size;
       const feeder = `import sys, time\nfor i in range(${size}):\n    print("announce route 20.%d.%d.%d/32 next-hop ${SENDER}" % (i >> 16 & 255, i >> 8 & 255, i & 255))\nsys.stdout.flush()\nsys.stdin.readline()\ntime.sleep(1000)\n`;
       writeFileSync(`${lab.folder}/feeder.py`, feeder);
       writeFileSync(
@@ -206,7 +171,7 @@ function exabgp(lab: Lab, receiver: Receiver): Sender {
     announce: async () => null,
     withdraw: null,
     whenReceived: async () => null,
-    residentMegabytes: () => (count > 0 ? megabytes(daemon.pid) : 0),
+    memory: () => memoryOf(daemon.pid),
   };
 }
 

@@ -1,8 +1,9 @@
-/** The BPF maps by which the XDP program knows which addresses are ours: written by difference, never emptied. */
+/** The BPF maps by which the XDP program knows which addresses are ours. */
 import type { OwnedAddress } from "../dataplane/forwarding-spec.ts";
 import { formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
 import type { BpfMap } from "../xdp/bpf-map.ts";
 import { encodeAddress } from "../xdp/door-maps.ts";
+import { type MapEntry, MapMirror, PRESENT } from "./map-mirror.ts";
 
 /** Flags of `owned4` and `owned6` in native/bpf/maps.h. */
 const OWNED_SERVE = 1 << 0;
@@ -14,55 +15,44 @@ export interface FamilyMaps {
   readonly answered: BpfMap;
 }
 
-interface Entry {
-  readonly family: IpFamily;
-  readonly key: Uint8Array;
-  readonly value: number;
-}
-
 export class OwnedMap {
-  readonly #maps: Readonly<Record<IpFamily, FamilyMaps>>;
-  #addresses = new Map<string, Entry>();
-  #answered = new Map<string, Entry>();
+  readonly #owned: readonly { readonly family: IpFamily; readonly owned: MapMirror; readonly answered: MapMirror }[];
 
   constructor(maps: Readonly<Record<IpFamily, FamilyMaps>>) {
-    this.#maps = maps;
+    this.#owned = ([4, 6] as const).map((family) => ({
+      family,
+      owned: new MapMirror(maps[family].owned),
+      answered: new MapMirror(maps[family].answered),
+    }));
   }
 
   /** @param interfaceIndex of an interface that is answered on; `null` when it is no port. */
-  apply(owned: readonly OwnedAddress[], interfaceIndex: (name: string) => number | null): void {
-    const addresses = new Map<string, Entry>();
-    const answered = new Map<string, Entry>();
-    for (const { address, answerOn } of owned) {
-      const { family } = address;
-      const key = networkOrder(address);
-      const value = OWNED_SERVE | (answerOn === "all" ? OWNED_RESOLVE_ALL : 0);
-      addresses.set(formatIpAddress(address), { family, key, value });
-      if (answerOn === "all") continue;
-      for (const name of answerOn) {
-        const index = interfaceIndex(name);
-        if (index === null) continue;
-        // struct arp4_key, struct ndp6_key: address in network order, interface index in the machine's.
-        const both = Uint8Array.of(...key, ...word(index));
-        answered.set(`${formatIpAddress(address)} ${index}`, { family, key: both, value: 1 });
-      }
+  apply(addresses: readonly OwnedAddress[], interfaceIndex: (name: string) => number | null): void {
+    for (const { family, owned, answered } of this.#owned) {
+      const ofFamily = addresses.filter(({ address }) => address.family === family);
+      owned.apply(new Map(ofFamily.map((own) => [formatIpAddress(own.address), servedEntry(own)])));
+      answered.apply(new Map(ofFamily.flatMap((own) => answeredEntries(own, interfaceIndex))));
     }
-    const previous = this.#addresses;
-    for (const [name, { family, key, value }] of addresses) {
-      if (previous.get(name)?.value !== value) this.#maps[family].owned.update(key, word(value));
-    }
-    for (const [name, { family, key }] of answered) {
-      if (!this.#answered.has(name)) this.#maps[family].answered.update(key, Uint8Array.of(1));
-    }
-    for (const [name, { family, key }] of this.#answered) {
-      if (!answered.has(name)) this.#maps[family].answered.delete(key);
-    }
-    for (const [name, { family, key }] of previous) {
-      if (!addresses.has(name)) this.#maps[family].owned.delete(key);
-    }
-    this.#addresses = addresses;
-    this.#answered = answered;
   }
+}
+
+function servedEntry({ address, answerOn }: OwnedAddress): MapEntry {
+  const value = OWNED_SERVE | (answerOn === "all" ? OWNED_RESOLVE_ALL : 0);
+  return { key: networkOrder(address), value: word(value) };
+}
+
+/** struct arp4_key, struct ndp6_key: address in network order, interface index in the machine's. */
+function answeredEntries(
+  { address, answerOn }: OwnedAddress,
+  interfaceIndex: (name: string) => number | null,
+): [string, MapEntry][] {
+  if (answerOn === "all") return [];
+  return answerOn.flatMap((name): [string, MapEntry][] => {
+    const index = interfaceIndex(name);
+    if (index === null) return [];
+    const key = Uint8Array.of(...networkOrder(address), ...word(index));
+    return [[`${formatIpAddress(address)} ${index}`, { key, value: PRESENT }]];
+  });
 }
 
 /** Four bytes for IPv4, sixteen for IPv6. */

@@ -6,10 +6,11 @@
  */
 import { formatIpv4, type Ipv4 } from "../net/ipv4.ts";
 import { effectiveAsPath } from "./as-path.ts";
+import { Ipv4RouteStore } from "./ipv4-route-store.ts";
 import { formatIpv6Prefix } from "./ipv6-prefix.ts";
 import type { AsSegment, LargeCommunity, PathAttributes, Update } from "./message.ts";
 import type { Negotiated } from "./negotiation.ts";
-import { formatPrefixKey, type PrefixKey } from "./nlri.ts";
+import type { PrefixKey } from "./nlri.ts";
 import { formatCommunity } from "./route-attributes.ts";
 
 /** The table of the Internet, and half as much again. */
@@ -34,12 +35,12 @@ type Shown = Omit<ReceivedRoute, "prefix">;
 type Family = "ipv4" | "ipv6";
 
 export class AdjRibIn {
-  readonly #ipv4 = new Map<PrefixKey, Shown>();
+  readonly #ipv4 = new Ipv4RouteStore<Shown>();
   readonly #ipv6 = new Map<string, Shown>();
   readonly #limit: number;
   readonly #peer: Pick<Negotiated, "role" | "peerAsn">;
-  /** Routes that the peer has not repeated since its refresh began. */
-  readonly #stale: { ipv4: Set<PrefixKey> | null; ipv6: Set<string> | null } = { ipv4: null, ipv6: null };
+  /** IPv6 routes that the peer has not repeated since its refresh began; of IPv4 the store marks them. */
+  #stale6: Set<string> | null = null;
   #overflowed = false;
 
   constructor(peer: Pick<Negotiated, "role" | "peerAsn"> = { role: null, peerAsn: 0 }, limit = RECEIVED_LIMIT) {
@@ -70,8 +71,8 @@ export class AdjRibIn {
     else {
       for (const prefix of mpReach.nlri.prefixes) {
         const text = formatIpv6Prefix(prefix);
-        this.#stale.ipv6?.delete(text);
-        this.#keep(this.#ipv6, text, shown);
+        this.#stale6?.delete(text);
+        this.#keepIpv6(text, shown);
       }
     }
   }
@@ -84,22 +85,24 @@ export class AdjRibIn {
 
   /** The peer begins to send everything again (RFC 7313 §4). */
   beginRefresh(afi: Family): void {
-    if (afi === "ipv4") this.#stale.ipv4 = new Set(this.#ipv4.keys());
-    else this.#stale.ipv6 = new Set(this.#ipv6.keys());
+    if (afi === "ipv4") this.#ipv4.mark();
+    else this.#stale6 = new Set(this.#ipv6.keys());
   }
 
   /** The peer has sent everything: what it did not repeat is gone. */
   endRefresh(afi: Family): void {
-    if (afi === "ipv4") for (const key of this.#stale.ipv4 ?? []) this.#ipv4.delete(key);
-    else for (const key of this.#stale.ipv6 ?? []) this.#ipv6.delete(key);
-    this.#stale[afi] = null;
+    if (afi === "ipv4") this.#ipv4.deleteMarked();
+    else {
+      for (const key of this.#stale6 ?? []) this.#ipv6.delete(key);
+      this.#stale6 = null;
+    }
   }
 
   routes(most: number): ReceivedRoute[] {
     const found: ReceivedRoute[] = [];
-    for (const [key, route] of this.#ipv4) {
+    for (const [prefix, route] of this.#ipv4.entries()) {
       if (found.length >= most) return found;
-      found.push({ prefix: formatPrefixKey(key), ...route });
+      found.push({ prefix, ...route });
     }
     for (const [prefix, route] of this.#ipv6) {
       if (found.length >= most) return found;
@@ -109,16 +112,12 @@ export class AdjRibIn {
   }
 
   #keepIpv4(keys: readonly PrefixKey[], route: Shown): void {
-    const stale = this.#stale.ipv4;
-    for (const key of keys) {
-      stale?.delete(key);
-      this.#keep(this.#ipv4, key, route);
-    }
+    if (!this.#ipv4.setAll(keys, route, this.#limit - this.#ipv6.size)) this.#overflowed = true;
   }
 
-  #keep<Key>(table: Map<Key, Shown>, key: Key, route: Shown): void {
-    if (this.size >= this.#limit && !table.has(key)) this.#overflowed = true;
-    else table.set(key, route);
+  #keepIpv6(prefix: string, route: Shown): void {
+    if (this.size >= this.#limit && !this.#ipv6.has(prefix)) this.#overflowed = true;
+    else this.#ipv6.set(prefix, route);
   }
 
   #shown(attributes: PathAttributes, nextHop: string): Shown {

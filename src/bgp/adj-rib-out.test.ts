@@ -3,12 +3,13 @@ import { describe, expect, test } from "vitest";
 import { CONFIG, route } from "../../test/fixtures/bgp-peers.ts";
 import { AdjRibIn, type ReceivedRoute } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
+import { compileRoutes } from "./compile-routes.ts";
 import { exportPolicy } from "./export-policy.ts";
 import type { Update } from "./message.ts";
 import { decodeMessage } from "./message-codec.ts";
 import { endOfRibFamily, messageToJson } from "./message-json.ts";
 import { type Negotiated, negotiate, openFor, type SessionConfig } from "./negotiation.ts";
-import { compileRoutes, NO_ROUTES } from "./route-attributes.ts";
+import { NO_ROUTES, tableSize } from "./route-table.ts";
 import type { RouteSpec } from "./speaker-spec.ts";
 
 const BOTH: SessionConfig["families"] = [
@@ -171,7 +172,7 @@ test("routes that cannot be announced are refused one by one, with the reason", 
     route("10.0.0.3/32", { nextHop: "nowhere" }),
     route("2001:db8::1/128"),
   ]);
-  expect(table.ipv4.size).toBe(1);
+  expect(tableSize(table)).toBe(1);
   expect(table.refused).toEqual([
     "10.0.0.300/32: not a prefix",
     "10.0.0.2/32: community 65000:70000 is not ASN:VALUE",

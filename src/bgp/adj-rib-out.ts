@@ -11,7 +11,7 @@ import { encodeMessage } from "./message-codec.ts";
 import { AFI_IPV4, AFI_IPV6, SAFI_UNICAST } from "./mp-nlri.ts";
 import type { Negotiated } from "./negotiation.ts";
 import { NO_IPV4_NLRI } from "./nlri.ts";
-import { NO_ROUTES, type RouteTable } from "./route-attributes.ts";
+import { keptRows, NO_ROUTES, onlyFamily, PREFIX_OCTETS, type RouteTable, tableSize } from "./route-table.ts";
 import { UpdateGroups } from "./update-group.ts";
 
 /** RFC 7313 §3.2. */
@@ -33,7 +33,7 @@ export class AdjRibOut {
 
   /** Routes the peer has. */
   get size(): number {
-    return this.#sent.ipv4.size + this.#sent.ipv6.size;
+    return tableSize(this.#sent);
   }
 
   get sent(): RouteTable {
@@ -57,7 +57,7 @@ export class AdjRibOut {
 
   /** Everything again, for a ROUTE-REFRESH of one family (RFC 2918), framed where the peer knows frames (RFC 7313). */
   refresh(afi: "ipv4" | "ipv6"): readonly Uint8Array[] {
-    const wanted = only(this.#sent, afi);
+    const wanted = onlyFamily(this.#sent, afi);
     const updates = this.#groups.updatesBetween(NO_ROUTES, wanted, this.#policy, false);
     if (!this.#negotiated.enhancedRefresh) return updates;
     const { wire } = this.#negotiated;
@@ -70,32 +70,15 @@ export class AdjRibOut {
     const four = speaks("ipv4");
     const six = speaks("ipv6");
     return this.#groups.derived(declared, `${four} ${six} ${policy.key}`, () => {
-      const ipv4 = four ? usable(declared.ipv4, (route) => nextHopFor(route, "ipv4", policy) !== null) : NO_ROUTES.ipv4;
-      const ipv6 = six
-        ? usable(declared.ipv6, (route) => nextHopFor(route.attributes, "ipv6", policy) !== null)
-        : NO_ROUTES.ipv6;
-      const same = ipv4 === declared.ipv4 && ipv6 === declared.ipv6;
-      return same ? declared : { ipv4, ipv6, refused: declared.refused };
+      const { attributes } = declared;
+      const rows = (afi: "ipv4" | "ipv6", isSpoken: boolean) => {
+        const isUsable = attributes.map((route) => isSpoken && nextHopFor(route, afi, policy) !== null);
+        return keptRows(declared[afi], PREFIX_OCTETS[afi], isUsable);
+      };
+      const [ipv4, ipv6] = [rows("ipv4", four), rows("ipv6", six)];
+      return ipv4 === declared.ipv4 && ipv6 === declared.ipv6 ? declared : { ...declared, ipv4, ipv6 };
     });
   }
-}
-
-/** The table itself when all of it is usable, which is the rule. Routes share few attributes, each asked once. */
-function usable<Key, Route>(table: ReadonlyMap<Key, Route>, isUsable: (route: Route) => boolean): typeof table {
-  const answers = new Map<Route, boolean>();
-  const answer = (route: Route) => {
-    const known = answers.get(route) ?? isUsable(route);
-    answers.set(route, known);
-    return known;
-  };
-  for (const route of table.values()) {
-    if (!answer(route)) return new Map([...table].filter(([, one]) => answer(one)));
-  }
-  return table;
-}
-
-function only(table: RouteTable, afi: "ipv4" | "ipv6"): RouteTable {
-  return afi === "ipv4" ? { ...table, ipv6: NO_ROUTES.ipv6 } : { ...table, ipv4: NO_ROUTES.ipv4 };
 }
 
 function endOfRib(afi: "ipv4" | "ipv6", wire: WireSession): Uint8Array {

@@ -1,10 +1,6 @@
 /** Why a peer has a prefix or has it not, in sentences: the answer to "the router doesn't see my route". */
-
-import { parseIpv4Prefix } from "../net/ipv4.ts";
 import { type ExportPolicy, nextHopFor } from "./export-policy.ts";
-import { formatIpv6Prefix, parseIpv6Prefix } from "./ipv6-prefix.ts";
-import { prefixKey } from "./nlri.ts";
-import type { RouteAttributes, RouteTable } from "./route-attributes.ts";
+import { findRoute, type RouteTable } from "./route-table.ts";
 import type { AddressFamily, PeerStatus } from "./speaker-spec.ts";
 
 export interface RouteQuestion {
@@ -21,7 +17,7 @@ export interface RouteQuestion {
 
 export function explainRoute({ prefix, status, declared, session }: RouteQuestion): string[] {
   const afi = prefix.includes(":") ? "ipv6" : "ipv4";
-  const route = find(declared, prefix);
+  const route = findRoute(declared, prefix);
   if (route === "unreadable") return [`${prefix} is not a prefix`];
   if (route === null) {
     const refusal = declared.refused.find((one) => one.startsWith(`${prefix}:`));
@@ -44,16 +40,9 @@ export function explainRoute({ prefix, status, declared, session }: RouteQuestio
         (afi === "ipv4" ? "; IPv6 next hops (RFC 8950) are not agreed on" : ""),
     ];
   }
-  if (find(session.sent, prefix) === null) return [`${prefix} is about to be sent to ${status.name}`];
+  if (findRoute(session.sent, prefix) === null) return [`${prefix} is about to be sent to ${status.name}`];
   const marks = session.policy.gracefulShutdown ? ", marked as about to go (graceful shutdown)" : "";
   return [
     `${status.name} was told ${prefix} via ${nextHop}${marks}; if it does not use it, its import policy or a better path is why`,
   ];
-}
-
-function find(table: RouteTable, prefix: string): RouteAttributes | null | "unreadable" {
-  const four = parseIpv4Prefix(prefix);
-  if (four !== null) return table.ipv4.get(prefixKey(four)) ?? null;
-  const six = parseIpv6Prefix(prefix);
-  return six === null ? "unreadable" : (table.ipv6.get(formatIpv6Prefix(six))?.attributes ?? null);
 }

@@ -4,13 +4,13 @@ import { CONFIG, route } from "../../test/fixtures/bgp-peers.ts";
 import { AdjRibIn } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
 import type { Role } from "./capability.ts";
+import { compileRoutes } from "./compile-routes.ts";
 import { type ExportPolicy, exportPolicy } from "./export-policy.ts";
 import { Fault } from "./fault.ts";
 import type { Update } from "./message.ts";
 import { decodeMessage } from "./message-codec.ts";
 import { messageToJson } from "./message-json.ts";
 import { type Negotiated, negotiate, openFor, type SessionConfig } from "./negotiation.ts";
-import { compileRoutes } from "./route-attributes.ts";
 import type { RouteSpec } from "./speaker-spec.ts";
 import { RouteTables, UpdateGroups } from "./update-group.ts";
 
@@ -129,7 +129,7 @@ test("sessions of one group are given the very same octets", () => {
   const [tables, groups] = [new RouteTables(), new UpdateGroups()];
   const routes = () => [route("10.0.0.1/32"), route("10.0.0.2/32", { communities: ["no-export"] })];
   const ribs = [session(), session()].map((one) => new AdjRibOut(one, plain(one), groups));
-  const [first, second] = ribs.map((rib) => rib.announce(tables.compile(routes())));
+  const [first, second] = ribs.map((rib) => rib.announce(tables.shared(compileRoutes(routes()))));
   expect(first![0]).toBe(second![0]);
   expect(ribs[0]!.sent).toBe(ribs[1]!.sent);
 });

@@ -6,17 +6,9 @@
  * the last few answers: sessions of a group ask one after another, when a declaration changes.
  */
 import type { ExportPolicy } from "./export-policy.ts";
-import type { Ipv6Prefix } from "./ipv6-prefix.ts";
-import type { PrefixKey } from "./nlri.ts";
-import {
-  compileRoutes,
-  type Ipv6Route,
-  type RouteAttributes,
-  type RouteTable,
-  sameRoutes,
-} from "./route-attributes.ts";
-import type { RouteSpec } from "./speaker-spec.ts";
-import { packIpv4Announce, packIpv4Withdraw, packIpv6Announce, packIpv6Withdraw } from "./update-packer.ts";
+import { routeDifference } from "./route-difference.ts";
+import { type RouteTable, sameTable } from "./route-table.ts";
+import { packAnnouncements, packWithdrawals } from "./update-packer.ts";
 
 const ANSWERS_KEPT = 4;
 
@@ -57,49 +49,27 @@ export class UpdateGroups {
 }
 
 function makeUpdates(from: RouteTable, to: RouteTable, policy: ExportPolicy, again: boolean): Uint8Array[] {
-  const gone4: PrefixKey[] = [];
-  for (const key of from.ipv4.keys()) if (!to.ipv4.has(key)) gone4.push(key);
-  const gone6: Ipv6Prefix[] = [];
-  for (const [text, route] of from.ipv6) if (!to.ipv6.has(text)) gone6.push(route.prefix);
-
-  const new4 = new Map<string, { attributes: RouteAttributes; keys: PrefixKey[] }>();
-  for (const [key, attributes] of to.ipv4) {
-    if (!again && from.ipv4.get(key)?.identity === attributes.identity) continue;
-    const group = new4.get(attributes.identity);
-    if (group === undefined) new4.set(attributes.identity, { attributes, keys: [key] });
-    else group.keys.push(key);
-  }
-  const new6 = new Map<string, Ipv6Route[]>();
-  for (const [text, route] of to.ipv6) {
-    if (!again && from.ipv6.get(text)?.attributes.identity === route.attributes.identity) continue;
-    const group = new6.get(route.attributes.identity);
-    if (group === undefined) new6.set(route.attributes.identity, [route]);
-    else group.push(route);
-  }
-
-  const messages = [...packIpv4Withdraw(gone4), ...packIpv6Withdraw(gone6)];
-  for (const { attributes, keys } of new4.values()) messages.push(...packIpv4Announce(attributes, keys, policy));
-  for (const routes of new6.values()) {
-    const prefixes = routes.map((route) => route.prefix);
-    messages.push(...packIpv6Announce(routes[0]!.attributes, prefixes, policy));
-  }
-  return messages;
+  const families = (["ipv4", "ipv6"] as const).map((afi) => ({ afi, ...routeDifference(from, to, afi, again) }));
+  return [
+    ...families.flatMap(({ afi, gone }) => packWithdrawals(from[afi], afi, gone)),
+    ...families.flatMap(({ afi, changed }) => packAnnouncements(to, afi, changed, policy)),
+  ];
 }
 
-/** Declarations made ready, the same table for equal ones. */
+/** Declarations, the same table for equal ones. */
 export class RouteTables {
-  #known: { readonly routes: readonly RouteSpec[]; readonly table: RouteTable }[] = [];
+  #known: readonly RouteTable[] = [];
 
-  compile(routes: readonly RouteSpec[]): RouteTable {
-    const known = this.#known.find((one) => sameRoutes(one.routes, routes));
-    if (known !== undefined) return known.table;
-    const table = compileRoutes(routes);
-    this.#known.push({ routes, table });
+  /** The table that was known first, of those that say what `table` says. */
+  shared(table: RouteTable): RouteTable {
+    const known = this.#known.find((one) => sameTable(one, table));
+    if (known !== undefined) return known;
+    this.#known = [...this.#known, table];
     return table;
   }
 
   /** Keeps only what sessions still have. */
   keep(tables: ReadonlySet<RouteTable>): void {
-    this.#known = this.#known.filter(({ table }) => tables.has(table));
+    this.#known = this.#known.filter((table) => tables.has(table));
   }
 }

@@ -32,11 +32,12 @@ async function fromManifests(paths: readonly string[], key: string): Promise<Ser
 }
 
 export function explanationText(explanation: ServiceExplanation): string {
-  const { service, source, ingress, pool, because, pools, backends, nodes } = explanation;
+  const { service, source, ingress, pool, because, forwarding, pools, backends, nodes } = explanation;
   const lines = [
     `${service}: ${ingress.join(", ") || "no address"}${pool === null ? "" : ` from pool ${pool}`}`,
     `Its address comes from ${source}.`,
     ...because,
+    ...Object.entries(forwarding).map(([protocol, how]) => `${protocol}: ${how}.`),
     `Endpoints: ${backends.ready} ready, ${backends.serving} finishing, ${backends.draining} draining.`,
     ...Object.entries(pools).map(([name, why]) => `Pool ${name}: ${why ?? "serves it"}.`),
     ...Object.entries(nodes).flatMap(([node, { notEligible, sessions, links }]) => [

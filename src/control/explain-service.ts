@@ -3,6 +3,7 @@
  * step where the answer is no, the reason.
  */
 import type { RouteSpec } from "../bgp/speaker-spec.ts";
+import type { ForwardingMode } from "../dataplane/forwarding-spec.ts";
 import type { BgpNeighbor } from "../intent/bgp-policy.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { ClusterNode } from "../intent/node.ts";
@@ -13,6 +14,7 @@ import { addressSource } from "../ipam/responsibility.ts";
 import { parseIpAddress } from "../net/ip-address.ts";
 import { parseCidrRange, rangeContains } from "../net/ip-range.ts";
 import { policiesOnNode } from "./bgp-on-node.ts";
+import { forwardingMode, receivingProblems } from "./direct-server-return.ts";
 import { explainLinks, type LinkExplanation } from "./explain-links.ts";
 import type { Plan, ServicePlan } from "./plan.ts";
 
@@ -23,6 +25,8 @@ export interface ServiceExplanation {
   readonly ingress: readonly string[];
   readonly pool: string | null;
   readonly because: readonly string[];
+  /** How requests reach its backends, by protocol. */
+  readonly forwarding: Readonly<Record<string, string>>;
   /** Why each pool serves it (`null`) or does not. */
   readonly pools: Readonly<Record<string, string | null>>;
   readonly backends: Readonly<Record<"ready" | "serving" | "draining", number>>;
@@ -51,6 +55,15 @@ const SOURCES = {
   none: "nobody: it is no Service of type LoadBalancer",
 } as const;
 
+const FORWARDING: Readonly<Record<ForwardingMode, string>> = {
+  nat: "translated, replies come back through the gateway",
+  "dsr-opt": "direct server return, told by an option of the IP header",
+  "dsr-geneve": "direct server return, in Geneve to the backend's node",
+  "dsr-ipip": "direct server return, in IPIP to the backend's node",
+  "dsr-gue": "direct server return, in GUE to the backend's node",
+  "dsr-l2": "direct server return, over the link to the backend's node",
+};
+
 /** `null` when there is no such Service. */
 export function explainService(intent: Intent, plan: Plan, key: string): ServiceExplanation | null {
   const service = intent.services.find((one) => serviceKey(one) === key);
@@ -66,7 +79,11 @@ export function explainService(intent: Intent, plan: Plan, key: string): Service
     because: [
       ...planned.conditions.filter(({ status }) => status === "False").map(({ message }) => message),
       ...planned.events.map(({ message }) => message),
+      ...receivingProblems(service, intent),
     ],
+    forwarding: Object.fromEntries(
+      service.ports.map(({ protocol }) => [protocol, FORWARDING[forwardingMode(service, protocol, intent)]]),
+    ),
     pools: Object.fromEntries(
       intent.pools.map((pool) => {
         const isConflicting = plan.pools[pool.name]?.conflict ?? false;

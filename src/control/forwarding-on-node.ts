@@ -2,15 +2,16 @@
 import {
   type BackendSpec,
   DEFAULT_SOURCE_PORTS,
+  type ForwardingMode,
   type ForwardingSpec,
-  NO_DSR,
   type OwnedAddress,
   type VipSpec,
 } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
-import { type Service, type ServiceBackend, type ServicePort, serviceKey } from "../intent/service.ts";
+import { type Service, type ServicePort, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { compareIpAddress, formatIpAddress, type IpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
+import { dsrOnNode, forwardingMode, receivingNode, receivingObstacle } from "./direct-server-return.ts";
 import { isLocalTo } from "./eligibility.ts";
 import type { Plan } from "./plan.ts";
 
@@ -29,17 +30,18 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
         const { protocol } = port;
         const key = `${formatIpAddress(address)} ${port.port} ${protocol}`;
         if (vips.has(key)) continue;
-        const backends = usableBackends(service, port, nodeName, address.family);
+        const mode = forwardingMode(service, protocol, intent);
+        const backends = usableBackends(service, port, nodeName, address.family, mode, intent);
         vips.set(key, {
           service: serviceKey(service),
           address,
           port: port.port,
           protocol,
-          mode: "nat",
+          mode,
           backends,
           affinity: service.clientAffinity,
           sources: service.clients,
-          sourceNat: "remote",
+          sourceNat: service.sourceNat ?? intent.settings.sourceNat,
         });
       }
     }
@@ -53,7 +55,7 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
     rejectWithoutBackend: true,
     trackFragments: true,
     sourcePorts: DEFAULT_SOURCE_PORTS,
-    dsr: NO_DSR,
+    dsr: dsrOnNode([...vips.values()], intent, nodeName),
   };
 }
 
@@ -62,16 +64,26 @@ function servedAddresses(service: Service, plan: Plan): IpAddress[] {
 }
 
 /** New flows go to what is ready, or else to what still serves on its way out (KEP-1669); the rest keeps its flows. */
-function usableBackends(service: Service, port: ServicePort, nodeName: string, family: IpFamily): BackendSpec[] {
+function usableBackends(
+  service: Service,
+  port: ServicePort,
+  nodeName: string,
+  family: IpFamily,
+  mode: ForwardingMode,
+  intent: Intent,
+): BackendSpec[] {
   const reachable = port.backends.filter(
     (backend) =>
       backend.address.family === family &&
-      (service.externalTrafficPolicy === "cluster" || isLocalTo(backend, nodeName)),
+      (service.externalTrafficPolicy === "cluster" || isLocalTo(backend, nodeName)) &&
+      (mode === "nat" || receivingObstacle(backend, intent) === null),
   );
   const usableState = reachable.some(({ state }) => state === "ready") ? "ready" : "serving";
-  return reachable.map((backend) => backendSpec(backend, backend.state !== usableState));
-}
-
-function backendSpec({ address, port }: ServiceBackend, draining: boolean): BackendSpec {
-  return { address, port, weight: 1, draining, node: null };
+  return reachable.map((backend) => ({
+    address: backend.address,
+    port: backend.port,
+    weight: 1,
+    draining: backend.state !== usableState,
+    node: mode === "nat" ? null : receivingNode(backend, intent),
+  }));
 }

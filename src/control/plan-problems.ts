@@ -6,6 +6,7 @@ import { type Service, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
 import { isSwitchedOn, passwordFor, selectsNode } from "./bgp-on-node.ts";
+import { receivingProblems } from "./direct-server-return.ts";
 import { l2Problems } from "./l2-problems.ts";
 import type { NodeSummary, ServicePlan } from "./plan.ts";
 
@@ -21,6 +22,9 @@ export function planProblems(
       conditions.map(({ message }) => warning(`Node/${name}`, "", message)),
     ),
     ...intent.services.flatMap((service) => unknownNodes(service, intent)),
+    ...intent.services
+      .filter(({ wantsLoadBalancer }) => wantsLoadBalancer)
+      .flatMap((service) => unanswered(service, intent)),
     ...contestedPorts(intent, services),
   ];
 }
@@ -81,6 +85,11 @@ function unknownNodes(service: Service, intent: Intent): Problem[] {
       `its backend ${address} is on node ${node}, of which there is no Node object; it counts as local on no node`,
     ),
   );
+}
+
+/** Direct server return needs somebody on the backend's node. */
+function unanswered(service: Service, intent: Intent): Problem[] {
+  return receivingProblems(service, intent).map((message) => warning(`Service/${serviceKey(service)}`, "", message));
 }
 
 /** One address and port of two Services, which only a foreign allocator gives out: one of them is served. */

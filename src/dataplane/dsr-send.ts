@@ -5,7 +5,7 @@
  *   Option         destination becomes the backend; the VIP goes into an option of the IP header
  *   Geneve         likewise; in a tunnel to the backend's node, the VIP in an option of the tunnel
  *   Ipip, Gue      the packet as it is, in a tunnel
- *   Link           the frame as it is, to the backend's MAC
+ *   Link           the frame as it is, to the MAC of the backend or, where that has one, of its node
  *
  * The forwarder asks for the growth first, so that what would be too long is answered while it still is as the client
  * sent it; then it translates as ever (to the same, where nothing changes); then it has the frame dressed.
@@ -24,7 +24,7 @@ import {
 import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
 import { IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { HOP_BY_HOP, IPV6_HEADER_BYTES, IPV6_NEXT_HEADER } from "../wire/ipv6.ts";
-import { ADDRESS_WORDS, copyAddress, isMapped } from "../wire/raw.ts";
+import { ADDRESS_WORDS, copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
 import { SYN, TCP_FLAGS, UDP_HEADER_BYTES } from "../wire/transport.ts";
 import {
   GENEVE_HEADER_BYTES,
@@ -80,7 +80,9 @@ export function openDsrFlow(pipeline: Pipeline, i: number, isIpv4: boolean, vip:
   if (kind === DsrKind.Link && fib.hasGateway(fib.lookup(table.backends, hop))) {
     return refuse(pipeline, i, DropReason.BackendNotOnLink);
   }
-  const routed = kind === DsrKind.Option || kind === DsrKind.Geneve;
+  // Two nodes that send over the link and disagree on the backend must not do so for ever.
+  const byNode = kind === DsrKind.Link && !sameAddress(table.backends, hop, table.backends, backend);
+  const routed = kind === DsrKind.Option || kind === DsrKind.Geneve || byNode;
   const egress = routed ? way : way & ~(EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL);
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
   return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, egress | dsrActions(kind), owner);
@@ -88,7 +90,7 @@ export function openDsrFlow(pipeline: Pipeline, i: number, isIpv4: boolean, vip:
 
 /** Where in `table.backends` the address is that a DSR request is sent to. */
 export function hopAt(table: ForwardingTable, kind: number, backend: number): number {
-  return isTunnelKind(kind) ? table.tunnelAt(backend) : backend;
+  return kind === DsrKind.Link || isTunnelKind(kind) ? table.tunnelAt(backend) : backend;
 }
 
 /** Bytes that a request gains; DROPPED when it can't have them and has been dropped. */

@@ -4,12 +4,14 @@
  *
  * SCTP's chunks are read as the TCP flags that mean the same (wire/sctp.ts), so both have one set of states.
  *
- * Each row's flags are changed by atomic operations: a direction may change its queue in the middle of a flow.
+ * Each row's flags are changed by atomic operations: a direction may change its queue in the middle of a flow, and the
+ * kernel adds those of the frames that it forwards (it leaves all frames of a row with a RST to us).
  */
 import { ACK, FIN, RST, SYN } from "../wire/transport.ts";
 import { reopenFlow } from "./first-frame.ts";
 import { flowState, STATE_CLOSED_FIRST, STATE_FLAGS } from "./flow-state.ts";
 import { NO_ROW } from "./flow-table.ts";
+import { offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /**
@@ -35,7 +37,10 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, row: 
   }
   // Who has sent a RST has nothing more to say: somebody else did.
   if ((flags & RST) === 0 && (words[state]! & RST) !== 0) Atomics.and(words, state, ~RST);
-  Atomics.or(words, state, flags);
+  if ((words[state]! & flags) !== flags) {
+    flows.addFlags(row, flags);
+    offloadEstablished(pipeline, flows, row);
+  }
   return row;
 }
 

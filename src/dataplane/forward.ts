@@ -19,7 +19,7 @@ import { decapsulate, forgetSending } from "./dsr-receive.ts";
 import { dress, requestGrowth } from "./dsr-send.ts";
 import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
 import { openFlow } from "./first-frame.ts";
-import { TAG_REPLY } from "./flow-table.ts";
+import { TAG_OFFLOADED, TAG_REPLY } from "./flow-table.ts";
 import {
   ROW_BYTES_COUNT,
   ROW_DELTAS,
@@ -50,6 +50,7 @@ import {
 import { isNews, trackFlags } from "./flow-tracking.ts";
 import { forwardLater, rememberFirst } from "./fragments.ts";
 import { FrameKind, Verdict } from "./frame-batch.ts";
+import { offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** @returns the pass. */
@@ -136,10 +137,15 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     }
 
     const now = pipeline.now;
-    if (rows4[row + ROW_LAST_SEEN] !== now) rows4[row + ROW_LAST_SEEN] = now;
     const length = lengths[i]!;
-    countRow(rows4, row + ROW_PACKETS, row + ROW_BYTES_COUNT, length);
-    countVip(rows4[row + ROW_OWNER]!, rows4[row + ROW_TAG]!, length);
+    const tag = rows4[row + ROW_TAG]!;
+    if ((tag & TAG_OFFLOADED) !== 0) {
+      flows4.countFrame(row, length, now);
+    } else {
+      if (rows4[row + ROW_LAST_SEEN] !== now) rows4[row + ROW_LAST_SEEN] = now;
+      if (countRow(rows4, row + ROW_PACKETS, row + ROW_BYTES_COUNT, length)) offloadEstablished(pipeline, flows4, row);
+    }
+    countVip(rows4[row + ROW_OWNER]!, tag, length);
     if ((egress & EGRESS_DSR) !== 0) dress(pipeline, i, true, row, outPort, growth);
     return outPort;
   }
@@ -184,10 +190,16 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     }
 
     const now = pipeline.now;
-    if (rows6[row + ROW6_LAST_SEEN] !== now) rows6[row + ROW6_LAST_SEEN] = now;
     const length = lengths[i]!;
-    countRow(rows6, row + ROW6_PACKETS, row + ROW6_BYTES_COUNT, length);
-    countVip(rows6[row + ROW6_OWNER]!, rows6[row + ROW6_TAG]!, length);
+    const tag = rows6[row + ROW6_TAG]!;
+    if ((tag & TAG_OFFLOADED) !== 0) {
+      flows6.countFrame(row, length, now);
+    } else {
+      if (rows6[row + ROW6_LAST_SEEN] !== now) rows6[row + ROW6_LAST_SEEN] = now;
+      if (countRow(rows6, row + ROW6_PACKETS, row + ROW6_BYTES_COUNT, length))
+        offloadEstablished(pipeline, flows6, row);
+    }
+    countVip(rows6[row + ROW6_OWNER]!, tag, length);
     if ((egress & EGRESS_DSR) !== 0) dress(pipeline, i, false, row, outPort, growth);
     return outPort;
   }
@@ -236,7 +248,8 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     return outPort;
   }
 
-  function countRow(rows: Int32Array, packets: number, bytes: number, length: number): void {
+  /** @returns whether it was the row's first frame (or one in 2^32 others). */
+  function countRow(rows: Int32Array, packets: number, bytes: number, length: number): boolean {
     const next = (rows[packets]! + 1) | 0;
     rows[packets] = next;
     if (next === 0) rows[packets + 1]!++;
@@ -244,6 +257,7 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     const after = (before + length) | 0;
     rows[bytes] = after;
     if (before < 0 && after >= 0) rows[bytes + 1]!++;
+    return next === 1;
   }
 
   function countVip(owner: number, tag: number, length: number): void {

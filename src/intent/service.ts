@@ -1,6 +1,7 @@
 /** A Service with its backends joined: what is to be reachable, and where it runs. */
 import type { IpAddress, IpPrefix } from "../net/ip-address.ts";
 import type { Dialect } from "./dialect.ts";
+import type { ForwardingChoice, SourceNatChoice } from "./forwarding-choice.ts";
 import type { Labels } from "./selector.ts";
 
 /**
@@ -80,6 +81,10 @@ export interface Service {
   readonly sharing: AddressSharing | null;
   /** One client keeps one backend, on all ports. */
   readonly clientAffinity: boolean;
+  /** `null` leaves it to the settings. */
+  readonly forwarding: ForwardingChoice | null;
+  /** `null` leaves it to the settings. */
+  readonly sourceNat: SourceNatChoice | null;
   /** Who may come in by the addresses that we serve; `null` for everybody. */
   readonly clients: ClientRanges | null;
   /** The labels of its pods; empty when its backends are listed by hand. */

@@ -1,4 +1,5 @@
 /** The switches of the whole gateway. */
+import type { DsrDispatch, ForwardingDefault, SourceNatChoice } from "./forwarding-choice.ts";
 
 /** Sizes of a Maglev lookup table that are offered: primes, so that every permutation visits each slot. */
 export const MAGLEV_TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071] as const;
@@ -25,6 +26,9 @@ export interface Settings {
   /** Announce a Service of the Cluster traffic policy although it has no backend at all. */
   readonly announceWithoutBackends: boolean;
   readonly maglevTableSize: number;
+  readonly forwarding: ForwardingDefault;
+  readonly dsrDispatch: DsrDispatch;
+  readonly sourceNat: SourceNatChoice;
   readonly defaultServiceIpam: DefaultServiceIpam;
   /** Where the keys of BGP sessions are looked for. */
   readonly bgpSecretsNamespace: string;
@@ -42,6 +46,9 @@ export const DEFAULT_SETTINGS: Settings = {
   ipv6Enabled: true,
   announceWithoutBackends: true,
   maglevTableSize: 16381,
+  forwarding: "snat",
+  dsrDispatch: "opt",
+  sourceNat: "remote",
   defaultServiceIpam: "lbipam",
   bgpSecretsNamespace: "kube-system",
 };

@@ -1,4 +1,8 @@
-/** ConfigMap `kube-system/cilium-config`: the switches, under the names that Cilium's users know. Others are ignored. */
+/**
+ * ConfigMap `kube-system/cilium-config`: the switches, under the names that Cilium's users know; one that only Sluice has
+ * begins with `sluice-`. Others are ignored.
+ */
+import { DSR_DISPATCHES, FORWARDING_DEFAULTS, SOURCE_NAT_CHOICES } from "../intent/forwarding-choice.ts";
 import {
   DEFAULT_SERVICE_IPAMS,
   DEFAULT_SETTINGS,
@@ -62,6 +66,9 @@ function readSettings(data: Readonly<Record<string, string>>, report: Report): S
     maglevTableSize: Number(
       oneOf("bpf-lb-maglev-table-size", MAGLEV_TABLE_SIZES.map(String), String(DEFAULT_SETTINGS.maglevTableSize)),
     ),
+    forwarding: oneOf("bpf-lb-mode", FORWARDING_DEFAULTS, DEFAULT_SETTINGS.forwarding),
+    dsrDispatch: oneOf("bpf-lb-dsr-dispatch", DSR_DISPATCHES, DEFAULT_SETTINGS.dsrDispatch),
+    sourceNat: oneOf("sluice-source-nat", SOURCE_NAT_CHOICES, DEFAULT_SETTINGS.sourceNat),
     bgpSecretsNamespace: data["bgp-secrets-namespace"] || DEFAULT_SETTINGS.bgpSecretsNamespace,
     defaultServiceIpam: oneOf("default-lb-service-ipam", DEFAULT_SERVICE_IPAMS, DEFAULT_SETTINGS.defaultServiceIpam),
   };

@@ -35,6 +35,8 @@ describe("a Service", () => {
       heldAddresses: [],
       sharing: null,
       clientAffinity: false,
+      forwarding: null,
+      sourceNat: null,
       clients: null,
       podSelector: {},
       ports: [{ name: "", port: 53, protocol: "TCP", backends: [] }],

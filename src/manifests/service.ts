@@ -19,6 +19,7 @@ import {
   objectSchema,
   STRING_MAP_SCHEMA,
 } from "./object-metadata.ts";
+import { readForwarding } from "./service-forwarding.ts";
 
 interface ServiceObject extends KubernetesObject {
   readonly spec: {
@@ -131,6 +132,7 @@ export const SERVICE: KindAdapter = {
         ...readMetalLbRequest(object as ServiceObject),
         sharing: readSharing(metadata),
         clientAffinity: spec.sessionAffinity === "ClientIP",
+        ...readForwarding(metadata, report),
         clients: readClients(object as ServiceObject, report),
         podSelector: spec.selector ?? {},
         ports,

@@ -1,5 +1,5 @@
 /** The ports on which sessions are accepted, and the keys of signed ones: kept as the spec declares them. */
-import type { InstanceSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { DeclaredInstance, DeclaredSpec } from "../bgp/declared-spec.ts";
 import type { Incoming, Listen, Listening } from "./transport.ts";
 
 /** All addresses of the node; a node without IPv6 has only the first. */
@@ -22,7 +22,7 @@ export class ListeningPorts {
   }
 
   /** Throws in words when a port is taken; the others are open all the same. */
-  async apply(spec: SpeakerSpec): Promise<void> {
+  async apply(spec: DeclaredSpec): Promise<void> {
     const wanted = new Map(spec.instances.flatMap(endpointsOf).map((one) => [`${one.address} ${one.port}`, one]));
     for (const [key, { listening }] of this.#open) {
       if (wanted.has(key)) continue;
@@ -45,14 +45,14 @@ export class ListeningPorts {
   }
 }
 
-function endpointsOf({ listenPort, listenAddresses }: InstanceSpec) {
+function endpointsOf({ listenPort, listenAddresses }: DeclaredInstance) {
   if (listenPort === null) return [];
   const addresses = listenAddresses ?? ANY;
   const optional = (address: string) => listenAddresses === undefined && address === "::";
   return addresses.map((address) => ({ address, port: listenPort, optional: optional(address) }));
 }
 
-function passwordsOf(spec: SpeakerSpec): Map<string, string> {
+function passwordsOf(spec: DeclaredSpec): Map<string, string> {
   const peers = spec.instances.flatMap((instance) => instance.peers);
   return new Map(peers.flatMap(({ address, password }) => (password === null ? [] : [[address, password] as const])));
 }

@@ -3,14 +3,16 @@ import type { SessionConfig } from "../bgp/negotiation.ts";
 import type { InstanceSpec, PeerSpec } from "../bgp/speaker-spec.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 
+/** What a session is made of; its routes are another matter. */
+export type PeerSettings = Omit<PeerSpec, "routes">;
 export type InstanceIdentity = Pick<InstanceSpec, "localAsn" | "routerId" | "listenPort">;
 
 /** What changed that forces another session, in words; `null` when the session can live on. */
 export function resettingChange(
   oldIdentity: InstanceIdentity,
-  old: PeerSpec,
+  old: PeerSettings,
   identity: InstanceIdentity,
-  spec: PeerSpec,
+  spec: PeerSettings,
 ): string | null {
   if (oldIdentity.routerId !== identity.routerId) return "router ID";
   if (old.asn !== spec.asn) return "peer AS number";
@@ -27,7 +29,7 @@ export function resettingChange(
   return null;
 }
 
-export function sessionConfigOf(identity: InstanceIdentity, spec: PeerSpec, restarting: boolean): SessionConfig {
+export function sessionConfigOf(identity: InstanceIdentity, spec: PeerSettings, restarting: boolean): SessionConfig {
   return {
     localAsn: identity.localAsn,
     routerId: parseIpv4(identity.routerId)!,
@@ -50,7 +52,7 @@ const HIGHEST_TTL = 255;
 /** TTLs of the connection: what we send with, and the least that we take. */
 export function hopLimits(
   localAsn: number,
-  spec: PeerSpec,
+  spec: PeerSettings,
 ): { readonly ttl: number | null; readonly minTtl: number | null } {
   const hops = spec.ttlSecurityHops ?? null;
   if (hops !== null) return { ttl: HIGHEST_TTL, minTtl: HIGHEST_TTL + 1 - hops };

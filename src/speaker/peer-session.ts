@@ -7,21 +7,20 @@
  */
 import { AdjRibIn, type ReceivedRoute } from "../bgp/adj-rib-in.ts";
 import { AdjRibOut } from "../bgp/adj-rib-out.ts";
+import type { DeclaredPeer } from "../bgp/declared-spec.ts";
 import { explainRoute } from "../bgp/explain-route.ts";
 import { type ExportPolicy, exportPolicy, nextHopFor } from "../bgp/export-policy.ts";
 import { Cease, ErrorCode, type Fault, reset } from "../bgp/fault.ts";
 import { hintFor } from "../bgp/hint.ts";
-import { formatIpv6Prefix } from "../bgp/ipv6-prefix.ts";
 import type { RouteRefresh, Update } from "../bgp/message.ts";
 import { AFI_IPV4, AFI_IPV6, SAFI_UNICAST } from "../bgp/mp-nlri.ts";
 import { collisionLoser, type Negotiated, type SessionConfig } from "../bgp/negotiation.ts";
-import { formatPrefixKey } from "../bgp/nlri.ts";
 import { cease } from "../bgp/notification.ts";
-import type { RouteAttributes, RouteTable } from "../bgp/route-attributes.ts";
+import { type RouteTable, rowText } from "../bgp/route-table.ts";
 import { AWAITING_PEER, IDLE } from "../bgp/session-event.ts";
 import { sessionPcap } from "../bgp/session-pcap.ts";
 import { SessionRecorder } from "../bgp/session-recorder.ts";
-import type { PeerSpec, PeerStatus, RouteSpec, SessionState } from "../bgp/speaker-spec.ts";
+import type { PeerStatus, RouteSpec, SessionState } from "../bgp/speaker-spec.ts";
 import type { RouteTables, UpdateGroups } from "../bgp/update-group.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { hopLimits, type InstanceIdentity, resettingChange, sessionConfigOf } from "./peer-change.ts";
@@ -46,7 +45,7 @@ export class PeerSession implements ConnectionOwner {
   readonly #recorder = new SessionRecorder();
   readonly #liveness: PeerLiveness;
   #identity: InstanceIdentity;
-  #spec: PeerSpec;
+  #spec: DeclaredPeer;
   #declared: RouteTable;
   /** Where the peer is; `null` until discovery has found it. */
   #peer: FoundPeer | null;
@@ -65,11 +64,11 @@ export class PeerSession implements ConnectionOwner {
   /** The last error ended an established session; one that only delayed it is forgotten when the session comes up. */
   #errorEndedSession = false;
 
-  constructor(identity: InstanceIdentity, spec: PeerSpec, environment: PeerEnvironment) {
+  constructor(identity: InstanceIdentity, spec: DeclaredPeer, environment: PeerEnvironment) {
     this.#identity = identity;
     this.#spec = spec;
     this.#environment = environment;
-    this.#declared = environment.tables.compile(spec.routes);
+    this.#declared = environment.tables.shared(spec.routes);
     this.#peer = spec.discovery ? null : { address: spec.address, interfaceName: spec.interfaceName ?? null };
     this.#main = new Connection(this, IDLE, null);
     this.#liveness = new PeerLiveness(environment.platform, {
@@ -89,7 +88,7 @@ export class PeerSession implements ConnectionOwner {
     return this.#peer?.address ?? null;
   }
 
-  get spec(): PeerSpec {
+  get spec(): DeclaredPeer {
     return this.#spec;
   }
 
@@ -107,12 +106,12 @@ export class PeerSession implements ConnectionOwner {
     else this.#main.handle({ type: "start" });
   }
 
-  reconfigure(identity: InstanceIdentity, spec: PeerSpec): void {
+  reconfigure(identity: InstanceIdentity, spec: DeclaredPeer): void {
     const old = this.#spec;
     const changed = resettingChange(this.#identity, old, identity, spec);
     this.#identity = identity;
     this.#spec = spec;
-    this.#declared = this.#environment.tables.compile(spec.routes);
+    this.#declared = this.#environment.tables.shared(spec.routes);
     if (spec.discovery == null) this.#peer = { address: spec.address, interfaceName: spec.interfaceName ?? null };
     this.#watch();
     if (spec.shutdown != null) {
@@ -179,15 +178,14 @@ export class PeerSession implements ConnectionOwner {
   advertised(): RouteSpec[] {
     const rib = this.#ribOut;
     if (rib === null) return [];
-    const shown = (attributes: RouteAttributes, afi: "ipv4" | "ipv6", prefix: string) => ({
-      ...attributes.example,
-      prefix,
-      nextHop: nextHopFor(attributes, afi, rib.policy) ?? attributes.nextHop,
-    });
-    return [
-      ...[...rib.sent.ipv4].map(([key, attributes]) => shown(attributes, "ipv4", formatPrefixKey(key))),
-      ...[...rib.sent.ipv6.values()].map((one) => shown(one.attributes, "ipv6", formatIpv6Prefix(one.prefix))),
-    ];
+    const { sent, policy } = rib;
+    return (["ipv4", "ipv6"] as const).flatMap((afi) =>
+      Array.from(sent[afi].attributes, (index, row): RouteSpec => {
+        const attributes = sent.attributes[index]!;
+        const nextHop = nextHopFor(attributes, afi, policy) ?? attributes.nextHop;
+        return { ...attributes.example, prefix: rowText(sent[afi], afi, row), nextHop };
+      }),
+    );
   }
 
   received(most: number): ReceivedRoute[] {

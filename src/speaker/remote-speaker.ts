@@ -3,7 +3,7 @@
  * other process was replaced; the declaration that was last in force is then given to it anew.
  */
 import { connect, type Socket } from "node:net";
-import type { SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { DeclaredSpec } from "../bgp/declared-spec.ts";
 import { LineReader, lineOf, parseLine } from "./sidecar-line.ts";
 import { SpeakerCalls } from "./speaker-calls.ts";
 import type { StopOptions } from "./speaker-core.ts";
@@ -14,7 +14,7 @@ const RETRY_MILLISECONDS = 500;
 export class RemoteSpeaker extends SpeakerCalls {
   readonly #path: string;
   #socket: Socket | null = null;
-  #last: SpeakerSpec | null = null;
+  #last: DeclaredSpec | null = null;
   #retry: NodeJS.Timeout | null = null;
   #stopped = false;
 
@@ -29,8 +29,8 @@ export class RemoteSpeaker extends SpeakerCalls {
     await this.#connect();
   }
 
-  override async apply(spec: SpeakerSpec): Promise<void> {
-    await super.apply(spec);
+  override async declare(spec: DeclaredSpec): Promise<void> {
+    await super.declare(spec);
     this.#last = spec;
   }
 
@@ -74,7 +74,7 @@ export class RemoteSpeaker extends SpeakerCalls {
   #connectLater(): void {
     this.#retry = setTimeout(() => {
       this.#connect()
-        .then(() => (this.#last === null ? undefined : super.apply(this.#last)))
+        .then(() => (this.#last === null ? undefined : super.declare(this.#last)))
         .catch(() => {
           if (!this.#stopped) this.#connectLater();
         });

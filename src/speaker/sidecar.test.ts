@@ -6,21 +6,20 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { peer, route, spec } from "../../test/fixtures/bgp-peers.ts";
 import { RemoteSpeaker } from "./remote-speaker.ts";
 import { Sidecar } from "./sidecar.ts";
-import { Speaker } from "./speaker.ts";
+import { SpeakerCore } from "./speaker-core.ts";
 import type { SpeakerEvent } from "./speaker-event.ts";
 
 // Nothing answers on the discard port of the loopback interface.
 const WITH_ROUTE = spec(peer({ address: "127.0.0.1", port: 9, routes: [route("192.0.2.1/32")] }));
 let folder: string;
 let path: string;
-let speaker: Speaker;
+let speaker: SpeakerCore;
 let sidecar: Sidecar;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "sluice-sidecar-"));
   path = join(folder, "speaker.sock");
-  speaker = new Speaker();
-  await speaker.start();
+  speaker = new SpeakerCore({ restarting: false });
   sidecar = new Sidecar(speaker);
   await sidecar.listen(path);
 });
@@ -59,7 +58,7 @@ test("sessions outlive the client that declared them, and the next one finds the
   await second.start();
   expect(await second.status()).toHaveLength(1);
   await second.stop({ cease: true });
-  expect(await speaker.status()).toEqual([]);
+  expect(speaker.status()).toEqual([]);
 });
 
 test("a speaker that was replaced is given the last declaration anew", async () => {
@@ -67,11 +66,10 @@ test("a speaker that was replaced is given the last declaration anew", async () 
   await remote.start();
   await remote.apply(WITH_ROUTE);
   sidecar.close();
-  const other = new Speaker();
-  await other.start();
+  const other = new SpeakerCore({ restarting: false });
   const replacement = new Sidecar(other);
   await replacement.listen(path);
-  await vi.waitUntil(async () => (await other.status()).length === 1, { timeout: 5000 });
+  await vi.waitUntil(() => other.status().length === 1, { timeout: 5000 });
   await remote.stop({ cease: false });
   replacement.close();
   await other.stop({ cease: false });

@@ -7,16 +7,16 @@
 import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { LineReader, lineOf, parseLine } from "./sidecar-line.ts";
-import type { Speaker } from "./speaker.ts";
+import { answerCall, messageOf } from "./speaker-answer.ts";
+import type { SpeakerCore } from "./speaker-core.ts";
 import type { SpeakerReply, SpeakerRequest } from "./speaker-message.ts";
 
 export class Sidecar {
-  readonly #speaker: Speaker;
+  readonly #speaker: SpeakerCore;
   readonly #clients = new Set<Socket>();
   #server: Server | null = null;
 
-  /** @param speaker one that has been started. */
-  constructor(speaker: Speaker) {
+  constructor(speaker: SpeakerCore) {
     this.#speaker = speaker;
     speaker.onEvent((event) => {
       for (const client of this.#clients) send(client, { type: "event", event });
@@ -62,31 +62,10 @@ export class Sidecar {
   async #answer(client: Socket, request: SpeakerRequest): Promise<void> {
     const { id } = request;
     try {
-      send(client, { type: "answer", id, value: (await this.#run(request)) ?? null });
+      // A client may end all sessions, not this process: the next declaration finds a speaker.
+      send(client, { type: "answer", id, value: (await answerCall(this.#speaker, request)) ?? null });
     } catch (error) {
-      send(client, { type: "failed", id, message: error instanceof Error ? error.message : String(error) });
-    }
-  }
-
-  #run(request: SpeakerRequest): Promise<unknown> {
-    switch (request.call) {
-      case "apply":
-        return this.#speaker.apply(request.spec);
-      case "status":
-        return this.#speaker.status();
-      case "advertised":
-        return this.#speaker.advertised(request.peerName);
-      case "received":
-        return this.#speaker.received(request.peerName, request.most);
-      case "explain":
-        return this.#speaker.explain(request.prefix, request.peerName);
-      case "refresh":
-        return this.#speaker.refresh(request.peerName);
-      case "capture":
-        return this.#speaker.capture(request.peerName);
-      case "stop":
-        // All sessions end, this process does not: the next declaration finds a speaker.
-        return this.#speaker.stop(request.options).then(() => this.#speaker.start());
+      send(client, { type: "failed", id, message: messageOf(error) });
     }
   }
 }

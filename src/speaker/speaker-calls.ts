@@ -3,6 +3,7 @@
  * (`remote-speaker.ts`). A subclass carries one call and its answer; events come to `deliver`.
  */
 import type { ReceivedRoute } from "../bgp/adj-rib-in.ts";
+import { type DeclaredSpec, declared } from "../bgp/declared-spec.ts";
 import type { PeerStatus, RouteSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
 import type { Explanation } from "./speaker-core.ts";
 import type { SpeakerEvent, SpeakerListener } from "./speaker-event.ts";
@@ -20,6 +21,11 @@ export abstract class SpeakerCalls {
 
   /** Makes the sessions be as `spec` says; resolves when it is in force (sessions come up later). */
   async apply(spec: SpeakerSpec): Promise<void> {
+    await this.declare(declared(spec));
+  }
+
+  /** `apply` for what is ready already. */
+  async declare(spec: DeclaredSpec): Promise<void> {
     await this.call({ call: "apply", spec });
   }
 

@@ -3,13 +3,14 @@ import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { CONFIG, peer, route } from "../../test/fixtures/bgp-peers.ts";
+import { type DeclaredSpec, declared } from "../bgp/declared-spec.ts";
 import type { Notification } from "../bgp/message.ts";
 import { INITIAL_WIRE_SESSION } from "../bgp/message.ts";
 import { decodeMessage, encodeMessage } from "../bgp/message-codec.ts";
 import { MessageFramer } from "../bgp/message-framer.ts";
 import { openFor, type SessionConfig } from "../bgp/negotiation.ts";
 import { describeNotification } from "../bgp/notification.ts";
-import type { InstanceSpec, PeerSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { InstanceSpec, PeerSpec } from "../bgp/speaker-spec.ts";
 import { SpeakerCore } from "./speaker-core.ts";
 import type { SpeakerEvent } from "./speaker-event.ts";
 
@@ -30,9 +31,9 @@ function speaker(): { core: SpeakerCore; events: SpeakerEvent[] } {
   return { core, events };
 }
 
-function instance(localAsn: number, routerId: string, listenPort: number | null, ...peers: PeerSpec[]): SpeakerSpec {
+function instance(localAsn: number, routerId: string, listenPort: number | null, ...peers: PeerSpec[]): DeclaredSpec {
   const one: InstanceSpec = { localAsn, routerId, listenPort, peers };
-  return { instances: [one] };
+  return declared({ instances: [one] });
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {

@@ -1,12 +1,13 @@
 /**
- * The speaker in one thread: sessions kept as a `SpeakerSpec` declares them. `speaker.ts` runs it on a thread of its own;
- * tests and a sidecar process can use it directly.
+ * The speaker in one thread: sessions kept as a spec declares them. `speaker.ts` runs it on a thread of its own, a
+ * process of its own (`sidecar.ts`) has it on its only one.
  *
  * A session is known by local AS, peer name and peer address; when one of these changes it is another session, and the
  * old one is closed with Cease/Administrative Shutdown.
  */
 import type { ReceivedRoute } from "../bgp/adj-rib-in.ts";
-import type { InstanceSpec, PeerStatus, RouteSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { DeclaredInstance, DeclaredSpec } from "../bgp/declared-spec.ts";
+import type { PeerStatus, RouteSpec } from "../bgp/speaker-spec.ts";
 import { RouteTables, UpdateGroups } from "../bgp/update-group.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 import { ListeningPorts } from "./listening-ports.ts";
@@ -52,7 +53,7 @@ export class SpeakerCore {
    * Makes the sessions be as `spec` says. Throws when the spec is impossible, and then changes nothing; throws too when a
    * port to listen on is taken, with the sessions in force all the same: they connect without it.
    */
-  async apply(spec: SpeakerSpec): Promise<void> {
+  async apply(spec: DeclaredSpec): Promise<void> {
     for (const instance of spec.instances) {
       if (parseIpv4(instance.routerId) === null) throw new Error(`router ID ${instance.routerId} is not a dotted quad`);
     }
@@ -115,7 +116,7 @@ export class SpeakerCore {
     this.#platform.close();
   }
 
-  #applyInstance(instance: InstanceSpec): void {
+  #applyInstance(instance: DeclaredInstance): void {
     const environment = {
       platform: this.#platform,
       now: Date.now,

@@ -1,10 +1,10 @@
 /** What the main thread and the speaker's thread say to each other. */
-import type { SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { DeclaredSpec } from "../bgp/declared-spec.ts";
 import type { SpeakerOptions, StopOptions } from "./speaker-core.ts";
 import type { SpeakerEvent } from "./speaker-event.ts";
 
 export type SpeakerCall =
-  | { readonly call: "apply"; readonly spec: SpeakerSpec }
+  | { readonly call: "apply"; readonly spec: DeclaredSpec }
   | { readonly call: "status" }
   | { readonly call: "advertised"; readonly peerName: string }
   | { readonly call: "received"; readonly peerName: string; readonly most: number }

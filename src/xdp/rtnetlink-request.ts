@@ -9,7 +9,16 @@ import {
   NLM_F_REPLACE,
   NLM_F_REQUEST,
 } from "./netlink-message.ts";
-import { AF_INET, AF_INET6, addressToBytes, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH } from "./rtnetlink.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  addressToBytes,
+  RTM_DELLINK,
+  RTM_GETNSID,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_NEWNEIGH,
+} from "./rtnetlink.ts";
 
 const ACTION = NLM_F_REQUEST | NLM_F_ACK;
 
@@ -101,6 +110,13 @@ export function encodeResolveNeighbor(index: number, address: IpAddress): Uint8A
   return new MessageBuilder(RTM_NEWNEIGH, ACTION | NLM_F_CREATE, fields)
     .bytes(NDA_DST, addressToBytes(address))
     .finish();
+}
+
+const NETNSA_FD = 3;
+
+/** @param fd a file descriptor of the namespace. */
+export function encodeAskNamespaceId(fd: number): Uint8Array {
+  return new MessageBuilder(RTM_GETNSID, ACTION, new Uint8Array(4)).uint32(NETNSA_FD, fd).finish();
 }
 
 function familyOf(address: IpAddress): number {

@@ -15,20 +15,24 @@ protocol kernel k6 { ipv6 { import none; export filter { if source = RTS_BGP the
 
 export class Bird {
   readonly #namespace: Namespace;
-  readonly #folder: string;
+  /** Of its files, up to the ending. */
+  readonly #path: string;
+  readonly #head: string;
   #process: LabProcess | null = null;
 
-  constructor(lab: Lab, namespace: Namespace) {
+  /** @param head of every configuration. */
+  constructor(lab: Lab, namespace: Namespace, head = HEAD) {
     this.#namespace = namespace;
-    this.#folder = lab.folder;
+    this.#path = `${lab.folder}/bird-${namespace.name}`;
+    this.#head = head;
   }
 
   /** Starts with this configuration, or goes over to it. */
   async configure(config: string): Promise<void> {
-    writeFileSync(`${this.#folder}/bird.conf`, HEAD + config);
+    writeFileSync(`${this.#path}.conf`, this.#head + config);
     if (this.#process === null) {
-      const command = ["bird", "-f", "-c", `${this.#folder}/bird.conf`, "-s", `${this.#folder}/bird.ctl`];
-      const started = this.#namespace.start("bird", [...command, "-P", `${this.#folder}/bird.pid`]);
+      const command = ["bird", "-f", "-c", `${this.#path}.conf`, "-s", `${this.#path}.ctl`];
+      const started = this.#namespace.start("bird", [...command, "-P", `${this.#path}.pid`]);
       this.#process = started;
       await waitFor("BIRD to answer", () => this.ask("show status"), { seen: () => started.log() });
       return;
@@ -37,14 +41,19 @@ export class Bird {
     if (!/Reconfigured|Reconfiguration in progress/.test(answer)) throw new Error(`BIRD: ${answer}`);
   }
 
+  /** The words of a birdc command line. */
+  command(command: string): string[] {
+    return ["birdc", "-s", `${this.#path}.ctl`, ...command.split(" ")];
+  }
+
   /** A command to the control socket. */
   ask(command: string): string {
-    return this.#namespace.run(["birdc", "-s", `${this.#folder}/bird.ctl`, ...command.split(" ")]);
+    return this.#namespace.run(this.command(command));
   }
 
   /** A command whose argument has blanks. */
   askWords(...words: string[]): string {
-    return this.#namespace.run(["birdc", "-s", `${this.#folder}/bird.ctl`, ...words]);
+    return this.#namespace.run(["birdc", "-s", `${this.#path}.ctl`, ...words]);
   }
 
   /** All that BIRD knows of a route, with attributes. */
@@ -56,8 +65,8 @@ export class Bird {
     this.#process?.signal(signal);
   }
 
-  async stop(): Promise<void> {
-    await this.#process?.stop("SIGKILL");
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    await this.#process?.stop(signal);
     this.#process = null;
   }
 }

@@ -1,5 +1,4 @@
 /** The rules in deploy/rbac.yaml: enough for everything, and no more, by the API server's own authorizer. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ipPool, lbService } from "../fixtures/kubernetes-objects.ts";
@@ -18,18 +17,6 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-/** A kubeconfig that knows nothing but the token of the service account. */
-function accountKubeconfig(): string {
-  const token = server.kubectl("create", "token", "sluice", "-n", "sluice-system").trim();
-  const path = join(server.folder, "account");
-  const admin = readFileSync(server.kubeconfig, "utf8");
-  writeFileSync(
-    path,
-    admin.replace(/"?token"?: *"?[^"\s,}]+"?/, (found) => found.replace(/:.*/, `: "${token}"`)),
-  );
-  return path;
-}
-
 test("a member gives addresses and follows every kind with nothing but its service account", async () => {
   server.apply(
     ipPool("pool", ["10.9.0.0/24"]),
@@ -38,7 +25,7 @@ test("a member gives addresses and follows every kind with nothing but its servi
       annotations: { "metallb.io/address-pool": "nowhere" },
     }),
   );
-  const { member, states } = joinCluster({ kubeconfig: accountKubeconfig() }, "n1");
+  const { member, states } = joinCluster({ kubeconfig: server.accountKubeconfig("sluice") }, "n1");
   try {
     await waitFor("an address", () => server.kubectl("get", "svc", "web").includes("10.9.0.0"));
     await waitFor("the pool's status", () => server.kubectl("get", "ippools").includes("255"));

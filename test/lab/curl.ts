@@ -24,15 +24,25 @@ export async function curlMany(from: Namespace, url: string, count: number): Pro
 }
 
 /** Downloads, and hashes what arrived inside the namespace; `null` unless all of it did. */
-export async function downloadSha256(from: Namespace, url: string): Promise<string | null> {
-  const script = 'set -o pipefail; curl -sS --fail --max-time 60 "$1" | sha256sum';
-  const { status, stdout } = await from.tryLater(["bash", "-c", script, "bash", url], { timeoutSeconds: 70 });
+export async function downloadSha256(
+  from: Namespace,
+  url: string,
+  { timeoutSeconds = 60 }: RunOptions = {},
+): Promise<string | null> {
+  const script = `set -o pipefail; curl -sS --fail --max-time ${timeoutSeconds} "$1" | sha256sum`;
+  const command = ["bash", "-c", script, "bash", url];
+  const { status, stdout } = await from.tryLater(command, { timeoutSeconds: timeoutSeconds + 10 });
   return status === 0 ? stdout.split(" ")[0]! : null;
 }
 
 /** Uploads a file; the pod answers with the hash of what it received. */
-export async function uploadSha256(from: Namespace, url: string, file: string): Promise<string | null> {
-  const command = ["curl", "-sS", "--fail", "--max-time", "60", "-T", file, url];
-  const { status, stdout } = await from.tryLater(command, { timeoutSeconds: 70 });
+export async function uploadSha256(
+  from: Namespace,
+  url: string,
+  file: string,
+  { timeoutSeconds = 60 }: RunOptions = {},
+): Promise<string | null> {
+  const command = ["curl", "-sS", "--fail", "--max-time", `${timeoutSeconds}`, "-T", file, url];
+  const { status, stdout } = await from.tryLater(command, { timeoutSeconds: timeoutSeconds + 10 });
   return status === 0 ? stdout.trim() : null;
 }

@@ -9,6 +9,13 @@ export function deterministicBody(lengthBytes: number): Buffer {
   return cipher.update(Buffer.alloc(lengthBytes));
 }
 
+/** The same bytes piece by piece, for bodies too long to hold. */
+export function* deterministicPieces(lengthBytes: number): Generator<Buffer> {
+  const cipher = createCipheriv("aes-128-ctr", Buffer.alloc(16), Buffer.alloc(16));
+  const zeros = Buffer.alloc(1 << 20);
+  for (let rest = lengthBytes; rest > 0; rest -= zeros.length) yield cipher.update(zeros.subarray(0, rest));
+}
+
 export function sha256(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
 }

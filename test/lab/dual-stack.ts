@@ -13,19 +13,15 @@
  * The uplink has two queues, so requests, replies and errors of one flow meet different workers. The backends are pods in the node's own stack, or hosts behind a second NIC (`podsInStack`, `hostsOnLan`). The way to
  * the backend `narrow` takes packets of 1400 bytes, while both its ends believe in 1500: who sends more must be told.
  */
-import { join } from "node:path";
 import { Configuration } from "./configuration.ts";
+import { type Backend, forwarder, host, startPod, startServers } from "./dual-stack-host.ts";
 import { Gateway } from "./gateway.ts";
 import type { Lab } from "./lab.ts";
 import type { Namespace } from "./namespace.ts";
-import { Pod } from "./pod.ts";
+import type { Pod } from "./pod.ts";
 import { waitFor } from "./wait-for.ts";
 
 export const NARROW_MTU = 1400;
-
-const UDP_ECHO = join(import.meta.dirname, "udp-echo.ts");
-/** Where a backend sees both families come in at one socket. */
-const ANY_ADDRESS = "::";
 
 /** What one family calls the places of the network. */
 export interface Places {
@@ -61,12 +57,6 @@ export const PLACES: readonly Places[] = [
     empty: "fd00:10::102",
   },
 ];
-
-interface Backend {
-  readonly pod: Pod;
-  readonly ipv4: string;
-  readonly ipv6: string;
-}
 
 export interface Backends {
   readonly web: readonly Backend[];
@@ -129,24 +119,18 @@ export async function dualStack(lab: Lab, inside: MakeBackends, mtu = 1500): Pro
   return { client, router, node, web: backends.web.map(({ pod }) => pod), narrow: backends.narrow.pod, gateway };
 }
 
-/** Pods as CNIs make them: one address of each family, a gateway at the node's end of the link, a host route back. */
 export async function podsInStack(lab: Lab, node: Namespace, router: Namespace): Promise<Backends> {
   router.ip("route add 10.2.3.0/24 via 10.1.1.2", "route add fd00:2::/64 via fd00:1::2");
   node.ip("addr add 10.2.3.1/32 dev lo");
-  const start = async (name: string, number: number, route = ""): Promise<Backend> => {
-    const device = `lxc${number}`;
-    const ipv4 = `10.2.3.${number}`;
-    const ipv6 = `fd00:2::${number}`;
-    const namespace = host(lab, name);
-    lab.connect(
-      { namespace: node, device, addresses: ["fe80::1/64"] },
-      { namespace, device: "eth0", addresses: [`${ipv4}/32`, `${ipv6}/128`] },
-    );
-    namespace.ip("route add 10.2.3.1 dev eth0", "route add default via 10.2.3.1");
-    namespace.ip("route add default via fe80::1 dev eth0");
-    node.ip(`route add ${ipv4}/32 dev ${device} ${route}`, `route add ${ipv6}/128 dev ${device} ${route}`);
-    return { pod: await startServers(name, namespace), ipv4, ipv6 };
-  };
+  const start = (name: string, number: number, route = "") =>
+    startPod(lab, node, {
+      name,
+      device: `lxc${number}`,
+      ipv4: `10.2.3.${number}`,
+      ipv6: `fd00:2::${number}`,
+      gateway4: "10.2.3.1",
+      route,
+    });
   const [one, two, narrow] = await Promise.all([
     start("pod1", 5),
     start("pod2", 6),
@@ -196,26 +180,6 @@ export async function hostsOnLan(lab: Lab, node: Namespace): Promise<Backends> {
     startServers("narrow", far),
   ]);
   return { web: [one, two], narrow: { pod, ipv4: "10.9.8.13", ipv6: "fd00:98::13" }, inside: "lan0" };
-}
-
-/** Addresses are usable at once: detecting duplicates would take seconds, and there are none. */
-function host(lab: Lab, name: string): Namespace {
-  const namespace = lab.namespace(name);
-  for (const which of ["all", "default"]) namespace.sysctl(`net.ipv6.conf.${which}.accept_dad`, 0);
-  return namespace;
-}
-
-function forwarder(lab: Lab, name: string): Namespace {
-  const namespace = host(lab, name);
-  for (const key of ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]) namespace.sysctl(key, 1);
-  return namespace;
-}
-
-async function startServers(name: string, namespace: Namespace): Promise<Pod> {
-  const echo = namespace.start("udp-echo", [process.execPath, UDP_ECHO, "7"]);
-  const pod = await Pod.start(name, ANY_ADDRESS, 80, namespace);
-  await waitFor(`${name} to echo`, () => echo.log().includes("ready"), { seen: () => echo.log() });
-  return pod;
 }
 
 function endpointSlices({ web, narrow }: Backends): string {

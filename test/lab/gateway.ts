@@ -9,13 +9,23 @@ import { waitFor } from "./wait-for.ts";
 
 export const SLUICE = join(import.meta.dirname, "..", "..", "bin", "sluice");
 
-export interface GatewayOptions {
-  readonly configuration: string;
+/** Where a gateway runs, and how. */
+export interface GatewayPlace {
   readonly node: string;
   readonly uplink: string;
   /** `"stack"` or a second interface; left to the product's default when absent. */
   readonly inside?: string;
   readonly arguments?: readonly string[];
+}
+
+export interface GatewayOptions extends GatewayPlace {
+  /** A folder of manifests. */
+  readonly configuration: string;
+}
+
+export interface ClusterGatewayOptions extends GatewayPlace {
+  /** The words that name a cluster: `["--kubernetes", "--kubeconfig", FILE]`. */
+  readonly cluster: readonly string[];
 }
 
 export class Gateway {
@@ -28,14 +38,19 @@ export class Gateway {
   }
 
   /** The command line of a gateway, for starting one that is meant to fail. */
-  static command(options: GatewayOptions, socket: string): string[] {
+  static command(options: GatewayOptions | ClusterGatewayOptions, socket: string): string[] {
     const inside = options.inside === undefined ? [] : ["--inside", options.inside];
     const where = ["--node", options.node, "--uplink", options.uplink, ...inside, "--socket", socket];
-    return [SLUICE, "run", "-f", options.configuration, ...where, ...(options.arguments ?? [])];
+    const source = "cluster" in options ? options.cluster : ["-f", options.configuration];
+    return [SLUICE, "run", ...source, ...where, ...(options.arguments ?? [])];
   }
 
   /** Resolves when the gateway answers on its socket. */
-  static async start(lab: Lab, namespace: Namespace, options: GatewayOptions): Promise<Gateway> {
+  static async start(
+    lab: Lab,
+    namespace: Namespace,
+    options: GatewayOptions | ClusterGatewayOptions,
+  ): Promise<Gateway> {
     const socket = join(lab.folder, `${namespace.name}.sock`);
     const process = namespace.start("sluice", Gateway.command(options, socket));
     const gateway = new Gateway(socket, process);

@@ -1,4 +1,5 @@
 /** ICMP and ICMPv6 errors in captured frames, read without the project's own parsers. */
+import { ipv4, ipv6 } from "./ip-packet.ts";
 import type { CapturedFrame } from "./pcap.ts";
 
 /** Unreachable, time exceeded, parameter problem (RFC 792). */
@@ -29,13 +30,4 @@ export function icmpError({ bytes }: CapturedFrame): IcmpError | null {
     code: bytes[icmp + 1]!,
     quotedDestination: isIpv4 ? ipv4(bytes, quote + 16) : ipv6(bytes, quote + 24),
   };
-}
-
-function ipv4(bytes: Buffer, at: number): string {
-  return bytes.subarray(at, at + 4).join(".");
-}
-
-function ipv6(bytes: Buffer, at: number): string {
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(at + 2 * i).toString(16));
-  return new URL(`http://[${groups.join(":")}]/`).hostname.slice(1, -1);
 }

@@ -76,6 +76,13 @@ export class Lab {
     return namespace;
   }
 
+  /** Ends what runs in a namespace and removes it, with its ends of links. */
+  removeNamespace(namespace: Namespace): void {
+    this.#namespaces.splice(this.#namespaces.indexOf(namespace), 1);
+    for (const started of namespace.processes()) started.signal("SIGKILL");
+    command("ip", ["netns", "del", namespace.name]);
+  }
+
   /** Joins two namespaces by a veth pair, both ends up. */
   connect(a: LinkEnd, b: LinkEnd): void {
     const end = (link: LinkEnd) => {

@@ -9,7 +9,8 @@
  */
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
-import { deterministicBody } from "./deterministic-body.ts";
+import { pipeline, Readable } from "node:stream";
+import { deterministicPieces } from "./deterministic-body.ts";
 
 /** One line of a pod's log. */
 export interface PodRequest {
@@ -20,7 +21,6 @@ export interface PodRequest {
 }
 
 const [name, address, port] = process.argv.slice(2);
-let body: Buffer = Buffer.alloc(0);
 
 const server = createServer((request, response) => {
   const { remoteAddress, remotePort } = request.socket;
@@ -33,9 +33,8 @@ const server = createServer((request, response) => {
     request.on("data", (bytes: Buffer) => hash.update(bytes));
     request.on("end", () => response.end(`${hash.digest("hex")}\n`));
   } else if (megabytes !== undefined) {
-    const lengthBytes = Number(megabytes) * 1_000_000;
-    if (body.length !== lengthBytes) body = deterministicBody(lengthBytes);
-    response.end(body);
+    response.setHeader("Content-Length", Number(megabytes) * 1_000_000);
+    pipeline(Readable.from(deterministicPieces(Number(megabytes) * 1_000_000)), response, () => {});
   } else {
     response.end(`${name}\n`);
   }

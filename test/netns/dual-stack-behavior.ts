@@ -12,7 +12,7 @@ import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministi
 import { type DualStack, dualStack, type MakeBackends, NARROW_MTU, PLACES } from "../lab/dual-stack.ts";
 import { icmpError } from "../lab/icmp-error.ts";
 import { Lab } from "../lab/lab.ts";
-import type { Namespace } from "../lab/namespace.ts";
+import { pathMtu } from "../lab/path-mtu.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const UDP_ASK = join(import.meta.dirname, "..", "lab", "udp-ask.ts");
@@ -158,11 +158,6 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
   });
 
   return () => network;
-}
-
-/** The MTU that a host has learned for the way to an address; 0 when it has learned of none. */
-export function pathMtu(from: Namespace, to: string): number {
-  return Number(/ mtu (?:lock )?(\d+)/.exec(from.run(["ip", "route", "get", to]))?.[1] ?? 0);
 }
 
 function macAt(bytes: Buffer, at: number): string {

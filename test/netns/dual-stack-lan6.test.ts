@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { curl, uploadSha256 } from "../lab/curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
 import { hostsOnLan, NARROW_MTU, PLACES } from "../lab/dual-stack.ts";
-import { behavesOnRealNetworks, pathMtu } from "./dual-stack-behavior.ts";
+import { pathMtu } from "../lab/path-mtu.ts";
+import { behavesOnRealNetworks } from "./dual-stack-behavior.ts";
 
 const network = behavesOnRealNetworks(hostsOnLan);
 

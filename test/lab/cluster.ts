@@ -1,0 +1,158 @@
+/**
+ * A cluster on the machines of a lab: a real API server with the controllers of Kubernetes, Sluice on every machine under
+ * its own service account as the DaemonSet runs it, and pods (kubelet.ts).
+ *
+ *   kubectl, kubelets --> API server on the host's loopback
+ *                            | unix socket
+ *   node namespace:  Sluice -+-> door on the node's loopback
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { ApiServer } from "../kubernetes/fixtures/api-server.ts";
+import { type Family, inFamily, manifestInFamily, toIpv6 } from "./both-families.ts";
+import { Gateway } from "./gateway.ts";
+import { Kubelet, type RunningPod } from "./kubelet.ts";
+import type { Lab } from "./lab.ts";
+import type { RackNode } from "./leaf-spine.ts";
+import type { Namespace } from "./namespace.ts";
+import { waitFor } from "./wait-for.ts";
+
+const DOOR = join(import.meta.dirname, "door.ts");
+const RBAC = join(import.meta.dirname, "../../deploy/rbac.yaml");
+const MANIFESTS = join(import.meta.dirname, "../data/manifests");
+
+/** A machine of the cluster; its interface to the network is net0. */
+export type Machine = Pick<RackNode, "name" | "address" | "podCidr" | "namespace"> & {
+  readonly labels?: Readonly<Record<string, string>>;
+};
+
+export interface ClusterOptions {
+  readonly family: Family;
+  /** Words for every `sluice run`. */
+  readonly arguments: readonly string[];
+}
+
+export class Cluster {
+  readonly server: ApiServer;
+  readonly #lab: Lab;
+  readonly #machines: readonly Machine[];
+  readonly #options: ClusterOptions;
+  readonly #kubelet: Kubelet;
+  readonly #gateways = new Map<string, Gateway>();
+  #kubeconfig = "";
+
+  private constructor(lab: Lab, server: ApiServer, machines: readonly Machine[], options: ClusterOptions) {
+    this.#lab = lab;
+    this.server = server;
+    this.#machines = machines;
+    this.#options = options;
+    this.#kubelet = new Kubelet(lab, server.kubeconfig, machines, options.family);
+  }
+
+  /** Resolves when the nodes are known to the API server; Sluice does not run yet. */
+  static async start(lab: Lab, machines: readonly Machine[], options: ClusterOptions): Promise<Cluster> {
+    const server = await ApiServer.start({ flags: ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"] });
+    const cluster = new Cluster(lab, server, machines, options);
+    server.kubectl("apply", "-f", RBAC);
+    cluster.#kubeconfig = server.accountKubeconfig("sluice");
+    writeFileSync(cluster.#secretFile, "a secret that all nodes of the lab share\n", { mode: 0o600 });
+    await openDoors(
+      lab,
+      server.port,
+      machines.map(({ namespace }) => namespace),
+    );
+    for (const machine of machines) cluster.#addNode(machine);
+    return cluster;
+  }
+
+  /** Starts Sluice on a machine, as a DaemonSet's pod starts; resolves when it answers. */
+  async startSluice(node: string): Promise<Gateway> {
+    const { namespace } = this.machine(node);
+    const state = join(this.#lab.folder, `${node}-state.json`);
+    const gateway = await Gateway.start(this.#lab, namespace, {
+      cluster: ["--kubernetes", "--kubeconfig", this.#kubeconfig, "--state", state],
+      node,
+      uplink: "net0",
+      arguments: ["--cluster-secret", this.#secretFile, ...this.#options.arguments],
+    });
+    this.#gateways.set(node, gateway);
+    return gateway;
+  }
+
+  async startSluiceEverywhere(): Promise<void> {
+    await Promise.all(this.#machines.map(({ name }) => this.startSluice(name)));
+  }
+
+  gateway(node: string): Gateway {
+    const found = this.#gateways.get(node);
+    if (found === undefined) throw new Error(`Sluice was not started on ${node}`);
+    return found;
+  }
+
+  machine(node: string): Machine {
+    const found = this.#machines.find(({ name }) => name === node);
+    if (found === undefined) throw new Error(`there is no machine ${node}`);
+    return found;
+  }
+
+  /** Applies a manifest of test/data/manifests, in the lab's family; what kubectl says. */
+  apply(path: string): string {
+    return this.server.apply(this.manifest(path));
+  }
+
+  manifest(path: string): string {
+    return manifestInFamily(readFileSync(join(MANIFESTS, path), "utf8"), this.#options.family);
+  }
+
+  /** EXTERNAL-IP, or `null` while it is pending. */
+  externalIp(service: string): string | null {
+    const path = "jsonpath={.status.loadBalancer.ingress[0].ip}";
+    return this.server.kubectl("get", "service", service, "-o", path).trim() || null;
+  }
+
+  pods(): RunningPod[] {
+    return this.#kubelet.pods();
+  }
+
+  /** Resolves when as many pods are ready, and the API server says so. */
+  async untilPods(count: number): Promise<void> {
+    const ready = () => {
+      if (this.#kubelet.faults.length > 0) throw new Error(this.#kubelet.faults.join("; "));
+      return this.pods().length === count;
+    };
+    await waitFor(`${count} pods`, ready, { timeoutSeconds: 30, seen: () => this.pods().map(({ name }) => name) });
+  }
+
+  async close(): Promise<void> {
+    await this.#kubelet.close();
+    await this.server.close();
+  }
+
+  get #secretFile(): string {
+    return join(this.#lab.folder, "cluster-secret");
+  }
+
+  #addNode({ name, address, podCidr, labels }: Machine): void {
+    const { family } = this.#options;
+    const podCIDRs = [inFamily(podCidr, family)];
+    const metadata = { name, labels };
+    this.server.apply({ apiVersion: "v1", kind: "Node", metadata, spec: { podCIDR: podCIDRs[0], podCIDRs } });
+    const own = family === "ipv4" ? [address] : [toIpv6(address), address];
+    const addresses = own.map((one) => ({ type: "InternalIP", address: one }));
+    const conditions = [{ type: "Ready", status: "True" }];
+    this.server.setStatus("node", name, { addresses, conditions });
+  }
+}
+
+/** The way from the loopback of each node to the API server, which listens on the host's only. */
+async function openDoors(lab: Lab, port: string, namespaces: readonly Namespace[]): Promise<void> {
+  const socket = `${lab.folder}/api-server.sock`;
+  // A thread: it passes on while this one waits for a command, and it ends with this process however that ends.
+  const outer = new Worker(DOOR, { argv: [socket, port], stdout: true });
+  outer.unref();
+  lab.onClose(() => void outer.terminate());
+  const inner = namespaces.map((one) => one.start("door", [process.execPath, DOOR, port, socket]));
+  const ready = () => existsSync(socket) && inner.every((door) => door.log().includes("ready"));
+  await waitFor("the doors to the API server", ready, { seen: () => inner.map((door) => door.log()) });
+}

@@ -1,0 +1,34 @@
+/** A document's lab as a suite: a test for each stop, and one that no claim was left out. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type DocumentLab, goTo, type LabOptions, type StandingLab } from "./document-lab.ts";
+import { Tour } from "./tour.ts";
+
+/** Real daemons, and a machine whose cores others use too. */
+const STOP_TIMEOUT_MILLISECONDS = 180_000;
+
+/** Longer runs go through the whole matrix: SLUICE_LONG=1. */
+export const LONG = process.env["SLUICE_LONG"] === "1";
+
+export function labSuite<Network extends StandingLab>(lab: DocumentLab<Network>, options: LabOptions): void {
+  const name = [lab.name, options.family, options.router, options.datapath].filter(Boolean).join(", ");
+  describe(name, () => {
+    const tour = new Tour((text) => process.stdout.write(text), { commands: false });
+    let network: Network;
+    beforeAll(async () => {
+      network = await lab.build(options);
+    }, STOP_TIMEOUT_MILLISECONDS);
+    afterAll(() => network?.close());
+
+    for (const stop of lab.stops) {
+      // A stop begins where the one before it ended, so it can't be tried again.
+      test(stop.title, { timeout: STOP_TIMEOUT_MILLISECONDS, retry: 0 }, async () => {
+        const before = tour.rows.length;
+        await goTo(stop, tour, network);
+        expect(tour.rows.slice(before).filter(({ outcome }) => outcome === "failed")).toEqual([]);
+      });
+    }
+    test("every claim of the document was shown, or said to be open", () => {
+      expect([...new Set(tour.rows.map(({ claim }) => claim))].sort()).toEqual([...lab.claims].sort());
+    });
+  });
+}
