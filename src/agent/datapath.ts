@@ -6,6 +6,7 @@
  *     await datapath.stop();           // nothing is left behind
  */
 import type { Logger } from "pino";
+import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
 import {
   type Counters,
   countersMemory,
@@ -19,12 +20,10 @@ import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import { FlowTable4 } from "../dataplane/flow-table4.ts";
 import { FlowTable6 } from "../dataplane/flow-table6.ts";
-import { buildForwardingTable } from "../dataplane/forwarding-build.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
-import { MaglevMemory } from "../dataplane/maglev-memory.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
@@ -82,7 +81,7 @@ export class Datapath {
   readonly #expiry: readonly FlowExpiry[];
   readonly #expiryTimer: NodeJS.Timeout;
   readonly #clock = new Float64Array(1);
-  readonly #maglev = new MaglevMemory();
+  readonly #memory: TableMemory;
   #table: ForwardingTable;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
   #flowsEnded = 0;
@@ -244,6 +243,7 @@ export class Datapath {
   }) {
     this.mode = parts.mode;
     this.#key = parts.key;
+    this.#memory = new TableMemory(parts.key);
     this.#object = parts.object;
     this.#network = parts.network;
     this.ids = parts.ids;
@@ -284,7 +284,7 @@ export class Datapath {
       epoch: this.#table.epoch + 1,
       key: this.#key,
       ids: this.ids,
-      maglev: this.#maglev,
+      memory: this.#memory,
       portNames: this.#portList.map(({ name }) => name),
     });
     const { vips } = this.counters();
@@ -360,9 +360,8 @@ export class Datapath {
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
   #endRetiredFlows(spec: ForwardingSpec): void {
     const retired = this.ids.missingFrom(spec);
-    if (retired.vips.size === 0 && retired.backends.size === 0) return;
-    const isGone = (vip: number, backend: number) => retired.vips.has(vip) || retired.backends.has(backend);
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, isGone, this.now());
+    if (retired.isEmpty) return;
+    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, retired.isGone, this.now());
     this.ids.retain(spec);
   }
 }

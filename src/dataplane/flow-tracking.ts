@@ -57,7 +57,7 @@ function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number)
   if ((flags & (FIN | RST)) === 0) return row;
   if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
   if ((flags & RST) === 0) return row;
-  if (!pipeline.table.takesNewFlows(words[row + layout.owner]! & 0xffff)) {
+  if (!pipeline.table.takesNewFlows(words[row + layout.owner]!)) {
     return reopenFlow(pipeline, i, isIpv4, row, peer);
   }
   Atomics.and(words, row + layout.state, ~STATE_FLAGS);

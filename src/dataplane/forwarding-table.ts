@@ -1,71 +1,53 @@
 /**
  * The forwarding table: what a worker serves, as columns in shared memory. It never changes; a new epoch replaces it
- * between two batches. Built by the main thread from a `ForwardingSpec`. Addresses are four raw words (wire/raw.ts).
+ * between two batches. Built by the main thread (build-forwarding-table.ts). Addresses are four raw words (wire/raw.ts).
  *
  *   owned     hash of owned addresses      [address, flags: OWNED | POD | bit per port that answers ARP or NDP << 8]
  *                                          local pods are here too, which other nodes may send DSR requests to
  *   vipIndex  hash of address/port/proto   [address, port (raw) << 16 | protocol, row of `vips` + 1]
- *   vips      [id, first backend, backends, first Maglev slot or -1, Maglev slots, flags, first range, ranges, mode, members,
+ *   vips      [id, first backend, backends, its Maglev table or -1, flags, first range, ranges, mode, members,
  *             policies]
  *   backends  [address, port (raw), id, address that takes tunnels, flags: LOCAL, TAKES_NEW]: of each VIP first those
  *             that take new flows, then the other members
- *   byId      index into `backends` by backend id, -1 for none
+ *   byId      [VIP ids, for each where its part begins or -1, parts: [backend ids, for each where in `backends` or -1]]
  *   ranges    [network, prefix length]: who may come in
- *   maglev    slots of all VIPs, each an index among the VIP's own backends
+ *   maglev    tables of indices among a VIP's own backends, in memory that epochs share (maglev-memory.ts)
  *
  * VIPs and backends have ids that live as long as the thing itself, across epochs: flow rows and counters refer to them.
  */
 
-import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ADDRESS_WORDS, sameAddress } from "../wire/raw.ts";
 import { home } from "./address-hash.ts";
 import { type DsrColumns, DsrTable } from "./dsr-table.ts";
-import { DsrKind } from "./egress.ts";
-import type { ForwardingMode, SourceNat, TransportProtocol } from "./forwarding-spec.ts";
+import {
+  BACKEND_FLAGS,
+  BACKEND_TUNNEL,
+  BACKEND_WORDS,
+  FLAG_AFFINITY,
+  FLAG_DENY,
+  FLAG_LOCAL,
+  FLAG_RESTRICTED,
+  FLAG_TAKES_NEW,
+  INDEX_WORDS,
+  NO_BACKEND,
+  RANGE_WORDS,
+  SOURCE_NAT_SHIFT,
+  VIP_COUNT,
+  VIP_FIRST,
+  VIP_FLAGS,
+  VIP_MAGLEV,
+  VIP_MEMBERS,
+  VIP_MODE,
+  VIP_POLICIES,
+  VIP_RANGES,
+  VIP_WORDS,
+} from "./forwarding-layout.ts";
+import { type MaglevColumns, maglevEntry } from "./maglev-memory.ts";
 import { ANSWER_PORT_SHIFT, OWNED_POD, OWNED_SERVED, ownedFlags } from "./owned-index.ts";
 import { isInside } from "./prefix-mask.ts";
 import { hasPort, type SourcePortColumns } from "./source-ports.ts";
 
 export const NO_VIP = -1;
-export const VIP_WORDS = 11;
-export const VIP_FLAGS = 5;
-export const VIP_RANGES = 6;
-export const VIP_MODE = 8;
-export const VIP_MEMBERS = 9;
-export const VIP_POLICIES = 10;
-export const FLAG_AFFINITY = 1 << 0;
-export const FLAG_RESTRICTED = 1 << 1;
-export const FLAG_DENY = 1 << 2;
-export const SOURCE_NAT_SHIFT = 8;
-export const RANGE_WORDS = ADDRESS_WORDS + 1;
-export const BACKEND_TUNNEL = ADDRESS_WORDS + 2;
-export const BACKEND_FLAGS = BACKEND_TUNNEL + ADDRESS_WORDS;
-export const FLAG_LOCAL = 1 << 0;
-export const FLAG_TAKES_NEW = 1 << 1;
-export const BACKEND_WORDS = BACKEND_FLAGS + 1;
-export const INDEX_WORDS = ADDRESS_WORDS + 2;
-
-/** `SourceNat` as numbers. */
-export const SOURCE_NAT: Readonly<Record<SourceNat, number>> = { none: 0, node: 1, hairpin: 2, remote: 3 };
-
-export const PROTOCOL_NUMBER: Readonly<Record<TransportProtocol, number>> = {
-  TCP: PROTOCOL_TCP,
-  UDP: PROTOCOL_UDP,
-  SCTP: PROTOCOL_SCTP,
-};
-
-/** A VIP's mode is one of these, or the DsrKind of its requests. */
-export const MODE_NAT = -1;
-export const MODE_NUMBER: Readonly<Record<ForwardingMode, number>> = {
-  nat: MODE_NAT,
-  "dsr-opt": DsrKind.Option,
-  "dsr-ipip": DsrKind.Ipip,
-  "dsr-gue": DsrKind.Gue,
-  "dsr-geneve": DsrKind.Geneve,
-  "dsr-l2": DsrKind.Link,
-};
-
-export const NO_BACKEND = -1;
 
 /** The columns: typed arrays over shared memory, so that they cross threads without a copy. */
 export interface ForwardingColumns {
@@ -80,7 +62,7 @@ export interface ForwardingColumns {
   readonly backends: Int32Array;
   readonly byId: Int32Array;
   readonly ranges: Int32Array;
-  readonly maglev: Uint16Array;
+  readonly maglev: MaglevColumns;
   readonly dsr: DsrColumns;
 }
 
@@ -102,7 +84,7 @@ export class ForwardingTable {
   readonly #backends: Int32Array;
   readonly #byId: Int32Array;
   readonly #ranges: Int32Array;
-  readonly #maglev: Uint16Array;
+  readonly #maglev: MaglevColumns;
 
   constructor(columns: ForwardingColumns) {
     this.columns = columns;
@@ -188,21 +170,21 @@ export class ForwardingTable {
 
   /** The backend for a flow hash: one of the VIP's, or -1 when it has none that takes new flows. */
   backend(vip: number, hash: number): number {
-    const first = this.#vips[vip + 1]!;
-    const count = this.#vips[vip + 2]!;
-    const maglev = this.#vips[vip + 3]!;
-    if (maglev >= 0) return (first + this.#maglev[maglev + ((hash >>> 0) % this.#vips[vip + 4]!)]!) * BACKEND_WORDS;
+    const first = this.#vips[vip + VIP_FIRST]!;
+    const count = this.#vips[vip + VIP_COUNT]!;
+    const maglev = this.#vips[vip + VIP_MAGLEV]!;
+    if (maglev >= 0) return (first + maglevEntry(this.#maglev, maglev, hash)) * BACKEND_WORDS;
     return count === 1 ? first * BACKEND_WORDS : NO_BACKEND;
   }
 
   /** How many backends take new flows. */
   backendCount(vip: number): number {
-    return this.#vips[vip + 2]!;
+    return this.#vips[vip + VIP_COUNT]!;
   }
 
   /** The one of an index below `backendCount`. */
   backendAt(vip: number, index: number): number {
-    return (this.#vips[vip + 1]! + index) * BACKEND_WORDS;
+    return (this.#vips[vip + VIP_FIRST]! + index) * BACKEND_WORDS;
   }
 
   /** Bits of the slots of the policies that are asked about new flows. */
@@ -214,8 +196,8 @@ export class ForwardingTable {
   localBackend(vip: number, hash: number): number {
     const chosen = this.backend(vip, hash);
     if (chosen === NO_BACKEND || this.isLocal(chosen)) return chosen;
-    const first = this.#vips[vip + 1]!;
-    const count = this.#vips[vip + 2]!;
+    const first = this.#vips[vip + VIP_FIRST]!;
+    const count = this.#vips[vip + VIP_COUNT]!;
     for (let step = 0; step < count; step++) {
       const backend = (first + (((hash >>> 0) + step) % count)) * BACKEND_WORDS;
       if (this.isLocal(backend)) return backend;
@@ -225,7 +207,7 @@ export class ForwardingTable {
 
   /** The member of a VIP, draining or not, that has an address and a port (raw). */
   member(vip: number, words: Int32Array, at: number, port: number): number {
-    const first = this.#vips[vip + 1]!;
+    const first = this.#vips[vip + VIP_FIRST]!;
     for (let index = first; index < first + this.#vips[vip + VIP_MEMBERS]!; index++) {
       const backend = index * BACKEND_WORDS;
       if (this.backendPort(backend) === port && sameAddress(this.#backends, backend, words, at)) return backend;
@@ -252,8 +234,11 @@ export class ForwardingTable {
     return this.#backends[backend + ADDRESS_WORDS + 1]!;
   }
 
-  backendById(id: number): number {
-    return id < this.#byId.length ? this.#byId[id]! : NO_BACKEND;
+  /** The backend that the owner word of a flow row names: the VIP's id above, the backend's below. */
+  backendOf(owner: number): number {
+    const part = owner >>> 16 < this.#byId[0]! ? this.#byId[1 + (owner >>> 16)]! : NO_BACKEND;
+    if (part < 0 || (owner & 0xffff) >= this.#byId[part]!) return NO_BACKEND;
+    return this.#byId[part + 1 + (owner & 0xffff)]!;
   }
 
   /** Where in `backends` the address is that takes tunnels for a backend. */
@@ -265,9 +250,9 @@ export class ForwardingTable {
     return (this.#backends[backend + BACKEND_FLAGS]! & FLAG_LOCAL) !== 0;
   }
 
-  /** Whether the backend of an id is configured and takes new flows. */
-  takesNewFlows(id: number): boolean {
-    const backend = this.backendById(id);
+  /** Whether the backend that an owner word names is configured and takes new flows. */
+  takesNewFlows(owner: number): boolean {
+    const backend = this.backendOf(owner);
     return backend !== NO_BACKEND && (this.#backends[backend + BACKEND_FLAGS]! & FLAG_TAKES_NEW) !== 0;
   }
 

@@ -45,7 +45,7 @@ export function claimSource(
   const free = table.sourcePorts;
   if (ports.words[own + ADDRESS_WORDS - 1] === 0 || free.length === 0) return NO_ROW;
   const backendPort = translated[KEY_PORTS]! & ~0xffff;
-  const tries = exhausted.tries(owner & 0xffff, now);
+  const tries = exhausted.tries(owner, now);
   copyAddress(translated, KEY_SOURCE, ports.words, own);
   // A step that the number of ports is no multiple of leads to all of them.
   const stride = free.length % FREE_PORT_STRIDE === 0 ? 1 : FREE_PORT_STRIDE;
@@ -84,7 +84,7 @@ export function claimSource(
     const reply = claimReplyKey(pipeline, flows, flows.hashKey(otherKey), egress, owner);
     if (reply !== TAKEN) return reply;
   }
-  exhausted.note(owner & 0xffff, now);
+  exhausted.note(owner, now);
   return NO_ROW;
 }
 

@@ -12,7 +12,7 @@ export const FREE_PORT_STRIDE = 7919;
 const TRIES = 32;
 /** The same, within the second in which a backend's ports were found to be exhausted. */
 const TRIES_WHEN_EXHAUSTED = 1;
-const REMEMBERED_BACKENDS = 1024;
+const REMEMBERED_BITS = 10;
 
 export interface SourcePortColumns {
   /** Every port, in order. */
@@ -40,16 +40,21 @@ export function hasPort(set: Uint8Array, port: number): boolean {
   return (set[port >>> 3]! & (1 << (port & 7))) !== 0;
 }
 
-/** One worker's memory of exhausted backends; by the low bits of their ids, for it may err. */
+/** One worker's memory of exhausted backends, by few bits of the owner words of their flows: it may err. */
 export class ExhaustedPorts {
-  readonly #second = new Int32Array(new ArrayBuffer(REMEMBERED_BACKENDS * 4));
+  readonly #second = new Int32Array(new ArrayBuffer(4 << REMEMBERED_BITS));
 
   /** How many ports to look at for a new flow. @param now monotonic seconds, never 0. */
-  tries(backendId: number, now: number): number {
-    return this.#second[backendId % REMEMBERED_BACKENDS] === now ? TRIES_WHEN_EXHAUSTED : TRIES;
+  tries(owner: number, now: number): number {
+    return this.#second[placeOf(owner)] === now ? TRIES_WHEN_EXHAUSTED : TRIES;
   }
 
-  note(backendId: number, now: number): void {
-    this.#second[backendId % REMEMBERED_BACKENDS] = now;
+  note(owner: number, now: number): void {
+    this.#second[placeOf(owner)] = now;
   }
+}
+
+/** VIP and backend spread over the places. */
+function placeOf(owner: number): number {
+  return Math.imul(owner, 0x9e3779b1) >>> (32 - REMEMBERED_BITS);
 }

@@ -2,6 +2,8 @@
  * Replay: the frames of a scenario through the real pipeline, without a NIC. The tables are the workers' tables, over
  * ordinary memory; only sockets, clock and kernel are missing. Every scenario starts from nothing.
  */
+
+import { buildForwardingTable } from "../dataplane/build-forwarding-table.ts";
 import { type Counters, countersMemory, TOTALS } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
 import { FlowExpiry } from "../dataplane/expiry.ts";
@@ -9,7 +11,6 @@ import { Fib, NO_ROUTE } from "../dataplane/fib.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
 import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
-import { buildForwardingTable } from "../dataplane/forwarding-build.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FRAME_HEADROOM_BYTES, FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
@@ -17,7 +18,7 @@ import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
-import { PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
+import { PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { Scenario, ScenarioNode } from "./scenario.ts";
 
@@ -39,14 +40,38 @@ export interface ScenarioResult {
   readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 }
 
+/** The tables of a replay, for one who has memory of his own for them and looks on. */
+export interface ReplayStage {
+  /** Zeroed memory, of as many rows as there may be. */
+  readonly flows4: Int32Array;
+  readonly flows6: Int32Array;
+  readonly ports: Int32Array;
+  readonly neighbors: Int32Array;
+  /** Whether the pipeline marks established flows for the kernel. */
+  readonly offloads: boolean;
+  /** Gets each frame before the pipeline does; what it returns is then called with what became of the frame. */
+  readonly watch: (frame: Uint8Array, port: number) => (result: FrameResult) => void;
+}
+
 /** A replay is reproducible: this key is no secret. */
-const REPLAY_KEY: HashKey = { k0: 0x736c7569, k1: 0x63652d30 };
+export const REPLAY_KEY: HashKey = { k0: 0x736c7569, k1: 0x63652d30 };
 const FLOW_ROWS = 1 << 12;
 const MAX_FRAME_BYTES = 1 << 14;
 /** The clock starts well after 0, as a machine's does. */
 const START_SECONDS = 1000;
 
-export function replay(scenario: Scenario): ScenarioResult {
+function ordinaryStage(): ReplayStage {
+  return {
+    flows4: flowTable4Memory(FLOW_ROWS),
+    flows6: flowTable6Memory(FLOW_ROWS),
+    ports: portTableMemory(),
+    neighbors: neighborTableMemory(1024),
+    offloads: false,
+    watch: () => () => {},
+  };
+}
+
+export function replay(scenario: Scenario, stage: ReplayStage = ordinaryStage()): ScenarioResult {
   const { node } = scenario;
   const ids = new IdRegistry();
   let epoch = 0;
@@ -58,11 +83,11 @@ export function replay(scenario: Scenario): ScenarioResult {
       portNames: node.interfaces.map(({ name }) => name),
     });
   const memory = new Uint8Array(FRAME_HEADROOM_BYTES + MAX_FRAME_BYTES);
-  const flows4 = new FlowTable4(flowTable4Memory(FLOW_ROWS), REPLAY_KEY);
-  const flows6 = new FlowTable6(flowTable6Memory(FLOW_ROWS), REPLAY_KEY);
+  const flows4 = new FlowTable4(stage.flows4, REPLAY_KEY);
+  const flows6 = new FlowTable6(stage.flows6, REPLAY_KEY);
   const expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
   const batch = new FrameBatch(1);
-  const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), flows4, flows6, tableOf(scenario.spec));
+  const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), stage, flows4, flows6, tableOf(scenario.spec));
   const results: FrameResult[] = [];
   let now = START_SECONDS;
 
@@ -78,8 +103,10 @@ export function replay(scenario: Scenario): ScenarioResult {
       batch.offset[0] = FRAME_HEADROOM_BYTES;
       batch.length[0] = step.bytes.length;
       batch.port[0] = step.port;
+      const seen = stage.watch(step.bytes, step.port);
       pipeline.run(now);
       const result = resultOf(batch, memory, node);
+      seen(result);
       const also = releaseHeld(pipeline, memory, node, now);
       results.push(also.length === 0 ? result : { ...result, also });
     }
@@ -91,16 +118,17 @@ function pipelineFor(
   node: ScenarioNode,
   batch: FrameBatch,
   view: DataView,
+  stage: ReplayStage,
   flows4: FlowTable4,
   flows6: FlowTable6,
   table: Pipeline["table"],
 ): Pipeline {
-  const ports = new PortTable();
+  const ports = new PortTable(stage.ports);
   node.interfaces.forEach(({ mac, mtu, ipv4, ipv6, tags }, port) => {
     ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null, tags });
   });
   const fib = Fib.build(node.routes);
-  const neighbors = new NeighborTable(neighborTableMemory(1024));
+  const neighbors = new NeighborTable(stage.neighbors);
   const words = new Int32Array(ADDRESS_WORDS);
   for (const { address, mac } of node.neighbors) {
     storeAddress(words, 0, address);
@@ -112,7 +140,7 @@ function pipelineFor(
   const neighborRequests = new NeighborRequests();
   const counters = countersMemory(256);
   const fragments = new FragmentTable();
-  const tables = { flows4, flows6, ports, neighbors, neighborRequests, fragments, counters };
+  const tables = { flows4, flows6, ports, neighbors, neighborRequests, fragments, counters, offloads: stage.offloads };
   return new Pipeline(batch, view, tables, table, fib);
 }
 
