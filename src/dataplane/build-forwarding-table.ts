@@ -37,6 +37,8 @@ export interface BuildContext {
   readonly ids: IdRegistry;
   /** What is known from the epoch before; absent, everything is computed. */
   readonly memory?: TableMemory;
+  /** Slot of each policy that is in force, by name; absent where there are none. */
+  readonly policySlots?: ReadonlyMap<string, number>;
   /** Interface names by port id, for ARP and NDP. */
   readonly portNames: readonly string[];
 }
@@ -102,7 +104,7 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     vips[at + VIP_RANGES + 1] = vip.ranges.length / RANGE_WORDS;
     vips[at + VIP_MODE] = vip.mode;
     vips[at + VIP_MEMBERS] = vip.backendIds.length;
-    vips[at + VIP_POLICIES] = vip.policies;
+    vips[at + VIP_POLICIES] = policyBits(spec.vips[row]!, context);
     backends.set(vip.backends, nextBackend * BACKEND_WORDS);
     ranges.set(vip.ranges, nextRange * RANGE_WORDS);
     nextBackend += vip.backendIds.length;
@@ -117,6 +119,14 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const maglev = memory.maglev.end();
   const { epoch } = context;
   return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, byId, ranges, maglev, dsr });
+}
+
+function policyBits({ policies }: VipSpec, { policySlots }: BuildContext): number {
+  const bitOf = (name: string) => {
+    const slot = policySlots?.get(name);
+    return slot === undefined ? 0 : 1 << slot;
+  };
+  return policies.reduce((bits, name) => bits | bitOf(name), 0);
 }
 
 function answerPorts({ answerOn }: OwnedAddress, portNames: readonly string[]): number {

@@ -38,7 +38,6 @@ export interface CompiledVip {
   readonly ranges: Int32Array;
   readonly flags: number;
   readonly mode: number;
-  readonly policies: number;
   /** Those of its backends that are on this node. */
   readonly pods: readonly IpAddress[];
   readonly address: Int32Array;
@@ -71,7 +70,6 @@ export function compileVip(vip: VipSpec, ids: VipIds, ends: DsrTable): CompiledV
     flags:
       (vip.affinity ? FLAG_AFFINITY : 0) | sourceFlags(vip.sources) | (SOURCE_NAT[vip.sourceNat] << SOURCE_NAT_SHIFT),
     mode: MODE_NUMBER[vip.mode],
-    policies: vip.policies ?? 0,
     pods: vip.backends.filter(({ node }) => isEnd(node)).map(({ address }) => address),
     address: addressWords(vip.address),
   };
