@@ -35,6 +35,8 @@ export class Gateway {
   #intent: Intent = EMPTY_INTENT;
   #problems: readonly Problem[] = [];
   #files: readonly string[] = [];
+  /** In force, or on its way. */
+  #loaded: LoadedManifests | null = null;
   #next: LoadedManifests | null = null;
   #applying: Promise<void> | null = null;
 
@@ -106,6 +108,9 @@ export class Gateway {
   }
 
   async #begin(): Promise<void> {
+    this.datapath.policies.onChange(() => {
+      if (this.#loaded !== null) this.#take(this.#next ?? this.#loaded);
+    });
     const { speaker } = this.announcer;
     await speaker.start();
     speaker.onEvent(({ name, from, to, words }) => {
@@ -153,14 +158,16 @@ export class Gateway {
     const intent = withOwnInterfaces(held, this.options.node, this.options.uplinks);
     const planned = plan(intent, inCluster ? { nodeName: this.options.node, givesAddresses: false } : undefined);
     const own = nodePlan(intent, planned, this.options.node);
+    const policies = await this.datapath.policies.load(intent.flowPolicies);
+    this.#loaded = loaded;
     this.#files = loaded.files;
     this.#tell(
-      [...loaded.problems, ...planned.problems],
+      [...loaded.problems, ...planned.problems, ...policies.problems],
       loaded.intent.nodes.some(({ name }) => name === this.options.node),
     );
 
     await this.announcer.withdrawBefore(own.bgp);
-    await this.datapath.apply(own.forwarding);
+    await this.datapath.apply(own.forwarding, policies);
     await this.announcer.announce(own.bgp);
     this.#plan = planned;
     this.#intent = intent;
