@@ -47,7 +47,7 @@ export type AnnouncerRequest =
   | { readonly do: "move"; readonly address: string; readonly to: string; readonly id: number }
   | { readonly do: "owners"; readonly id: number }
   | { readonly do: "who"; readonly address: string; readonly id: number }
-  | { readonly do: "drain"; readonly id: number }
+  | { readonly do: "drain"; readonly on: boolean; readonly id: number }
   | { readonly do: "close"; readonly id: number };
 
 /** Something happened that people and counters should know. */
@@ -69,7 +69,7 @@ export type AnnouncerEvent =
     }
   | { readonly type: "unseen"; readonly address: string; readonly by: string }
   | { readonly type: "link"; readonly interface: string; readonly state: "up" | "no carrier" | "gateway silent" }
-  | { readonly type: "member"; readonly node: string; readonly alive: boolean };
+  | { readonly type: "member"; readonly member: string; readonly alive: boolean };
 
 export type AnnouncerNews =
   | { readonly tell: "event"; readonly event: AnnouncerEvent }

@@ -37,7 +37,7 @@ port.on("message", (request: AnnouncerRequest) => {
       void whoAnswers(node, request.address).then((value) => tell({ tell: "answer", id: request.id, value }));
       return;
     case "drain":
-      void drain().then(() => tell({ tell: "answer", id: request.id, value: null }));
+      void drain(request.on).then(() => tell({ tell: "answer", id: request.id, value: null }));
       return;
     case "close":
       node.close();
@@ -49,10 +49,10 @@ port.on("message", (request: AnnouncerRequest) => {
 // Requests that came while the sockets were opened have waited until now.
 tell({ tell: "answer", id: 0, value: null });
 
-async function drain(): Promise<void> {
-  node.step({ type: "drain" });
+async function drain(on: boolean): Promise<void> {
+  node.step({ type: "drain", on });
   const end = performance.now() + DRAIN_MILLISECONDS;
-  while (!node.agreement.isEmpty && performance.now() < end) {
+  while (on && !node.agreement.isEmpty && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
   }
 }

@@ -44,6 +44,7 @@ export class AnnouncingNode {
   readonly #complaints = new Map<string, number>();
   readonly #known = new Set<string>();
   #nodes: AnnouncerSpec["nodes"] = {};
+  #unseen: readonly string[] = [];
   #ability = "";
   /** Links tell when they change; what only time changes is looked at now and then. */
   #nextAbility = 0;
@@ -182,7 +183,7 @@ export class AnnouncingNode {
       if (alive === this.#known.has(name)) continue;
       if (alive) this.#known.add(name);
       else this.#known.delete(name);
-      this.#tell({ type: "member", node: name, alive });
+      this.#tell({ type: "member", member: name, alive });
     }
   }
 
@@ -227,7 +228,10 @@ export class AnnouncingNode {
     for (const vip of this.#proof.due(mine, now)) {
       for (const voice of this.usable(vip)) voice.ask(parseIpAddress(vip)!, null);
     }
-    this.step({ type: "unseen", vips: this.#proof.unseen });
+    const { unseen } = this.#proof;
+    if (unseen.join() === this.#unseen.join()) return;
+    this.#unseen = unseen;
+    this.step({ type: "unseen", vips: unseen });
   }
 
   /** Of all living candidates but the owner, the one that is the most meant for the address. */

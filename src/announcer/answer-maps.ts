@@ -10,6 +10,8 @@ export class AnswerMaps {
 
   constructor(arpMapFd: number, ndpMapFd: number) {
     this.#maps = { 4: BpfMap.fromFd(arpMapFd), 6: BpfMap.fromFd(ndpMapFd) };
+    // What a thread before this one left is nobody's.
+    for (const map of [this.#maps[4], this.#maps[6]]) for (const { key } of map.entries()) map.delete(key);
   }
 
   /** From now on exactly these interfaces answer; none ends it. */

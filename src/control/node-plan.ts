@@ -2,6 +2,8 @@
 import type { SpeakerSpec } from "../bgp/speaker-spec.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
+import { formatIpAddress } from "../net/ip-address.ts";
+import { withAnswers } from "./answering.ts";
 import { bgpOnNode } from "./bgp-on-node.ts";
 import { routeSources } from "./bgp-routes.ts";
 import { forwardingOnNode } from "./forwarding-on-node.ts";
@@ -18,9 +20,13 @@ export interface NodePlan {
 /** A node that no Node object describes forwards but announces nothing. */
 export function nodePlan(intent: Intent, plan: Plan, nodeName: string): NodePlan {
   const node = intent.nodes.find(({ name }) => name === nodeName);
+  const forwarding = forwardingOnNode(intent, plan, nodeName);
+  // What the node does not serve it must not attract.
+  const served = new Set(forwarding.owned.map(({ address }) => formatIpAddress(address)));
+  const l2 = l2Addresses(intent, plan.services).filter(({ address }) => served.has(address));
   return {
-    forwarding: forwardingOnNode(intent, plan, nodeName),
+    forwarding: withAnswers(forwarding, l2, nodeName),
     bgp: node === undefined ? { instances: [] } : bgpOnNode(intent, routeSources(intent, plan.services), node).spec,
-    l2: l2Addresses(intent, plan.services),
+    l2,
   };
 }

@@ -133,7 +133,6 @@ export class OwnerAgreement {
         this.#restate(now);
         return;
       case "unseen":
-        if (event.vips.join() === this.#unseen.join()) return;
         this.#unseen = event.vips;
         this.#telling.renew();
         return;
@@ -144,7 +143,7 @@ export class OwnerAgreement {
         if (!this.#obey(event, now)) this.#telling.wish(event, now);
         return;
       case "drain":
-        this.#candidacy.draining = true;
+        this.#candidacy.draining = event.on;
         this.#restate(now);
         return;
     }

@@ -28,8 +28,8 @@ export type AgreementEvent =
   | { readonly type: "busy"; readonly vips: ReadonlySet<string> }
   /** An operator wants an address elsewhere. */
   | { readonly type: "move"; readonly vip: string; readonly to: string }
-  /** The process is to end: everything is handed over. */
-  | { readonly type: "drain" };
+  /** Work on the node, or its end: everything is handed over, until it is off again. */
+  | { readonly type: "drain"; readonly on: boolean };
 
 /**
  * - `first`: nobody had it.

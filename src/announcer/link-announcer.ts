@@ -1,9 +1,9 @@
 /**
  * Announcing addresses on links, as the gateway sees it: a handle to a thread.
  *
- *     const announcer = await Announcer.start(setup, onEvent);
+ *     const announcer = await LinkAnnouncer.start(setup, { onEvent, onFailure });
  *     await announcer.apply(spec);     // only what this node serves already
- *     await announcer.drain();         // others answer now; what still arrives is served as before
+ *     await announcer.drain(true);         // others answer now; what still arrives is served as before
  *     await announcer.close();
  */
 import { Worker } from "node:worker_threads";
@@ -24,25 +24,31 @@ type Question = AnnouncerRequest extends infer Request
     : never
   : never;
 
+export interface AnnouncerListener {
+  readonly onEvent: (event: AnnouncerEvent) => void;
+  /** The thread has died; what it answered for is answered for no longer once another one starts. */
+  readonly onFailure: (error: Error) => void;
+}
+
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
-export class Announcer {
+export class LinkAnnouncer {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #failure: Error | null = null;
 
   /** Rejects where the port of the heartbeats is taken, in words. */
-  static async start(setup: AnnouncerSetup, onEvent: (event: AnnouncerEvent) => void): Promise<Announcer> {
-    const announcer = new Announcer(setup, onEvent);
+  static async start(setup: AnnouncerSetup, listener: AnnouncerListener): Promise<LinkAnnouncer> {
+    const announcer = new LinkAnnouncer(setup, listener);
     await new Promise((resolve, reject) => announcer.#waiting.set(0, { resolve, reject }));
     return announcer;
   }
 
-  private constructor(setup: AnnouncerSetup, onEvent: (event: AnnouncerEvent) => void) {
+  private constructor(setup: AnnouncerSetup, { onEvent, onFailure }: AnnouncerListener) {
     const suffix = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const entry = new URL(`./announcer-thread.${suffix}`, import.meta.url);
     this.#worker = new Worker(entry, { workerData: setup, name: "announcer" });
@@ -53,7 +59,12 @@ export class Announcer {
         this.#waiting.delete(news.id);
       }
     });
-    this.#worker.on("error", (error: Error) => this.#fail(error));
+    this.#worker.on("error", (error: Error) => {
+      // Before it has begun, whoever starts it is told.
+      const hasBegun = !this.#waiting.has(0);
+      this.#fail(error);
+      if (hasBegun) onFailure(error);
+    });
     this.#worker.on("exit", () => this.#fail(new Error("the announcer has ended")));
   }
 
@@ -78,9 +89,9 @@ export class Announcer {
     return (await this.#ask({ do: "who", address })) as readonly WhoAnswer[];
   }
 
-  /** Resolves when others answer for everything that somebody else may own, or after a while. */
-  async drain(): Promise<void> {
-    await this.#ask({ do: "drain" });
+  /** Resolves when others answer for everything that somebody else may own, or after a while. `false` ends the drain. */
+  async drain(on: boolean): Promise<void> {
+    await this.#ask({ do: "drain", on });
   }
 
   async close(): Promise<void> {
