@@ -11,9 +11,9 @@ import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
-import { nodePlan } from "../control/node-plan.ts";
-import { withOwnInterfaces } from "../control/own-interfaces.ts";
-import { type Plan, plan } from "../control/plan.ts";
+import { NodePlanner } from "../control/node-plan.ts";
+import { OwnInterfaces } from "../control/own-interfaces.ts";
+import type { Plan } from "../control/plan.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
@@ -31,6 +31,8 @@ export class Gateway {
   readonly startedAt = Date.now();
   readonly #log: Logger;
   readonly #speaker: Speaker | RemoteSpeaker;
+  readonly #planner: NodePlanner;
+  readonly #interfaces: OwnInterfaces;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
   #announced: SpeakerSpec = NO_SESSIONS;
@@ -62,6 +64,8 @@ export class Gateway {
     this.options = options;
     this.datapath = datapath;
     this.#log = log;
+    this.#planner = new NodePlanner(options.node);
+    this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
     // Routers may still have our routes: they keep them until we have told them all again (RFC 4724).
     this.#speaker = options.speakerSocket
       ? new RemoteSpeaker(options.speakerSocket)
@@ -156,9 +160,9 @@ export class Gateway {
     const isFirst = this.#plan === null;
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
     const held = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
-    const intent = withOwnInterfaces(held, this.options.node, this.options.uplinks);
-    const planned = plan(intent, inCluster ? { nodeName: this.options.node, givesAddresses: false } : undefined);
-    const own = nodePlan(intent, planned, this.options.node);
+    const intent = this.#interfaces.within(held);
+    const nodeName = inCluster ? this.options.node : null;
+    const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
     this.#files = loaded.files;
     this.#tell(
       [...loaded.problems, ...planned.problems],
@@ -166,9 +170,10 @@ export class Gateway {
     );
 
     // At the start there is nothing to withdraw, and a session without routes would tell routers to forget ours.
-    if (this.#plan !== null) await this.#speaker.apply(onlyAnnounced(own.bgp, this.#announced));
+    const routesChange = this.#plan === null || own.bgp !== this.#announced;
+    if (this.#plan !== null && routesChange) await this.#speaker.apply(onlyAnnounced(own.bgp, this.#announced));
     await this.datapath.apply(own.forwarding);
-    await this.#speaker.apply(own.bgp);
+    if (routesChange) await this.#speaker.apply(own.bgp);
     this.#announced = own.bgp;
     this.#plan = planned;
     this.#intent = intent;
