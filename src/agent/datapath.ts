@@ -27,7 +27,8 @@ import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
-import { WorkerPool } from "../worker/worker-pool.ts";
+import type { LoadOutcome } from "../policy-host/policy-host.ts";
+import { WorkerPool, type WorkerSpec } from "../worker/worker-pool.ts";
 import { attachEgress, attachXdp, type Link, requireFreeHook, type XdpMode } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../xdp/door-maps.ts";
@@ -40,6 +41,7 @@ import type { BindMode } from "../xdp/xsk.ts";
 import { DsrMaps } from "./dsr-maps.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
+import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
 import { OwnedMap } from "./owned-map.ts";
 import { portList, requireLink } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
@@ -65,6 +67,7 @@ export class Datapath {
   readonly flows: readonly FlowTable[];
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
+  readonly policies: NodePolicies;
   readonly mode: DatapathMode;
   /** What the interfaces' settings would have broken, at the start. */
   readonly offloads: OffloadReport;
@@ -162,29 +165,39 @@ export class Datapath {
     const drivers = new Set(ports.map(({ name }) => driverName(name)));
     const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
+    const policies = new NodePolicies(queues, `${options.socket}.policies`, log);
+    cleanup.push(() => policies.close());
     pool = new WorkerPool(
-      counters.map((own, queue) => ({
-        sockets: ports
-          .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
-          .filter((socket) => queue < rxQueueCount(socket.interface)),
-        longestFrameBytes: mtu + LINK_HEADER_BYTES,
-        mapFds: {
-          flows: object.map("flows").fd,
-          flows6: object.map("flows6").fd,
-          port_rows: object.map("port_rows").fd,
-          neighbors: object.map("neighbors").fd,
-          xsks: object.map("xsks").fd,
-        },
-        offloads: kernelForwards,
-        hashKey: key,
-        neighborRequests: network.neighborRequests.words,
-        fragments,
-        counters: own,
-        table: table.columns,
-        fib: network.fib.words,
-      })),
-      (worker, error) =>
-        log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
+      counters.map(
+        (own, queue): WorkerSpec => ({
+          sockets: ports
+            .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
+            .filter((socket) => queue < rxQueueCount(socket.interface)),
+          longestFrameBytes: mtu + LINK_HEADER_BYTES,
+          mapFds: {
+            flows: object.map("flows").fd,
+            flows6: object.map("flows6").fd,
+            port_rows: object.map("port_rows").fd,
+            neighbors: object.map("neighbors").fd,
+            xsks: object.map("xsks").fd,
+          },
+          offloads: kernelForwards,
+          hashKey: key,
+          neighborRequests: network.neighborRequests.words,
+          fragments,
+          counters: own,
+          table: table.columns,
+          policies: null,
+          policyStats: policies.stats[queue]!,
+          fib: network.fib.words,
+        }),
+      ),
+      {
+        onFailure: (worker, error) =>
+          log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
+        onNews: (worker, news) => policies.heard(worker, news),
+        onStuckPolicy: (worker, slot) => policies.stuck(worker, slot),
+      },
     );
     const workers = pool;
     cleanup.push(() => workers.stop());
@@ -221,6 +234,7 @@ export class Datapath {
       stack,
       ports,
       table,
+      policies,
       offloads,
     });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
@@ -239,6 +253,7 @@ export class Datapath {
     stack: StackInside | null;
     ports: readonly Port[];
     table: ForwardingTable;
+    policies: NodePolicies;
     offloads: OffloadReport;
   }) {
     this.mode = parts.mode;
@@ -253,6 +268,7 @@ export class Datapath {
     this.#stack = parts.stack;
     this.#portList = parts.ports;
     this.#table = parts.table;
+    this.policies = parts.policies;
     this.offloads = parts.offloads;
     this.#owned = new OwnedMap({
       4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
@@ -278,21 +294,23 @@ export class Datapath {
   }
 
   /** Makes the workers serve a new spec. Addresses are steered here only after every worker knows them. */
-  async apply(spec: ForwardingSpec): Promise<void> {
+  async apply(spec: ForwardingSpec, policies: LoadOutcome = NO_POLICIES): Promise<void> {
     const known = new Set(this.ids.vips().keys());
+    const portNames = this.#portList.map(({ name }) => name);
     const table = buildForwardingTable(spec, {
       epoch: this.#table.epoch + 1,
       key: this.#key,
       ids: this.ids,
       memory: this.#memory,
-      portNames: this.#portList.map(({ name }) => name),
+      portNames,
+      policySlots: policies.slots,
     });
     const { vips } = this.counters();
     for (const id of this.ids.vips().keys()) {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
     this.#network.prepare(spec.vips);
-    await this.#workers.publishTable(table.columns);
+    await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
     if (spec.owned !== this.#spec.owned)
       this.#owned.apply(
@@ -301,6 +319,7 @@ export class Datapath {
       );
     this.#dsr.apply(spec);
     this.#endRetiredFlows(spec);
+    this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
     this.#spec = spec;
   }
 
@@ -354,9 +373,16 @@ export class Datapath {
     clearInterval(this.#expiryTimer);
     for (const link of this.#links) link.detach();
     await this.#workers.stop();
+    this.policies.close();
     this.#network.close();
     this.#object.close();
     this.#stack?.remove();
+  }
+
+  /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
+  #askAgain(vips: ReadonlySet<number>): void {
+    if (vips.size === 0) return;
+    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), this.now());
   }
 
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */

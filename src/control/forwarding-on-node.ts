@@ -8,7 +8,8 @@ import {
   type VipSpec,
 } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
-import { type Service, type ServicePort, serviceKey } from "../intent/service.ts";
+import { matches } from "../intent/selector.ts";
+import { type Service, type ServicePort, selectableLabels, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { compareIpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { dsrOnNode, forwardingMode, receivingNode, receivingObstacle } from "./direct-server-return.ts";
@@ -28,14 +29,14 @@ export function forwardingOnNode(
 ): ForwardingSpec {
   const vips = new Map<string, VipSpec>();
   const owned: OwnedAddress[] = [];
-  const { nodes, pools, settings } = intent;
+  const { nodes, pools, settings, flowPolicies } = intent;
   for (const service of intent.services) {
     const key = serviceKey(service);
     const { ingress } = plan.services[key]!;
     const isOurs = addressSource(service, intent) !== "other-controller";
     if (ingress.length === 0 || !isOurs) continue;
     owned.push(...memory.addresses.of(key, [ingress], () => ownedAddresses(ingress)));
-    const inputs = [service, ingress, nodes, pools, settings, nodeName];
+    const inputs = [service, ingress, nodes, pools, settings, flowPolicies, nodeName];
     // Of two Services on one port of one address, which only a foreign allocator gives out, the first is served.
     for (const served of memory.vips.of(key, inputs, () => serviceVips(service, ingress, nodeName, intent))) {
       if (!vips.has(served.key)) vips.set(served.key, served.vip);
@@ -58,6 +59,14 @@ export function forwardingOnNode(
   return spec;
 }
 
+function policiesFor(service: Service, { flowPolicies }: Intent): string[] {
+  if (flowPolicies.length === 0) return [];
+  const labels = selectableLabels(service);
+  return flowPolicies
+    .filter(({ serviceSelector }) => serviceSelector === null || matches(serviceSelector, labels))
+    .map(({ name }) => name);
+}
+
 function ownedAddresses(ingress: readonly string[]): OwnedAddress[] {
   return ingress.map((text) => ({ address: parseIpAddress(text)!, answerOn: [] }));
 }
@@ -71,6 +80,7 @@ function distinct(owned: readonly OwnedAddress[]): readonly OwnedAddress[] {
 }
 
 function serviceVips(service: Service, ingress: readonly string[], nodeName: string, intent: Intent): ServedPort[] {
+  const policies = policiesFor(service, intent);
   return ingress.flatMap((text) => {
     const address = parseIpAddress(text)!;
     return service.ports.map((port): ServedPort => {
@@ -88,6 +98,7 @@ function serviceVips(service: Service, ingress: readonly string[], nodeName: str
           affinity: service.clientAffinity,
           sources: service.clients,
           sourceNat: service.sourceNat ?? intent.settings.sourceNat,
+          policies,
         },
       };
     });

@@ -23,11 +23,12 @@ import {
   VIP_RANGES,
   VIP_WORDS,
 } from "./forwarding-layout.ts";
-import type { DsrSpec, ForwardingSpec, OwnedAddress, VipSpec } from "./forwarding-spec.ts";
+import type { DsrSpec, ForwardingSpec, OwnedAddress, PortRange, VipSpec } from "./forwarding-spec.ts";
 import { ForwardingTable } from "./forwarding-table.ts";
 import type { IdRegistry } from "./id-registry.ts";
 import { MaglevMemory } from "./maglev-memory.ts";
 import { ANSWER_PORT_SHIFT, insertOwned, OWNED_POD, OWNED_SERVED, ownedIndex } from "./owned-index.ts";
+import { type SourcePortColumns, sourcePortColumns } from "./source-ports.ts";
 
 /** Ids and port names that a table is built with; the registry outlives it. */
 export interface BuildContext {
@@ -36,6 +37,8 @@ export interface BuildContext {
   readonly ids: IdRegistry;
   /** What is known from the epoch before; absent, everything is computed. */
   readonly memory?: TableMemory;
+  /** Slot of each policy that is in force, by name; absent where there are none. */
+  readonly policySlots?: ReadonlyMap<string, number>;
   /** Interface names by port id, for ARP and NDP. */
   readonly portNames: readonly string[];
 }
@@ -45,10 +48,18 @@ export class TableMemory {
   readonly maglev: MaglevMemory;
   #compiled = new WeakMap<VipSpec, CompiledVip>();
   #dsr: DsrSpec | null = null;
+  #ranges: readonly PortRange[] = [];
+  #sourcePorts: SourcePortColumns = sourcePortColumns([]);
 
   /** All epochs have the same key. */
   constructor(key: HashKey) {
     this.maglev = new MaglevMemory(key);
+  }
+
+  sourcePorts(ranges: readonly PortRange[]): SourcePortColumns {
+    if (ranges !== this.#ranges) this.#sourcePorts = sourcePortColumns(ranges);
+    this.#ranges = ranges;
+    return this.#sourcePorts;
   }
 
   compiled(spec: ForwardingSpec, ids: IdRegistry, ends: DsrTable): readonly CompiledVip[] {
@@ -93,7 +104,7 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     vips[at + VIP_RANGES + 1] = vip.ranges.length / RANGE_WORDS;
     vips[at + VIP_MODE] = vip.mode;
     vips[at + VIP_MEMBERS] = vip.backendIds.length;
-    vips[at + VIP_POLICIES] = vip.policies;
+    vips[at + VIP_POLICIES] = policyBits(spec.vips[row]!, context);
     backends.set(vip.backends, nextBackend * BACKEND_WORDS);
     ranges.set(vip.ranges, nextRange * RANGE_WORDS);
     nextBackend += vip.backendIds.length;
@@ -102,12 +113,20 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   });
 
   const { strictSyn, rejectWithoutBackend: rejects, trackFragments: tracksFragments } = spec;
-  const [firstSourcePort, lastSourcePort] = spec.sourcePorts;
-  const flags = { strictSyn, rejects, tracksFragments, firstSourcePort, lastSourcePort };
+  const sourcePorts = memory.sourcePorts(spec.sourcePorts);
+  const flags = { strictSyn, rejects, tracksFragments, sourcePorts };
   const byId = indexById(compiled);
   const maglev = memory.maglev.end();
   const { epoch } = context;
   return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, byId, ranges, maglev, dsr });
+}
+
+function policyBits({ policies }: VipSpec, { policySlots }: BuildContext): number {
+  const bitOf = (name: string) => {
+    const slot = policySlots?.get(name);
+    return slot === undefined ? 0 : 1 << slot;
+  };
+  return policies.reduce((bits, name) => bits | bitOf(name), 0);
 }
 
 function answerPorts({ answerOn }: OwnedAddress, portNames: readonly string[]): number {

@@ -20,6 +20,7 @@ function vip(address: string, ...backends: readonly string[]): VipSpec {
     affinity: false,
     sources: null,
     sourceNat: "none",
+    policies: [],
   };
 }
 

@@ -39,7 +39,7 @@ export function composeIntent(sources: readonly SourcedManifest[]): Composed {
 /** For those who do it again and again: what did not change is, in the next Intent, the very same object. */
 export class IntentComposer {
   readonly #joined = new Recall<Service>();
-  #framed: readonly Manifest[] = [];
+  #framed: readonly SourcedManifest[] = [];
   #frame: Frame | null = null;
   #services: readonly Service[] = [];
 
@@ -56,10 +56,11 @@ export class IntentComposer {
     }
     const services: { readonly key: string; readonly service: Service }[] = [];
     const slices = new Map<string, BackendSlice[]>();
-    const others: Manifest[] = [];
-    for (const { manifest } of latest.values()) {
+    const others: SourcedManifest[] = [];
+    for (const source of latest.values()) {
+      const { manifest } = source;
       if (manifest.type === "service") services.push({ key: serviceKey(manifest.service), service: manifest.service });
-      else if (manifest.type !== "backend-slice") others.push(manifest);
+      else if (manifest.type !== "backend-slice") others.push(source);
       else {
         const known = slices.get(manifest.slice.service);
         if (known === undefined) slices.set(manifest.slice.service, [manifest.slice]);
@@ -81,7 +82,8 @@ export class IntentComposer {
   }
 }
 
-function frameOf(manifests: readonly Manifest[]): Frame {
+function frameOf(sources: readonly SourcedManifest[]): Frame {
+  const manifests = sources.map(({ manifest }) => manifest);
   const settings = manifests.flatMap((manifest) => (manifest.type === "settings" ? [manifest.settings] : []));
   const inForce = settings[0] ?? DEFAULT_SETTINGS;
   const metalLb = metalLbIntent(manifests);
@@ -102,6 +104,9 @@ function frameOf(manifests: readonly Manifest[]): Frame {
       ...manifests.flatMap((manifest) => (manifest.type === "l2-policy" ? [manifest.policy] : [])),
       ...metalLb.l2Policies,
     ].sort((a, b) => compareText(a.object, b.object)),
+    flowPolicies: sources
+      .flatMap(({ manifest, where }) => (manifest.type === "flow-policy" ? [{ ...manifest.policy, where }] : []))
+      .sort((a, b) => a.order - b.order || byName(a, b)),
     bgpPasswords: { ...secretPasswords(manifests, inForce), ...metalLb.passwords },
   };
 }
