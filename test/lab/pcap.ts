@@ -17,6 +17,7 @@ export interface TcpSegment {
   readonly sequence: number;
   readonly syn: boolean;
   readonly ack: boolean;
+  readonly fin: boolean;
   readonly ttl: number;
   readonly payload: Buffer;
 }
@@ -62,6 +63,7 @@ export function tcpSegment({ bytes, timestampSeconds }: CapturedFrame): TcpSegme
     sequence: bytes.readUInt32BE(tcp + 4),
     syn: (flags & 0x02) !== 0,
     ack: (flags & 0x10) !== 0,
+    fin: (flags & 0x01) !== 0,
     ttl: bytes[isIpv4 ? ip + 8 : ip + 7]!,
     payload: bytes.subarray(tcp + (bytes[tcp + 12]! >> 4) * 4, end),
   };
