@@ -1,13 +1,16 @@
 /** The command line: what each command is called, takes and prints. The work is done in files of their own. */
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { GOODBYES } from "../agent/announcer.ts";
 import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
 import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
+import { policiesTable } from "./policies.ts";
 import { replayLine } from "./replay.ts";
 import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
@@ -57,6 +60,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--flows <rows>", "rows of the flow table, a power of two; a flow takes two", powerOfTwo, DEFAULT_FLOW_ROWS)
     .option("--speaker-socket <path>", "BGP is spoken by `sluice speaker` behind this socket")
+    .addOption(
+      new Option(
+        "--goodbye <how>",
+        "at the end: `cease` makes routers drop the routes at once, `graceful` lets those with graceful restart keep them",
+      )
+        .choices(GOODBYES)
+        .default("cease"),
+    )
     .addHelpText("after", "\nExample:\n  sluice run -f /etc/sluice --node node1 --uplink eth0")
     .action(async (flags) => {
       const inside = flags.inside as string[];
@@ -86,6 +97,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         clusterSecret: flags.clusterSecret ?? null,
         flowRows: flags.flows,
         speakerSocket: flags.speakerSocket ?? null,
+        goodbye: flags.goodbye,
       };
       // Only this command needs the native addon; the others work where there is none.
       const { runCommand } = await import("./run.ts");
@@ -160,7 +172,10 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
     .argument("<file>", "scenarios as JSON Lines; - is standard input")
     .action(async (file: string) => {
-      for await (const line of readLines(file)) process.stdout.write(`${replayLine(line)}\n`);
+      let number = 0;
+      for await (const line of readLines(file)) {
+        process.stdout.write(`${await replayLine(line, `${file}:${++number}`)}\n`);
+      }
     });
 
   show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
@@ -173,7 +188,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     flowsTable,
   );
 
+  show(
+    program.command("policies").description("policy modules: what is loaded, what they answered"),
+    () => "/v1/policies",
+    policiesTable,
+  );
+
   addBgpCommands(program, show, DEFAULT_SOCKET);
+  addDrainCommands(program, DEFAULT_SOCKET, positive);
 
   try {
     await program.parseAsync([...args], { from: "user" });
