@@ -33,7 +33,7 @@ const direct: Stop<ClusterOnLeafSpine> = {
     await waitFor("the change to be in force", () => /direct|dsr/i.test(mode()), { timeoutSeconds: 20, seen: mode });
     client2.ip(`link set net0 mtu ${CLIENT_MTU}`);
 
-    const filter = `tcp and host ${lab.at(CLIENT2)}`;
+    const filter = `host ${lab.at(CLIENT2)}`;
     const uplinks = await Promise.all(
       ["eth2", "eth3"].map((device) => Capture.start(lab.lab, leaf02.namespace, device, filter)),
     );
