@@ -34,6 +34,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--namespace <name>", "namespace of the Lease and of Secrets", "sluice-system")
     .option("--state <file>", "where the last known state of the cluster is kept", DEFAULT_STATE)
     .option("--no-ipam", "leave the giving of addresses to somebody else")
+    .option("--no-bgp", "leave BGP to another speaker, whatever policies there are")
+    .option("--no-l2", "leave answering for addresses on links to somebody else")
     .option("--node <name>", "name of this node's Node object", hostname())
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
     .option("--inside <where...>", "`stack` for pods behind the node's own stack, or interfaces towards the backends", [
@@ -85,6 +87,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
             }
           : null,
         paths: flags.filename,
+        parts: { bgp: flags.bgp, l2: flags.l2 },
         node: flags.node,
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
