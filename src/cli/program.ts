@@ -158,8 +158,27 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   program
     .command("replay")
     .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
-    .argument("<file>", "scenarios as JSON Lines; - is standard input")
-    .action(async (file: string) => {
+    .argument("[file]", "scenarios as JSON Lines; - is standard input")
+    .option("--pcap <file>", "instead: a capture (pcap or pcapng) of what came in at the gateway's interfaces")
+    .option("--config <path...>", "manifests to serve by, with --pcap", [])
+    .option("--out <file>", "what would leave, as a capture: pcapng, or pcap by its name, with --pcap")
+    .option("--node <name>", "the gateway's Node object, where the manifests have several")
+    .option("--cluster-secret <file>", "the cluster's secret: flows get the backends that they have there")
+    .addOption(outputOption())
+    .action(async (file: string | undefined, flags) => {
+      if (flags.pcap !== undefined) {
+        if (file !== undefined) throw new Error("replay: give scenarios or --pcap, not both");
+        if (flags.config.length === 0) throw new Error("replay --pcap: --config is missing, the manifests to serve by");
+        if (flags.out === undefined) throw new Error("replay --pcap: --out is missing, the file to write");
+        const { runReplayCapture } = await import("./replay-capture.ts");
+        const { pcap, config, out, node = null, clusterSecret = null, output } = flags;
+        const result = await runReplayCapture({ pcap, config, out, node, clusterSecret, output });
+        process.stdout.write(result.stdout);
+        process.stderr.write(result.stderr);
+        status = result.exitCode;
+        return;
+      }
+      if (file === undefined) throw new Error("replay: a file of scenarios is missing, or --pcap");
       for await (const line of readLines(file)) process.stdout.write(`${replayLine(line)}\n`);
     });
 

@@ -9,11 +9,11 @@ import { waitFor } from "./wait-for.ts";
 let captures = 0;
 
 export class Capture {
-  readonly #file: string;
+  readonly file: string;
   readonly #tcpdump: LabProcess;
 
   private constructor(file: string, tcpdump: LabProcess) {
-    this.#file = file;
+    this.file = file;
     this.#tcpdump = tcpdump;
   }
 
@@ -31,7 +31,7 @@ export class Capture {
 
   /** Frames captured so far. */
   frames(): CapturedFrame[] {
-    return readPcap(readFileSync(this.#file));
+    return readPcap(readFileSync(this.file));
   }
 
   segments(): TcpSegment[] {
