@@ -12,7 +12,12 @@ export function receivedTable(routes: readonly ReceivedRoute[]): string {
     route.nextHop,
     route.asPath.map(({ asns }) => asns.join(" ")).join(" "),
     route.med === null ? "" : String(route.med),
-    [...route.communities, ...route.largeCommunities, ...(route.leaked ? ["(route leak)"] : [])].join(" "),
+    [
+      ...route.communities,
+      ...route.largeCommunities,
+      ...route.extendedCommunities,
+      ...(route.leaked ? ["(route leak)"] : []),
+    ].join(" "),
   ]);
   return `${textTable(["PREFIX", "NEXT HOP", "AS PATH", "MED", "COMMUNITIES"], rows, LINE_WIDTH).join("\n")}\n`;
 }

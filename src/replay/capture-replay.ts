@@ -7,7 +7,7 @@ import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { CaptureFile, FrameToWrite } from "../wire/capture-file.ts";
 import { LINKTYPE_ETHERNET } from "../wire/capture-file.ts";
 import { isSentByGateway } from "./capture-network.ts";
-import { LONGEST_FRAME_BYTES, NodePlayer } from "./node-player.ts";
+import { LONGEST_FRAME_BYTES, NodePlayer, ordinaryTables } from "./node-player.ts";
 import { type ReadableCounters, readableCounters, START_SECONDS } from "./replay.ts";
 import type { ScenarioNode } from "./scenario.ts";
 
@@ -36,7 +36,12 @@ export function replayCapture(
   spec: ForwardingSpec,
   key: HashKey,
 ): CaptureResult {
-  const player = new NodePlayer(node, spec, { key, flowRows: FLOW_ROWS, vips: spec.vips.length + 1 });
+  const player = new NodePlayer(node, spec, {
+    key,
+    tables: ordinaryTables(FLOW_ROWS, node.neighbors.length),
+    vips: spec.vips.length + 1,
+    policies: [],
+  });
   const results: PacketResult[] = [];
   const sent: FrameToWrite[] = [];
   const first = capture.frames[0]?.timestampSeconds ?? 0;

@@ -2,6 +2,7 @@
  * A node without NICs: the workers' pipeline over the workers' tables in ordinary memory. Frames are fed by hand, and so
  * is the clock.
  */
+import { buildForwardingTable } from "../dataplane/build-forwarding-table.ts";
 import { type Counters, countersMemory } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
 import { FlowExpiry } from "../dataplane/expiry.ts";
@@ -10,14 +11,17 @@ import type { HashKey } from "../dataplane/flow-hash.ts";
 import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
 import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
-import { buildForwardingTable, type ForwardingTable } from "../dataplane/forwarding-table.ts";
+import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FRAME_HEADROOM_BYTES, FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
-import { PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
+import { PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
+import { type ChainSurroundings, PolicyChain, type RunningPolicy } from "../policy/policy-chain.ts";
+import { policyStatsMemory } from "../policy/policy-stats.ts";
+import { directoryOf } from "../policy/service-directory.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { ScenarioNode } from "./scenario.ts";
 
@@ -44,29 +48,69 @@ export const REPLAY_KEY: HashKey = { k0: 0x736c7569, k1: 0x63652d30 };
 export const LONGEST_FRAME_BYTES = 1 << 14;
 const SMALLEST_NEIGHBOR_TABLE = 1024;
 
+/** The tables of a player, for one who has memory of his own for them. */
+export interface PlayerTables {
+  /** Zeroed memory, of as many rows as there may be. */
+  readonly flows4: Int32Array;
+  readonly flows6: Int32Array;
+  readonly ports: Int32Array;
+  readonly neighbors: Int32Array;
+  /** Whether the pipeline marks established flows for the kernel. */
+  readonly offloads: boolean;
+}
+
 export interface PlayerOptions {
   readonly key: HashKey;
-  /** Rows of each flow table, a power of two. */
-  readonly flowRows: number;
+  readonly tables: PlayerTables;
   /** VIPs that there may be at most. */
   readonly vips: number;
+  /** Ready to be asked. */
+  readonly policies: readonly RunningPolicy[];
+}
+
+/** @param flowRows of each flow table, a power of two. @param neighbors that there may be at most. */
+export function ordinaryTables(flowRows: number, neighbors = 0): PlayerTables {
+  let rows = SMALLEST_NEIGHBOR_TABLE;
+  while (rows < 2 * neighbors) rows *= 2;
+  return {
+    flows4: flowTable4Memory(flowRows),
+    flows6: flowTable6Memory(flowRows),
+    ports: portTableMemory(),
+    neighbors: neighborTableMemory(rows),
+    offloads: false,
+  };
 }
 
 export class NodePlayer {
-  readonly #node: ScenarioNode;
-  readonly #key: HashKey;
+  readonly #options: PlayerOptions;
+  readonly #portNames: readonly string[];
+  readonly #policySlots: ReadonlyMap<string, number>;
+  readonly #surroundings: ChainSurroundings;
   readonly #ids = new IdRegistry();
   readonly #memory = new Uint8Array(FRAME_HEADROOM_BYTES + LONGEST_FRAME_BYTES);
   readonly #batch = new FrameBatch(1);
   readonly #expiry: readonly FlowExpiry[];
   readonly #pipeline: Pipeline;
   #epoch = 0;
+  #now = 0;
 
   constructor(node: ScenarioNode, spec: ForwardingSpec, options: PlayerOptions) {
-    this.#node = node;
-    this.#key = options.key;
-    const flows4 = new FlowTable4(flowTable4Memory(options.flowRows), options.key);
-    const flows6 = new FlowTable6(flowTable6Memory(options.flowRows), options.key);
+    const { key, tables, policies } = options;
+    this.#options = options;
+    this.#portNames = node.interfaces.map(({ name }) => name);
+    this.#policySlots = new Map(policies.map(({ name, slot }) => [name, slot]));
+    this.#surroundings = {
+      readClock: (into) => {
+        into[0] = this.#now * 1e9;
+      },
+      stats: policyStatsMemory(policies.length),
+      watch: new Int32Array(1),
+      watchAt: 0,
+      onTrouble: () => {},
+      onReason: () => {},
+    };
+    const flows4 = new FlowTable4(tables.flows4, key);
+    const flows6 = new FlowTable6(tables.flows6, key);
     this.#expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
     const fib = Fib.build(node.routes);
     this.#pipeline = new Pipeline(
@@ -75,15 +119,17 @@ export class NodePlayer {
       {
         flows4,
         flows6,
-        ports: portsOf(node),
-        neighbors: neighborsOf(node, fib),
+        ports: fillPorts(tables.ports, node),
+        neighbors: fillNeighbors(tables.neighbors, node, fib),
         neighborRequests: new NeighborRequests(),
         fragments: new FragmentTable(),
         counters: countersMemory(options.vips),
+        offloads: tables.offloads,
       },
       this.#tableOf(spec),
       fib,
     );
+    this.#askPolicies();
   }
 
   get counters(): Counters {
@@ -93,6 +139,7 @@ export class NodePlayer {
   /** Replaces the services, as a new epoch does. */
   serve(spec: ForwardingSpec): void {
     this.#pipeline.table = this.#tableOf(spec);
+    this.#askPolicies();
   }
 
   /** Ends what has been silent for too long. @param now monotonic seconds. */
@@ -108,6 +155,7 @@ export class NodePlayer {
     batch.offset[0] = FRAME_HEADROOM_BYTES;
     batch.length[0] = bytes.length;
     batch.port[0] = port;
+    this.#now = now;
     this.#pipeline.run(now);
     const played = this.#outcome();
     const also = this.#releaseHeld(now);
@@ -117,10 +165,18 @@ export class NodePlayer {
   #tableOf(spec: ForwardingSpec): ForwardingTable {
     return buildForwardingTable(spec, {
       epoch: ++this.#epoch,
-      key: this.#key,
+      key: this.#options.key,
       ids: this.#ids,
-      portNames: this.#node.interfaces.map(({ name }) => name),
+      portNames: this.#portNames,
+      policySlots: this.#policySlots,
     });
+  }
+
+  #askPolicies(): void {
+    const { policies } = this.#options;
+    if (policies.length === 0) return;
+    const directory = directoryOf(this.#ids);
+    this.#pipeline.policies = new PolicyChain(this.#pipeline, policies, directory, this.#portNames, this.#surroundings);
   }
 
   #outcome(): Played {
@@ -148,18 +204,16 @@ export class NodePlayer {
   }
 }
 
-function portsOf(node: ScenarioNode): PortTable {
-  const ports = new PortTable();
+function fillPorts(memory: Int32Array, node: ScenarioNode): PortTable {
+  const ports = new PortTable(memory);
   node.interfaces.forEach(({ mac, mtu, ipv4, ipv6, tags }, port) => {
     ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null, tags });
   });
   return ports;
 }
 
-function neighborsOf(node: ScenarioNode, fib: Fib): NeighborTable {
-  let rows = SMALLEST_NEIGHBOR_TABLE;
-  while (rows < 2 * node.neighbors.length) rows *= 2;
-  const neighbors = new NeighborTable(neighborTableMemory(rows));
+function fillNeighbors(memory: Int32Array, node: ScenarioNode, fib: Fib): NeighborTable {
+  const neighbors = new NeighborTable(memory);
   const words = new Int32Array(ADDRESS_WORDS);
   for (const { address, mac } of node.neighbors) {
     storeAddress(words, 0, address);

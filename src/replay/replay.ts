@@ -4,7 +4,15 @@
  */
 import { type Counters, TOTALS } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
-import { type Departure, NodePlayer, type Played, REPLAY_KEY } from "./node-player.ts";
+import type { RunningPolicy } from "../policy/policy-chain.ts";
+import {
+  type Departure,
+  NodePlayer,
+  ordinaryTables,
+  type Played,
+  type PlayerTables,
+  REPLAY_KEY,
+} from "./node-player.ts";
 import type { Scenario, ScenarioNode } from "./scenario.ts";
 
 export interface FrameResult {
@@ -27,14 +35,29 @@ export interface ScenarioResult {
   readonly counters: ReadableCounters;
 }
 
+/** The tables of a replay, for one who has memory of his own for them and looks on. */
+export interface ReplayStage extends PlayerTables {
+  /** Gets each frame before the pipeline does; what it returns is then called with what became of the frame. */
+  readonly watch: (frame: Uint8Array, port: number) => (result: FrameResult) => void;
+}
+
 const FLOW_ROWS = 1 << 12;
 const VIPS = 256;
 /** The clock starts well after 0, as a machine's does. */
 export const START_SECONDS = 1000;
 
-export function replay(scenario: Scenario): ScenarioResult {
+function ordinaryStage(): ReplayStage {
+  return { ...ordinaryTables(FLOW_ROWS), watch: () => () => {} };
+}
+
+/** @param policies the scenario's, ready to be asked. */
+export function replay(
+  scenario: Scenario,
+  stage: ReplayStage = ordinaryStage(),
+  policies: readonly RunningPolicy[] = [],
+): ScenarioResult {
   const { node, spec } = scenario;
-  const player = new NodePlayer(node, spec, { key: REPLAY_KEY, flowRows: FLOW_ROWS, vips: VIPS });
+  const player = new NodePlayer(node, spec, { key: REPLAY_KEY, tables: stage, vips: VIPS, policies });
   const results: FrameResult[] = [];
   let now = START_SECONDS;
   for (const step of scenario.steps) {
@@ -44,7 +67,10 @@ export function replay(scenario: Scenario): ScenarioResult {
       now += step.seconds;
       player.expire(now);
     } else {
-      results.push(resultOf(player.feed(step.bytes, step.port, now), node));
+      const seen = stage.watch(step.bytes, step.port);
+      const result = resultOf(player.feed(step.bytes, step.port, now), node);
+      seen(result);
+      results.push(result);
     }
   }
   return { id: scenario.id, results, counters: readableCounters(player.counters) };

@@ -1,4 +1,5 @@
 /** A tcpdump running on one interface of a namespace. */
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Lab } from "./lab.ts";
 import type { Namespace } from "./namespace.ts";
@@ -36,6 +37,14 @@ export class Capture {
 
   segments(): TcpSegment[] {
     return this.frames().flatMap((frame) => tcpSegment(frame) ?? []);
+  }
+
+  /** What tcpdump prints of it, a line for each frame. */
+  text(...flags: string[]): string {
+    return execFileSync("tcpdump", ["-nn", "-r", this.file, ...flags], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
   }
 
   /** Ends the capture; what it holds stays readable until the lab closes. Throws when it is not all that passed. */
