@@ -1,6 +1,7 @@
 /** How `sluice run` was asked to run. */
 import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { XdpMode } from "../xdp/attach.ts";
+import type { Goodbye } from "./announcer.ts";
 import type { VlanOption } from "./vlan-option.ts";
 
 /**
@@ -36,4 +37,6 @@ export interface RunOptions {
   readonly flowRows: number;
   /** Unix socket of a BGP speaker in a process of its own; without it the speaker is a thread of this one. */
   readonly speakerSocket?: string | null;
+  /** How the sessions end with this process; `cease` unless told otherwise. */
+  readonly goodbye?: Goodbye;
 }

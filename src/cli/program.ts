@@ -1,14 +1,16 @@
 /** The command line: what each command is called, takes and prints. The work is done in files of their own. */
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { GOODBYES } from "../agent/announcer.ts";
 import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
-import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
-import { replayLine } from "./replay.ts";
+import { policiesTable } from "./policies.ts";
+import { addReplayCommand } from "./replay-command.ts";
 import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
@@ -57,6 +59,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--flows <rows>", "rows of the flow table, a power of two; a flow takes two", powerOfTwo, DEFAULT_FLOW_ROWS)
     .option("--speaker-socket <path>", "BGP is spoken by `sluice speaker` behind this socket")
+    .addOption(
+      new Option(
+        "--goodbye <how>",
+        "at the end: `cease` makes routers drop the routes at once, `graceful` lets those with graceful restart keep them",
+      )
+        .choices(GOODBYES)
+        .default("cease"),
+    )
     .addHelpText("after", "\nExample:\n  sluice run -f /etc/sluice --node node1 --uplink eth0")
     .action(async (flags) => {
       const inside = flags.inside as string[];
@@ -86,6 +96,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         clusterSecret: flags.clusterSecret ?? null,
         flowRows: flags.flows,
         speakerSocket: flags.speakerSocket ?? null,
+        goodbye: flags.goodbye,
       };
       // Only this command needs the native addon; the others work where there is none.
       const { runCommand } = await import("./run.ts");
@@ -155,32 +166,9 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       process.stdout.write(await runExplain({ service, paths, socket, output }));
     });
 
-  program
-    .command("replay")
-    .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
-    .argument("[file]", "scenarios as JSON Lines; - is standard input")
-    .option("--pcap <file>", "instead: a capture (pcap or pcapng) of what came in at the gateway's interfaces")
-    .option("--config <path...>", "manifests to serve by, with --pcap", [])
-    .option("--out <file>", "what would leave, as a capture: pcapng, or pcap by its name, with --pcap")
-    .option("--node <name>", "the gateway's Node object, where the manifests have several")
-    .option("--cluster-secret <file>", "the cluster's secret: flows get the backends that they have there")
-    .addOption(outputOption())
-    .action(async (file: string | undefined, flags) => {
-      if (flags.pcap !== undefined) {
-        if (file !== undefined) throw new Error("replay: give scenarios or --pcap, not both");
-        if (flags.config.length === 0) throw new Error("replay --pcap: --config is missing, the manifests to serve by");
-        if (flags.out === undefined) throw new Error("replay --pcap: --out is missing, the file to write");
-        const { runReplayCapture } = await import("./replay-capture.ts");
-        const { pcap, config, out, node = null, clusterSecret = null, output } = flags;
-        const result = await runReplayCapture({ pcap, config, out, node, clusterSecret, output });
-        process.stdout.write(result.stdout);
-        process.stderr.write(result.stderr);
-        status = result.exitCode;
-        return;
-      }
-      if (file === undefined) throw new Error("replay: a file of scenarios is missing, or --pcap");
-      for await (const line of readLines(file)) process.stdout.write(`${replayLine(line)}\n`);
-    });
+  addReplayCommand(program, outputOption(), (exitCode) => {
+    status = exitCode;
+  });
 
   show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
   show(
@@ -192,7 +180,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     flowsTable,
   );
 
+  show(
+    program.command("policies").description("policy modules: what is loaded, what they answered"),
+    () => "/v1/policies",
+    policiesTable,
+  );
+
   addBgpCommands(program, show, DEFAULT_SOCKET);
+  addDrainCommands(program, DEFAULT_SOCKET, positive);
 
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -10,6 +10,7 @@ import { plan } from "../control/plan.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
 import { formatProblem } from "../intent/problem.ts";
+import { replayPolicies } from "../policy-host/scenario-policies.ts";
 import { learnNetwork } from "../replay/capture-network.ts";
 import { type CaptureResult, replayCapture } from "../replay/capture-replay.ts";
 import { REPLAY_KEY } from "../replay/node-player.ts";
@@ -48,7 +49,7 @@ export async function runReplayCapture(
     owned: forwarding.owned.map((owned) => ({ ...owned, answerOn: "all" })),
   };
   const key = options.clusterSecret === null ? REPLAY_KEY : hashKeyOf(readSecret(options.clusterSecret));
-  const result = replayCapture(capture, network, spec, key);
+  const result = replayCapture(capture, network, spec, key, await replayPolicies(intent.flowPolicies));
   const names = network.interfaces.map(({ name }) => name);
   writeFileSync(options.out, options.out.endsWith(".pcap") ? writePcap(result.sent) : writePcapng(names, result.sent));
 

@@ -4,6 +4,7 @@
  */
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
+import type { RunningPolicy } from "../policy/policy-chain.ts";
 import type { CaptureFile, FrameToWrite } from "../wire/capture-file.ts";
 import { LINKTYPE_ETHERNET } from "../wire/capture-file.ts";
 import { isSentByGateway } from "./capture-network.ts";
@@ -35,12 +36,13 @@ export function replayCapture(
   node: ScenarioNode,
   spec: ForwardingSpec,
   key: HashKey,
+  policies: readonly RunningPolicy[] = [],
 ): CaptureResult {
   const player = new NodePlayer(node, spec, {
     key,
     tables: ordinaryTables(FLOW_ROWS, node.neighbors.length),
     vips: spec.vips.length + 1,
-    policies: [],
+    policies,
   });
   const results: PacketResult[] = [];
   const sent: FrameToWrite[] = [];
