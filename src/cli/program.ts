@@ -8,10 +8,9 @@ import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
 import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
-import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
-import { replayLine } from "./replay.ts";
+import { addReplayCommand } from "./replay-command.ts";
 import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
@@ -170,16 +169,9 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       process.stdout.write(await runExplain({ service, paths, socket, output }));
     });
 
-  program
-    .command("replay")
-    .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
-    .argument("<file>", "scenarios as JSON Lines; - is standard input")
-    .action(async (file: string) => {
-      let number = 0;
-      for await (const line of readLines(file)) {
-        process.stdout.write(`${await replayLine(line, `${file}:${++number}`)}\n`);
-      }
-    });
+  addReplayCommand(program, outputOption(), (exitCode) => {
+    status = exitCode;
+  });
 
   show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
   show(
