@@ -13,6 +13,7 @@ import { explainService, type ServiceExplanation } from "../control/explain-serv
 import { withHeldAddresses } from "../control/held-addresses.ts";
 import { NodePlanner } from "../control/node-plan.ts";
 import { OwnInterfaces } from "../control/own-interfaces.ts";
+import { withParts } from "../control/parts.ts";
 import type { Plan } from "../control/plan.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
@@ -159,7 +160,7 @@ export class Gateway {
     const isFirst = this.#plan === null;
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
     const held = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
-    const intent = this.#interfaces.within(held);
+    const intent = this.#interfaces.within(withParts(held, this.options.parts));
     const nodeName = inCluster ? this.options.node : null;
     const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
     const policies = await this.datapath.policies.load(intent.flowPolicies);
