@@ -2,7 +2,7 @@
  * The API of the running process: HTTP on a unix socket, for the command line, and where asked on a TCP address, for
  * Prometheus and probes. Only on the unix socket, which is root's, something can be changed.
  *
- *   GET /v1/status   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
+ *   GET /v1/status   GET /v1/policies   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /metrics   GET /livez   GET /readyz
  *   GET /v1/drain   POST /v1/drain?grace=SECONDS   POST /v1/undrain
@@ -17,6 +17,7 @@ import { answerBgp, type BgpSource } from "./bgp-api.ts";
 export interface ApiSource {
   status(): Promise<unknown>;
   flows(limit: number): unknown;
+  policies(): unknown;
   bgp(): BgpSource;
   /** `null` for a Service that does not exist. */
   explainService(name: string): unknown;
@@ -106,6 +107,8 @@ export class ApiServer {
     switch (url.pathname) {
       case "/v1/status":
         return json(await this.#source.status());
+      case "/v1/policies":
+        return json(this.#source.policies());
       case "/v1/flows":
         return json(this.#source.flows(Number(url.searchParams.get("limit") ?? DEFAULT_FLOWS) || DEFAULT_FLOWS));
       case "/v1/drain":

@@ -15,6 +15,7 @@ const nothing = async () => "";
 const api = new ApiServer({
   status: nothing,
   flows: nothing,
+  policies: () => [],
   metrics: nothing,
   ready: () => true,
   explainService: () => null,

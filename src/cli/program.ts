@@ -8,9 +8,9 @@ import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
 import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
-import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
-import { replayLine } from "./replay.ts";
+import { policiesTable } from "./policies.ts";
+import { addReplayCommand } from "./replay-command.ts";
 import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
@@ -33,6 +33,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--namespace <name>", "namespace of the Lease and of Secrets", "sluice-system")
     .option("--state <file>", "where the last known state of the cluster is kept", DEFAULT_STATE)
     .option("--no-ipam", "leave the giving of addresses to somebody else")
+    .option("--no-bgp", "leave BGP to another speaker, whatever policies there are")
+    .option("--no-l2", "leave answering for addresses on links to somebody else")
     .option("--node <name>", "name of this node's Node object", hostname())
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
     .option("--inside <where...>", "`stack` for pods behind the node's own stack, or interfaces towards the backends", [
@@ -84,6 +86,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
             }
           : null,
         paths: flags.filename,
+        parts: { bgp: flags.bgp, l2: flags.l2 },
         node: flags.node,
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
@@ -166,13 +169,9 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       process.stdout.write(await runExplain({ service, paths, socket, output }));
     });
 
-  program
-    .command("replay")
-    .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
-    .argument("<file>", "scenarios as JSON Lines; - is standard input")
-    .action(async (file: string) => {
-      for await (const line of readLines(file)) process.stdout.write(`${replayLine(line)}\n`);
-    });
+  addReplayCommand(program, outputOption(), (exitCode) => {
+    status = exitCode;
+  });
 
   show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
   show(
@@ -182,6 +181,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       .option("--limit <count>", "at most this many", positive, 1000),
     (flags) => `/v1/flows?limit=${flags["limit"]}`,
     flowsTable,
+  );
+
+  show(
+    program.command("policies").description("policy modules: what is loaded, what they answered"),
+    () => "/v1/policies",
+    policiesTable,
   );
 
   addBgpCommands(program, show, DEFAULT_SOCKET);
