@@ -23,6 +23,7 @@ import { type ChainSurroundings, PolicyChain, type RunningPolicy } from "../poli
 import { policyStatsMemory } from "../policy/policy-stats.ts";
 import { directoryOf } from "../policy/service-directory.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
+import { type PacketSummary, summary } from "./packet-step.ts";
 import type { Scenario, ScenarioNode } from "./scenario.ts";
 
 export interface FrameResult {
@@ -32,6 +33,8 @@ export interface FrameResult {
   /** The frame as it leaves, hex. */
   readonly frame?: string;
   readonly reason?: DropReasonName;
+  /** The frame as it leaves in words, where it was given in words. */
+  readonly packet?: PacketSummary;
   /** Frames that leave because of this one: fragments that had waited for it. */
   readonly also?: readonly { readonly iface: string; readonly frame: string }[];
 }
@@ -132,7 +135,7 @@ export function replay(
       batch.port[0] = step.port;
       const seen = stage.watch(step.bytes, step.port);
       pipeline.run(now);
-      const result = resultOf(batch, memory, node);
+      const result = step.inWords ? inWords(resultOf(batch, memory, node)) : resultOf(batch, memory, node);
       seen(result);
       const also = releaseHeld(pipeline, memory, node, now);
       results.push(also.length === 0 ? result : { ...result, also });
@@ -181,6 +184,12 @@ function resultOf(batch: FrameBatch, memory: Uint8Array, node: ScenarioNode): Fr
     iface: node.interfaces[batch.egress[0]!]!.name,
     frame: hex(memory.subarray(batch.offset[0]!, batch.offset[0]! + batch.length[0]!)),
   };
+}
+
+function inWords(result: FrameResult): FrameResult {
+  const octets = result.frame?.match(/../g)?.map((octet) => Number.parseInt(octet, 16));
+  const packet = octets === undefined ? null : summary(Uint8Array.from(octets));
+  return packet === null ? result : { ...result, packet };
 }
 
 /** Runs the fragments that the last frame has set free, one by one. */
