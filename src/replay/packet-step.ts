@@ -27,11 +27,13 @@ export interface PacketSummary {
 
 /** @param packet as above. @returns the frame, or a sentence about what is wrong. */
 export function packetStep(packet: Readonly<Record<string, unknown>>, mac: Mac): Uint8Array | string {
-  const from = endOf(packet["from"], NEIGHBOR_MAC);
-  const to = endOf(packet["to"], mac);
-  if (from === null || to === null) return `${from === null ? "from" : "to"}: must be ADDRESS:PORT, or [ADDRESS]:PORT`;
-  if (from.address.family !== to.address.family) return "from and to: must be of one family";
-  const { protocol = "tcp", flags = "S", payload = "" } = packet;
+  const { from: source, to: destination, protocol = "tcp", flags = "S", payload = "" } = packet;
+  const from = endOf(source, NEIGHBOR_MAC);
+  const to = endOf(destination, mac);
+  const wanted = "must be ADDRESS:PORT, or [ADDRESS]:PORT";
+  if (from === null) return `from: ${wanted}`;
+  if (to === null) return `to: ${wanted}`;
+  if (from.address.family !== to.address.family) return "to: must be of the same family as from";
   if (protocol !== "tcp" && protocol !== "udp") return `protocol: must be tcp or udp, not ${JSON.stringify(protocol)}`;
   if (typeof flags !== "string" || tcpFlags(flags) === null) return "flags: must be some of the letters F S R P A";
   if (typeof payload !== "string" || payload.length % 2 !== 0 || /[^0-9a-fA-F]/.test(payload)) {
