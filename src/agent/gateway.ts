@@ -38,6 +38,8 @@ export class Gateway {
   #intent: Intent = EMPTY_INTENT;
   #problems: readonly Problem[] = [];
   #files: readonly string[] = [];
+  /** In force, or on its way. */
+  #loaded: LoadedManifests | null = null;
   #next: LoadedManifests | null = null;
   #applying: Promise<void> | null = null;
 
@@ -113,6 +115,9 @@ export class Gateway {
   }
 
   async #begin(): Promise<void> {
+    this.datapath.policies.onChange(() => {
+      if (this.#loaded !== null) this.#take(this.#next ?? this.#loaded);
+    });
     await this.#speaker.start();
     this.#speaker.onEvent(({ name, from, to, words }) => {
       this.#log.info({ peer: name, from, to, ...(words === null ? {} : { why: words }) }, "BGP session");
@@ -159,15 +164,17 @@ export class Gateway {
     const intent = withOwnInterfaces(held, this.options.node, this.options.uplinks);
     const planned = plan(intent, inCluster ? { nodeName: this.options.node, givesAddresses: false } : undefined);
     const own = nodePlan(intent, planned, this.options.node);
+    const policies = await this.datapath.policies.load(intent.flowPolicies);
+    this.#loaded = loaded;
     this.#files = loaded.files;
     this.#tell(
-      [...loaded.problems, ...planned.problems],
+      [...loaded.problems, ...planned.problems, ...policies.problems],
       loaded.intent.nodes.some(({ name }) => name === this.options.node),
     );
 
     // At the start there is nothing to withdraw, and a session without routes would tell routers to forget ours.
     if (this.#plan !== null) await this.#speaker.apply(onlyAnnounced(own.bgp, this.#announced));
-    await this.datapath.apply(own.forwarding);
+    await this.datapath.apply(own.forwarding, policies);
     await this.#speaker.apply(own.bgp);
     this.#announced = own.bgp;
     this.#plan = planned;

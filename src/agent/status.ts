@@ -5,7 +5,7 @@ import { DROP_REASONS } from "../dataplane/drop-reason.ts";
 import { type FlowState, flowState } from "../dataplane/expiry.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
 import { type FlowTable, NO_ROW, rowCounter, TAG_PROTOCOL } from "../dataplane/flow-table.ts";
-import { PROTOCOL_NUMBER } from "../dataplane/forwarding-table.ts";
+import { PROTOCOL_NUMBER } from "../dataplane/forwarding-layout.ts";
 import type { ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import { destinationPortFromRaw, loadAddress, sourcePortFromRaw } from "../wire/raw.ts";

@@ -8,7 +8,8 @@ import {
   type VipSpec,
 } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
-import { type Service, type ServicePort, serviceKey } from "../intent/service.ts";
+import { matches } from "../intent/selector.ts";
+import { type Service, type ServicePort, selectableLabels, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { compareIpAddress, formatIpAddress, type IpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { dsrOnNode, forwardingMode, receivingNode, receivingObstacle } from "./direct-server-return.ts";
@@ -24,6 +25,7 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
   const owned = new Map<string, OwnedAddress>();
   for (const service of intent.services) {
     if (addressSource(service, intent) === "other-controller") continue;
+    const policies = policiesFor(service, intent);
     for (const address of servedAddresses(service, plan)) {
       owned.set(formatIpAddress(address), { address, answerOn: [] });
       for (const port of service.ports) {
@@ -42,6 +44,7 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
           affinity: service.clientAffinity,
           sources: service.clients,
           sourceNat: service.sourceNat ?? intent.settings.sourceNat,
+          policies,
         });
       }
     }
@@ -57,6 +60,14 @@ export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): 
     sourcePorts: DEFAULT_SOURCE_PORTS,
     dsr: dsrOnNode([...vips.values()], intent, nodeName),
   };
+}
+
+function policiesFor(service: Service, { flowPolicies }: Intent): string[] {
+  if (flowPolicies.length === 0) return [];
+  const labels = selectableLabels(service);
+  return flowPolicies
+    .filter(({ serviceSelector }) => serviceSelector === null || matches(serviceSelector, labels))
+    .map(({ name }) => name);
 }
 
 function servedAddresses(service: Service, plan: Plan): IpAddress[] {

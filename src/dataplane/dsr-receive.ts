@@ -25,7 +25,8 @@ import { DsrKind, dsrActions, sendsDsr } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { openRows, refuse } from "./flow-rows.ts";
 import { NO_ROW } from "./flow-table.ts";
-import { NO_BACKEND, NO_VIP } from "./forwarding-table.ts";
+import { NO_BACKEND } from "./forwarding-layout.ts";
+import { NO_VIP } from "./forwarding-table.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { NO_EGRESS, wayToBackend, wayToClient } from "./way-out.ts";
 

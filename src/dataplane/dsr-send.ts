@@ -47,7 +47,8 @@ import { DsrKind, dsrActions, dsrKind, EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL } 
 import { KEY_DESTINATION, KEY_PORTS } from "./flow-key.ts";
 import { openRequest, refuse } from "./flow-rows.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
-import { type ForwardingTable, NO_BACKEND } from "./forwarding-table.ts";
+import { NO_BACKEND } from "./forwarding-layout.ts";
+import type { ForwardingTable } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { NO_EGRESS, wayTo } from "./way-out.ts";
@@ -121,7 +122,7 @@ function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, inf
   const kind = dsrKind(words[row + layout.egress]!);
   if (kind === DsrKind.Link || kind === DsrKind.Received) return 0;
   if (kind === DsrKind.Option) return informing ? optionGrowth(pipeline, i, isIpv4) : 0;
-  const backend = pipeline.table.backendById(words[row + layout.owner]! & 0xffff);
+  const backend = pipeline.table.backendOf(words[row + layout.owner]!);
   if (backend === NO_BACKEND) {
     pipeline.drop(i, DropReason.NoBackend);
     return DROPPED;
@@ -216,7 +217,7 @@ function wrap(
 ): void {
   const { batch, view, bytes, table } = pipeline;
   const { words, layout } = pipeline.flowsOf(isIpv4);
-  const backend = table.backendById(words[row + layout.owner]! & 0xffff);
+  const backend = table.backendOf(words[row + layout.owner]!);
   const remote = table.tunnelAt(backend);
   const outerIsIpv4 = isMapped(table.backends, remote);
   const inner = batch.network[i]!;

@@ -42,8 +42,8 @@ export interface VipSpec {
   /** Who may come in: `null` for everybody. */
   readonly sources: SourceRanges | null;
   readonly sourceNat: SourceNat;
-  /** The policies that are asked about its new flows: bit n for the one in slot n; absent for none. */
-  readonly policies?: number;
+  /** Names of the policies that are asked about its new flows. */
+  readonly policies: readonly string[];
 }
 
 /**

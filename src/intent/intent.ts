@@ -4,6 +4,7 @@
  */
 import type { AddressPool } from "./address-pool.ts";
 import type { BgpPolicy } from "./bgp-policy.ts";
+import type { FlowPolicy } from "./flow-policy.ts";
 import type { L2Policy } from "./l2-policy.ts";
 import type { ClusterNode } from "./node.ts";
 import type { Service } from "./service.ts";
@@ -16,6 +17,8 @@ export interface Intent {
   readonly services: readonly Service[];
   readonly bgpPolicies: readonly BgpPolicy[];
   readonly l2Policies: readonly L2Policy[];
+  /** In the order in which they are asked. */
+  readonly flowPolicies: readonly FlowPolicy[];
   /** By the name under which policies ask for them. Never logged. */
   readonly bgpPasswords: Readonly<Record<string, string>>;
 }
@@ -26,6 +29,7 @@ export const EMPTY_INTENT: Intent = {
   pools: [],
   services: [],
   bgpPolicies: [],
+  flowPolicies: [],
   l2Policies: [],
   bgpPasswords: {},
 };

@@ -66,6 +66,9 @@ export function composeIntent(sources: readonly SourcedManifest[]): {
       ...manifests.flatMap((manifest) => (manifest.type === "l2-policy" ? [manifest.policy] : [])),
       ...metalLb.l2Policies,
     ].sort((a, b) => compareText(a.object, b.object)),
+    flowPolicies: [...latest.values()]
+      .flatMap(({ manifest, where }) => (manifest.type === "flow-policy" ? [{ ...manifest.policy, where }] : []))
+      .sort((a, b) => a.order - b.order || byName(a, b)),
     bgpPasswords: { ...secretPasswords(manifests, inForce), ...metalLb.passwords },
   };
   return { intent, problems };

@@ -2,6 +2,8 @@
  * Replay: the frames of a scenario through the real pipeline, without a NIC. The tables are the workers' tables, over
  * ordinary memory; only sockets, clock and kernel are missing. Every scenario starts from nothing.
  */
+
+import { buildForwardingTable } from "../dataplane/build-forwarding-table.ts";
 import { type Counters, countersMemory, TOTALS } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
 import { FlowExpiry } from "../dataplane/expiry.ts";
@@ -10,7 +12,6 @@ import type { HashKey } from "../dataplane/flow-hash.ts";
 import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
 import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
-import { buildForwardingTable } from "../dataplane/forwarding-table.ts";
 import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FRAME_HEADROOM_BYTES, FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
@@ -18,6 +19,9 @@ import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
 import { PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
+import { type ChainSurroundings, PolicyChain, type RunningPolicy } from "../policy/policy-chain.ts";
+import { policyStatsMemory } from "../policy/policy-stats.ts";
+import { directoryOf } from "../policy/service-directory.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { Scenario, ScenarioNode } from "./scenario.ts";
 
@@ -70,8 +74,15 @@ function ordinaryStage(): ReplayStage {
   };
 }
 
-export function replay(scenario: Scenario, stage: ReplayStage = ordinaryStage()): ScenarioResult {
+/** @param policies the scenario's, ready to be asked. */
+export function replay(
+  scenario: Scenario,
+  stage: ReplayStage = ordinaryStage(),
+  policies: readonly RunningPolicy[] = [],
+): ScenarioResult {
   const { node } = scenario;
+  const interfaces = node.interfaces.map(({ name }) => name);
+  const policySlots = new Map(policies.map(({ name, slot }) => [name, slot]));
   const ids = new IdRegistry();
   let epoch = 0;
   const tableOf = (spec: ForwardingSpec) =>
@@ -79,7 +90,8 @@ export function replay(scenario: Scenario, stage: ReplayStage = ordinaryStage())
       epoch: ++epoch,
       key: REPLAY_KEY,
       ids,
-      portNames: node.interfaces.map(({ name }) => name),
+      portNames: interfaces,
+      policySlots,
     });
   const memory = new Uint8Array(FRAME_HEADROOM_BYTES + MAX_FRAME_BYTES);
   const flows4 = new FlowTable4(stage.flows4, REPLAY_KEY);
@@ -89,10 +101,26 @@ export function replay(scenario: Scenario, stage: ReplayStage = ordinaryStage())
   const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), stage, flows4, flows6, tableOf(scenario.spec));
   const results: FrameResult[] = [];
   let now = START_SECONDS;
+  const surroundings: ChainSurroundings = {
+    readClock: (into) => {
+      into[0] = now * 1e9;
+    },
+    stats: policyStatsMemory(policies.length),
+    watch: new Int32Array(1),
+    watchAt: 0,
+    onTrouble: () => {},
+    onReason: () => {},
+  };
+  const askPolicies = () => {
+    if (policies.length === 0) return;
+    pipeline.policies = new PolicyChain(pipeline, policies, directoryOf(ids), interfaces, surroundings);
+  };
+  askPolicies();
 
   for (const step of scenario.steps) {
     if (step.kind === "services") {
       pipeline.table = tableOf(step.spec);
+      askPolicies();
     } else if (step.kind === "advance") {
       now += step.seconds;
       for (const each of expiry) each.tick(1, now);
