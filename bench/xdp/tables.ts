@@ -1,7 +1,7 @@
 /** The objects of the `xdp` benchmark with their tables filled: one direction of so many flows, all of them established. */
 import { EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL, egressWord } from "../../src/dataplane/egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "../../src/dataplane/flow-key.ts";
-import { FlowTable4, flowTable4Memory, ROW_DELTAS } from "../../src/dataplane/flow-table4.ts";
+import { FlowTable4, flowTable4Memory } from "../../src/dataplane/flow-table4.ts";
 import { NeighborTable } from "../../src/dataplane/neighbor-table.ts";
 import { PORT_WIRE, PortTable, rawMac } from "../../src/dataplane/port-table.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
