@@ -38,7 +38,18 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
 
 /** Rooms without effects: time, entropy and bytes come in as arguments. */
 const PURE = [
-  ...["net", "wire", "intent", "manifests", "ipam", "dataplane", "policy", "bgp", "bfd", "l2", "control", "replay"],
+  "net",
+  "wire",
+  "intent",
+  "manifests",
+  "ipam",
+  "dataplane",
+  "policy",
+  "bgp",
+  "bfd",
+  "l2",
+  "control",
+  "replay",
 ];
 
 /** npm packages that do no I/O, so that a pure room may use them. */

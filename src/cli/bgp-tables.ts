@@ -1,6 +1,7 @@
 /** What the BGP commands print for people. */
 import type { ReceivedRoute } from "../bgp/adj-rib-in.ts";
 import type { Explanation } from "../speaker/speaker-core.ts";
+import type { SpeakerEvent } from "../speaker/speaker-event.ts";
 import { textTable, wrapText } from "./text-table.ts";
 
 const LINE_WIDTH = 100;
@@ -31,4 +32,11 @@ export function explanationText(explanations: readonly Explanation[]): string {
     ])
     .map((line) => `${line}\n`)
     .join("");
+}
+
+/** `2026-11-22T08:00:00.000Z router 10.0.0.1: OpenConfirm -> Established`. */
+export function eventLine({ atMilliseconds, name, address, from, to, words }: SpeakerEvent): string {
+  const peer = name === address ? name : `${name} ${address}`;
+  const why = words === null ? "" : ` (${words})`;
+  return `${new Date(atMilliseconds).toISOString()} ${peer}: ${from} -> ${to}${why}`;
 }

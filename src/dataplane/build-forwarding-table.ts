@@ -23,11 +23,12 @@ import {
   VIP_RANGES,
   VIP_WORDS,
 } from "./forwarding-layout.ts";
-import type { DsrSpec, ForwardingSpec, OwnedAddress, VipSpec } from "./forwarding-spec.ts";
+import type { DsrSpec, ForwardingSpec, OwnedAddress, PortRange, VipSpec } from "./forwarding-spec.ts";
 import { ForwardingTable } from "./forwarding-table.ts";
 import type { IdRegistry } from "./id-registry.ts";
 import { MaglevMemory } from "./maglev-memory.ts";
 import { ANSWER_PORT_SHIFT, insertOwned, OWNED_POD, OWNED_SERVED, ownedIndex } from "./owned-index.ts";
+import { type SourcePortColumns, sourcePortColumns } from "./source-ports.ts";
 
 /** Ids and port names that a table is built with; the registry outlives it. */
 export interface BuildContext {
@@ -47,10 +48,18 @@ export class TableMemory {
   readonly maglev: MaglevMemory;
   #compiled = new WeakMap<VipSpec, CompiledVip>();
   #dsr: DsrSpec | null = null;
+  #ranges: readonly PortRange[] = [];
+  #sourcePorts: SourcePortColumns = sourcePortColumns([]);
 
   /** All epochs have the same key. */
   constructor(key: HashKey) {
     this.maglev = new MaglevMemory(key);
+  }
+
+  sourcePorts(ranges: readonly PortRange[]): SourcePortColumns {
+    if (ranges !== this.#ranges) this.#sourcePorts = sourcePortColumns(ranges);
+    this.#ranges = ranges;
+    return this.#sourcePorts;
   }
 
   compiled(spec: ForwardingSpec, ids: IdRegistry, ends: DsrTable): readonly CompiledVip[] {
@@ -104,8 +113,8 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   });
 
   const { strictSyn, rejectWithoutBackend: rejects, trackFragments: tracksFragments } = spec;
-  const [firstSourcePort, lastSourcePort] = spec.sourcePorts;
-  const flags = { strictSyn, rejects, tracksFragments, firstSourcePort, lastSourcePort };
+  const sourcePorts = memory.sourcePorts(spec.sourcePorts);
+  const flags = { strictSyn, rejects, tracksFragments, sourcePorts };
   const byId = indexById(compiled);
   const maglev = memory.maglev.end();
   const { epoch } = context;

@@ -7,12 +7,14 @@ import { ADDRESS_WORDS, storeAddress, swap16 } from "../wire/raw.ts";
 import { addressWords } from "./address-hash.ts";
 import type { DsrTable } from "./dsr-table.ts";
 import {
-  BACKEND_LOCAL,
+  BACKEND_FLAGS,
   BACKEND_TUNNEL,
   BACKEND_WORDS,
   FLAG_AFFINITY,
   FLAG_DENY,
+  FLAG_LOCAL,
   FLAG_RESTRICTED,
+  FLAG_TAKES_NEW,
   MODE_NUMBER,
   RANGE_WORDS,
   SOURCE_NAT,
@@ -54,7 +56,8 @@ export function compileVip(vip: VipSpec, ids: VipIds, ends: DsrTable): CompiledV
     backends[at + ADDRESS_WORDS] = swap16(port);
     backends[at + ADDRESS_WORDS + 1] = ids.backends[index]!;
     storeAddress(backends, at + BACKEND_TUNNEL, node ?? address);
-    backends[at + BACKEND_LOCAL] = isEnd(node) ? 1 : 0;
+    backends[at + BACKEND_FLAGS] =
+      (isEnd(node) ? FLAG_LOCAL : 0) | (takesNewFlows(vip.backends[index]!) ? FLAG_TAKES_NEW : 0);
   });
   const takers = serving.map((index) => vip.backends[index]!);
   return {

@@ -13,14 +13,18 @@ export const VIP_RANGES = 5;
 export const VIP_MODE = 7;
 export const VIP_MEMBERS = 8;
 export const VIP_POLICIES = 9;
+/** Flags of VIPs. */
 export const FLAG_AFFINITY = 1 << 0;
 export const FLAG_RESTRICTED = 1 << 1;
 export const FLAG_DENY = 1 << 2;
 export const SOURCE_NAT_SHIFT = 8;
 export const RANGE_WORDS = ADDRESS_WORDS + 1;
 export const BACKEND_TUNNEL = ADDRESS_WORDS + 2;
-export const BACKEND_LOCAL = BACKEND_TUNNEL + ADDRESS_WORDS;
-export const BACKEND_WORDS = BACKEND_LOCAL + 1;
+export const BACKEND_FLAGS = BACKEND_TUNNEL + ADDRESS_WORDS;
+export const BACKEND_WORDS = BACKEND_FLAGS + 1;
+/** Flags of backends. */
+export const FLAG_LOCAL = 1 << 0;
+export const FLAG_TAKES_NEW = 1 << 1;
 export const INDEX_WORDS = ADDRESS_WORDS + 2;
 
 /** `SourceNat` as numbers. */

@@ -7,8 +7,8 @@
  *   vipIndex  hash of address/port/proto   [address, port (raw) << 16 | protocol, row of `vips` + 1]
  *   vips      [id, first backend, backends, its Maglev table or -1, flags, first range, ranges, mode, members,
  *             policies]
- *   backends  [address, port (raw), id, address that takes tunnels, whether it is local]: of each VIP first those that
- *             take new flows, then the other members
+ *   backends  [address, port (raw), id, address that takes tunnels, flags: LOCAL, TAKES_NEW]: of each VIP first those
+ *             that take new flows, then the other members
  *   byId      [VIP ids, for each where its part begins or -1, parts: [backend ids, for each where in `backends` or -1]]
  *   ranges    [network, prefix length]: who may come in
  *   maglev    tables of indices among a VIP's own backends, in memory that epochs share (maglev-memory.ts)
@@ -20,12 +20,14 @@ import { ADDRESS_WORDS, sameAddress } from "../wire/raw.ts";
 import { home } from "./address-hash.ts";
 import { type DsrColumns, DsrTable } from "./dsr-table.ts";
 import {
-  BACKEND_LOCAL,
+  BACKEND_FLAGS,
   BACKEND_TUNNEL,
   BACKEND_WORDS,
   FLAG_AFFINITY,
   FLAG_DENY,
+  FLAG_LOCAL,
   FLAG_RESTRICTED,
+  FLAG_TAKES_NEW,
   INDEX_WORDS,
   NO_BACKEND,
   RANGE_WORDS,
@@ -43,6 +45,7 @@ import {
 import { type MaglevColumns, maglevEntry } from "./maglev-memory.ts";
 import { ANSWER_PORT_SHIFT, OWNED_POD, OWNED_SERVED, ownedFlags } from "./owned-index.ts";
 import { isInside } from "./prefix-mask.ts";
+import { hasPort, type SourcePortColumns } from "./source-ports.ts";
 
 export const NO_VIP = -1;
 
@@ -52,8 +55,7 @@ export interface ForwardingColumns {
   readonly strictSyn: boolean;
   readonly rejects: boolean;
   readonly tracksFragments: boolean;
-  readonly firstSourcePort: number;
-  readonly lastSourcePort: number;
+  readonly sourcePorts: SourcePortColumns;
   readonly owned: Int32Array;
   readonly vipIndex: Int32Array;
   readonly vips: Int32Array;
@@ -73,8 +75,8 @@ export class ForwardingTable {
   readonly rejects: boolean;
   /** Fragments are followed to their flow rather than dropped. */
   readonly tracksFragments: boolean;
-  readonly firstSourcePort: number;
-  readonly lastSourcePort: number;
+  /** Ports for source NAT. */
+  readonly sourcePorts: Uint16Array;
   readonly dsr: DsrTable;
   readonly #owned: Int32Array;
   readonly #vipIndex: Int32Array;
@@ -90,8 +92,7 @@ export class ForwardingTable {
     this.strictSyn = columns.strictSyn;
     this.rejects = columns.rejects;
     this.tracksFragments = columns.tracksFragments;
-    this.firstSourcePort = columns.firstSourcePort;
-    this.lastSourcePort = columns.lastSourcePort;
+    this.sourcePorts = columns.sourcePorts.list;
     this.#owned = columns.owned;
     this.#vipIndex = columns.vipIndex;
     this.#vips = columns.vips;
@@ -136,6 +137,11 @@ export class ForwardingTable {
 
   vipId(vip: number): number {
     return this.#vips[vip]!;
+  }
+
+  /** Whether source NAT may use a port. */
+  isSourcePort(port: number): boolean {
+    return hasPort(this.columns.sourcePorts.set, port);
   }
 
   /** Whether a client may use a VIP. */
@@ -241,7 +247,13 @@ export class ForwardingTable {
   }
 
   isLocal(backend: number): boolean {
-    return this.#backends[backend + BACKEND_LOCAL] !== 0;
+    return (this.#backends[backend + BACKEND_FLAGS]! & FLAG_LOCAL) !== 0;
+  }
+
+  /** Whether the backend that an owner word names is configured and takes new flows. */
+  takesNewFlows(owner: number): boolean {
+    const backend = this.backendOf(owner);
+    return backend !== NO_BACKEND && (this.#backends[backend + BACKEND_FLAGS]! & FLAG_TAKES_NEW) !== 0;
   }
 
   #flagsOf(words: Int32Array, at: number): number {

@@ -47,6 +47,7 @@ import type { NeighborRequests } from "./neighbor-requests.ts";
 import type { NeighborTable } from "./neighbor-table.ts";
 import type { NewFlowPolicies } from "./new-flow-policies.ts";
 import type { PortTable } from "./port-table.ts";
+import { ExhaustedPorts } from "./source-ports.ts";
 import { giveTags } from "./vlan-tags.ts";
 
 /** Longer frames come from links with jumbo frames, where little is fragmented. */
@@ -80,6 +81,8 @@ export class Pipeline {
   readonly held = new HeldFragments(LONGEST_HELD);
   readonly counters: Counters;
   readonly icmpLimit = new IcmpLimit();
+  /** Backends whose source ports are all in use. */
+  readonly exhausted = new ExhaustedPorts();
   /** Replaced between two batches, never changed. */
   table: ForwardingTable;
   /** Likewise. */

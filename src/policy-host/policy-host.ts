@@ -74,7 +74,8 @@ export class PolicyHost {
     this.#onChange = listener;
   }
 
-  async load(policies: readonly FlowPolicy[]): Promise<LoadOutcome> {
+  /** @param watching `once`: whoever loads them wants no news of changes. */
+  async load(policies: readonly FlowPolicy[], watching: "watch" | "once" = "watch"): Promise<LoadOutcome> {
     const names = new Set(policies.map(({ name }) => name));
     for (const name of this.#entries.keys()) if (!names.has(name)) this.#entries.delete(name);
     const problems: Problem[] = [];
@@ -93,7 +94,7 @@ export class PolicyHost {
       const changed = !isNew && entry.loaded.generation !== before;
       if (changed && policy.revalidate === "on-change") revalidate.add(policy.name);
     }
-    this.#watchFiles();
+    if (watching === "watch") this.#watchFiles();
     const inForce = policies.flatMap(({ name }) => this.#entries.get(name) ?? []);
     return {
       policies: inForce.map(({ loaded }) => loaded),
@@ -227,8 +228,7 @@ export function sourceOf(policy: Pick<FlowPolicy, "module" | "where">): string {
 
 /** Where the relative paths of a policy begin: the folder of its manifest, or the one we were started in. */
 function folderOf({ where }: Pick<FlowPolicy, "where">): string {
-  const file = where === null ? "" : where.replace(/:\d+$/, "");
-  return existsSync(file) ? dirname(resolve(file)) : process.cwd();
+  return where === null ? process.cwd() : dirname(resolve(where.replace(/:\d+$/, "")));
 }
 
 function isFolder(path: string): boolean {

@@ -26,7 +26,10 @@ export class WorkerPolicies {
     const names = new Set(policies.map(({ name }) => name));
     for (const name of this.#instances.keys()) if (!names.has(name)) this.#instances.delete(name);
     if (scene === null || policies.length === 0) return null;
-    const running = policies.map((policy) => runningPolicy(policy, this.#hooksOf(policy)));
+    const running = policies.map((policy): RunningPolicy => {
+      const { name, slot, onError } = policy;
+      return { name, slot, hooks: this.#hooksOf(policy), onError };
+    });
     const directory = new ServiceDirectory(scene.services);
     return new PolicyChain(pipeline, running, directory, scene.interfaces, this.#surroundings);
   }
@@ -45,11 +48,6 @@ export class WorkerPolicies {
       return known?.hooks ?? BROKEN;
     }
   }
-}
-
-/** Of one scenario's policies, for `sluice replay`. */
-export function runningPolicy({ name, slot, onError }: LoadedPolicy, hooks: PolicyHooks): RunningPolicy {
-  return { name, slot, hooks, onError };
 }
 
 /** @throws whatever the module throws. */

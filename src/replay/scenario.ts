@@ -12,6 +12,7 @@ import {
   type ForwardingMode,
   type ForwardingSpec,
   NO_DSR,
+  type PortRange,
   type SourceRanges,
   type TransportProtocol,
   type VipSpec,
@@ -259,11 +260,11 @@ function parseVip(vip: Json, where: string, policies: readonly string[]): VipSpe
 }
 
 /** The address of a scenario's source NAT is that of the interface that the frame leaves by; the ports are given. */
-function parseSourcePorts(value: unknown): readonly [number, number] {
+function parseSourcePorts(value: unknown): readonly PortRange[] {
   const ports = value === undefined ? undefined : object(value, "snat")["ports"];
   if (ports === undefined) return DEFAULT_SOURCE_PORTS;
   const [first, last] = list(ports, "snat.ports");
-  return [number(first, "snat.ports[0]"), number(last, "snat.ports[1]")];
+  return [[number(first, "snat.ports[0]"), number(last, "snat.ports[1]")]];
 }
 
 function isMode(mode: string): mode is ForwardingMode {

@@ -100,6 +100,11 @@ export class PeerSession implements ConnectionOwner {
     return this.#declared;
   }
 
+  /** The peer keeps our routes for a while when the session ends without a word. */
+  get restartsGracefully(): boolean {
+    return this.#main.state === "Established" && this.#main.negotiated?.gracefulRestart === true;
+  }
+
   start(): void {
     if (this.#spec.shutdown != null) this.#lastError = shutdownWords(this.#spec.shutdown);
     else if (this.#spec.discovery != null) this.#liveness.discover(this.#spec.discovery);
