@@ -49,12 +49,6 @@ static __always_inline int may_forward_segment(__u32 state)
 	return !(state & TCP_RST);
 }
 
-static __always_inline void note_flags(__u32 *state, __u32 flags)
-{
-	if ((*(volatile __u32 *)state & flags) != flags)
-		__sync_fetch_and_or(state, flags);
-}
-
 /* UDP leaves a zero checksum alone and never makes one (RFC 768). */
 static __always_inline void update_udp_checksum(struct udphdr *udp, __u32 delta)
 {
