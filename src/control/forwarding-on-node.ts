@@ -16,6 +16,7 @@ import { dsrOnNode, forwardingMode, receivingNode, receivingObstacle } from "./d
 import { isLocalTo } from "./eligibility.ts";
 import type { Plan } from "./plan.ts";
 import { ForwardingMemory, type ServedPort } from "./plan-memory.ts";
+import { nearBackends } from "./topology.ts";
 
 /**
  * A node serves an address also where it does not announce it: whoever sends to it, a stale route or a client in the
@@ -114,12 +115,13 @@ function usableBackends(
   mode: ForwardingMode,
   intent: Intent,
 ): BackendSpec[] {
-  const reachable = port.backends.filter(
+  const inReach = port.backends.filter(
     (backend) =>
       backend.address.family === family &&
       (service.externalTrafficPolicy === "cluster" || isLocalTo(backend, nodeName)) &&
       (mode === "nat" || receivingObstacle(backend, intent) === null),
   );
+  const reachable = nearBackends(inReach, intent, nodeName);
   const usableState = reachable.some(({ state }) => state === "ready") ? "ready" : "serving";
   return reachable.map((backend) => ({
     address: backend.address,
