@@ -55,10 +55,12 @@ export class Announcer {
    * session without routes would tell routers to forget ours.
    */
   async withdrawBefore(next: SpeakerSpec): Promise<void> {
-    if (this.#announced !== null) await this.#declare(onlyAnnounced(next, this.#announced));
+    if (this.#announced !== null && next !== this.#announced) await this.#declare(onlyAnnounced(next, this.#announced));
   }
 
+  /** The very same declaration as the last is not told again. */
   async announce(next: SpeakerSpec): Promise<void> {
+    if (next === this.#announced) return;
     await this.#declare(next);
     this.#announced = next;
   }

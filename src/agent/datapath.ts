@@ -306,12 +306,10 @@ export class Datapath {
     for (const id of this.ids.vips().keys()) {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
-    this.#network.prepare(
-      spec.vips.flatMap(({ backends }) => backends.flatMap(({ address, node }) => [address, ...(node ? [node] : [])])),
-    );
+    this.#network.prepare(spec.vips);
     await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
-    this.#owned.apply(spec.owned);
+    if (spec.owned !== this.#spec.owned) this.#owned.apply(spec.owned);
     this.#dsr.apply(spec);
     this.#endRetiredFlows(spec);
     this.#askAgain(vipsToAskAgain(policies, spec, this.ids));

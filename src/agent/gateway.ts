@@ -11,9 +11,10 @@ import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
-import { nodePlan } from "../control/node-plan.ts";
-import { withOwnInterfaces } from "../control/own-interfaces.ts";
-import { type Plan, plan } from "../control/plan.ts";
+import { NodePlanner } from "../control/node-plan.ts";
+import { OwnInterfaces } from "../control/own-interfaces.ts";
+import { withParts } from "../control/parts.ts";
+import type { Plan } from "../control/plan.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
@@ -31,6 +32,8 @@ export class Gateway {
   readonly #log: Logger;
   readonly announcer: Announcer;
   #links: LinkAnnouncement | null = null;
+  readonly #planner: NodePlanner;
+  readonly #interfaces: OwnInterfaces;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
   #plan: Plan | null = null;
@@ -64,6 +67,8 @@ export class Gateway {
     this.datapath = datapath;
     this.#log = log;
     this.announcer = new Announcer(options.speakerSocket ?? null);
+    this.#planner = new NodePlanner(options.node);
+    this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
   }
 
   /** What is wrong with the configuration, and where. */
@@ -176,9 +181,9 @@ export class Gateway {
     const isFirst = this.#plan === null;
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
     const held = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
-    const intent = withOwnInterfaces(held, this.options.node, this.options.uplinks);
-    const planned = plan(intent, inCluster ? { nodeName: this.options.node, givesAddresses: false } : undefined);
-    const own = nodePlan(intent, planned, this.options.node);
+    const intent = this.#interfaces.within(withParts(held, this.options.parts));
+    const nodeName = inCluster ? this.options.node : null;
+    const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
     const policies = await this.datapath.policies.load(intent.flowPolicies);
     this.#loaded = loaded;
     this.#files = loaded.files;

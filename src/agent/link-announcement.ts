@@ -38,6 +38,8 @@ export class LinkAnnouncement {
   readonly #busyTimer: NodeJS.Timeout;
   #announcer: LinkAnnouncer | null = null;
   #spec: AnnouncerSpec = NOTHING;
+  #announced: readonly L2Address[] = [];
+  #nodes: readonly ClusterNode[] = [];
   #draining = false;
   #isRestarting = false;
   #closed = false;
@@ -52,11 +54,16 @@ export class LinkAnnouncement {
 
   /** Stops answering for what `next` has not, before it stops being served. */
   async withdrawBefore(next: readonly L2Address[]): Promise<void> {
+    if (next === this.#announced) return;
     const kept = new Set(next.map(({ address }) => address));
     await this.#apply({ ...this.#spec, addresses: this.#spec.addresses.filter(({ address }) => kept.has(address)) });
   }
 
   async announce(addresses: readonly L2Address[], nodes: readonly ClusterNode[]): Promise<void> {
+    // A plan that changed nothing here is the very same value, and ten thousand addresses are long to hand over.
+    if (addresses === this.#announced && nodes === this.#nodes) return;
+    this.#announced = addresses;
+    this.#nodes = nodes;
     const places = nodes.map(({ name, internalAddresses }) => [name, internalAddresses.map(formatIpAddress)] as const);
     const shared = addresses.filter(({ candidates }) => candidates.length > 1);
     if (this.#setup.key === null && shared.length > 0) {

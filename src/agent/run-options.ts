@@ -1,4 +1,5 @@
 /** How `sluice run` was asked to run. */
+import type { Parts } from "../control/parts.ts";
 import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { Timing } from "../l2/timing.ts";
 import type { XdpMode } from "../xdp/attach.ts";
@@ -16,6 +17,8 @@ export interface RunOptions {
   readonly kubernetes: ClusterOptions | null;
   /** Files and directories of manifests. */
   readonly paths: readonly string[];
+  /** What it announces; the rest is left to others. */
+  readonly parts: Parts;
   /** The name of this node's Node object. */
   readonly node: string;
   /** Interfaces that face routers and clients. */

@@ -10,10 +10,9 @@ import { addBgpCommands } from "./bgp-commands.ts";
 import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
 import { addL2Commands } from "./l2-commands.ts";
-import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
-import { replayLine } from "./replay.ts";
+import { addReplayCommand } from "./replay-command.ts";
 import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
@@ -37,6 +36,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--namespace <name>", "namespace of the Lease and of Secrets", "sluice-system")
     .option("--state <file>", "where the last known state of the cluster is kept", DEFAULT_STATE)
     .option("--no-ipam", "leave the giving of addresses to somebody else")
+    .option("--no-bgp", "leave BGP to another speaker, whatever policies there are")
+    .option("--no-l2", "leave answering for addresses on links to somebody else")
     .option("--node <name>", "name of this node's Node object", hostname())
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
     .option("--inside <where...>", "`stack` for pods behind the node's own stack, or interfaces towards the backends", [
@@ -90,6 +91,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
             }
           : null,
         paths: flags.filename,
+        parts: { bgp: flags.bgp, l2: flags.l2 },
         node: flags.node,
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
@@ -174,16 +176,9 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       process.stdout.write(await runExplain({ service, paths, socket, output }));
     });
 
-  program
-    .command("replay")
-    .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
-    .argument("<file>", "scenarios as JSON Lines; - is standard input")
-    .action(async (file: string) => {
-      let number = 0;
-      for await (const line of readLines(file)) {
-        process.stdout.write(`${await replayLine(line, `${file}:${++number}`)}\n`);
-      }
-    });
+  addReplayCommand(program, outputOption(), (exitCode) => {
+    status = exitCode;
+  });
 
   show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
   show(

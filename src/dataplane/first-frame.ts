@@ -91,6 +91,11 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
   if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend)) {
     return decidedBy(policy, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend));
   }
+  const owner = (table.vipId(vip) << 16) | table.backendId(backend);
+  const isHopeless = !pipeline.exhausted.mayTry(owner, hash, pipeline.now);
+  if (isHopeless && table.sourceNat(vip) === SOURCE_NAT.node) {
+    return refuse(pipeline, i, DropReason.SourcePortsExhausted);
+  }
   if (isMapped(table.backends, backend) !== isIpv4) return refuse(pipeline, i, DropReason.NoBackend);
   copyAddress(translated, KEY_SOURCE, key, KEY_SOURCE);
   copyAddress(translated, KEY_DESTINATION, table.backends, backend);
@@ -99,11 +104,10 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
 
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;
+  const sourceNat = needsSourceNat(pipeline, i, vip, requestEgress);
+  if (sourceNat && isHopeless) return refuse(pipeline, i, DropReason.SourcePortsExhausted);
   const replyEgress = wayToClient(pipeline, i, requestEgress);
   if (replyEgress === NO_EGRESS) return NO_ROW;
-  const owner = (table.vipId(vip) << 16) | table.backendId(backend);
-
-  const sourceNat = needsSourceNat(pipeline, i, vip, requestEgress);
   const reply = sourceNat
     ? claimSource(pipeline, flows, isIpv4, requestEgress & EGRESS_PORT, hash, replyEgress, owner)
     : claimReply(pipeline, flows, key, replyEgress, owner);

@@ -48,8 +48,11 @@ const TAG_GENERATION = 0x7ff << 12;
 const TAG_LOCKED = 1 << 23;
 const TAG_OVERFLOW_ONE = 1 << 24;
 
-/** A lock is held for less than a microsecond; after some hundred of them its holder has died, and the lock is taken. */
-const LOCK_ATTEMPTS = 20_000;
+/**
+ * A lock is held for about a microsecond, or for a time slice when its holder is preempted. Whoever has tried so often, tens
+ * of milliseconds, takes it: its holder has died.
+ */
+const LOCK_ATTEMPTS = 1 << 21;
 
 /** `find` and `claim` answer with the index of the row's first word, or with this. */
 export const NO_ROW = -1;

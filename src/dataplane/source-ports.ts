@@ -1,7 +1,7 @@
 /**
  * Which source ports source NAT may use, as a worker needs it: all of them in a list to pick from by a number, and a bit
- * for each port to ask for one. And the memory of a worker of where there was none left lately, so that refusing goes on
- * to cost little: with every port taken, looking at 32 of them for each new flow would be most of the work of a gateway.
+ * for each port to ask for one. And the memory of a worker of where there was none left lately, so that refusing costs
+ * little: with every port taken, looking at 32 of them for each new flow would be most of the work of a gateway.
  */
 import type { PortRange } from "./forwarding-spec.ts";
 
@@ -10,8 +10,10 @@ export const FREE_PORT_STRIDE = 7919;
 
 /** Ports looked at for a new flow. A table so full that none of these is free is as good as full. */
 const TRIES = 32;
-/** The same, within the second in which a backend's ports were found to be exhausted. */
-const TRIES_WHEN_EXHAUSTED = 1;
+/** The same, within the second in which a backend's ports were found to be exhausted, */
+const TRIES_WHEN_EXHAUSTED = 2;
+/** and then only for one new flow of so many, a power of two. The others are refused at once. */
+const ONE_OF = 16;
 const REMEMBERED_BITS = 10;
 
 export interface SourcePortColumns {
@@ -47,6 +49,11 @@ export class ExhaustedPorts {
   /** How many ports to look at for a new flow. @param now monotonic seconds, never 0. */
   tries(owner: number, now: number): number {
     return this.#second[placeOf(owner)] === now ? TRIES_WHEN_EXHAUSTED : TRIES;
+  }
+
+  /** Whether a new flow is worth a try. @param hash of the flow. */
+  mayTry(owner: number, hash: number, now: number): boolean {
+    return this.#second[placeOf(owner)] !== now || (hash & (ONE_OF - 1)) === 0;
   }
 
   note(owner: number, now: number): void {

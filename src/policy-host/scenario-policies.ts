@@ -1,4 +1,4 @@
-/** The policies of a replayed scenario: tried and instantiated as in the gateway, with fresh state. */
+/** The policies of a replay: tried and instantiated as in the gateway, with fresh state. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,15 +14,17 @@ export type ScenarioPolicy = Pick<FlowPolicy, "name" | "module" | "onError" | "o
  * @param where `file:line` of the scenario: relative paths of modules begin there.
  * @throws Error with a sentence when a module can't be loaded or its options are wrong.
  */
-export async function scenarioPolicies(policies: readonly ScenarioPolicy[], where: string): Promise<RunningPolicy[]> {
+export function scenarioPolicies(policies: readonly ScenarioPolicy[], where: string): Promise<RunningPolicy[]> {
+  const rest = { order: 0, serviceSelector: null, revalidate: "never", where } as const;
+  return replayPolicies(policies.map((policy) => ({ ...policy, ...rest })));
+}
+
+/** @throws Error with a sentence when a module can't be loaded or its options are wrong. */
+export async function replayPolicies(policies: readonly FlowPolicy[]): Promise<RunningPolicy[]> {
   if (policies.length === 0) return [];
   const host = new PolicyHost(mkdtempSync(join(tmpdir(), "sluice-replay-")));
   try {
-    const rest = { order: 0, serviceSelector: null, revalidate: "never", where } as const;
-    const { policies: loaded, problems } = await host.load(
-      policies.map((policy) => ({ ...policy, ...rest })),
-      "once",
-    );
+    const { policies: loaded, problems } = await host.load(policies, "once");
     if (problems.length > 0) throw new Error(problems.map(({ object, message }) => `${object}: ${message}`).join("; "));
     return loaded.map((policy) => ({
       name: policy.name,

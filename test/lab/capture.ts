@@ -10,11 +10,11 @@ import { waitFor } from "./wait-for.ts";
 let captures = 0;
 
 export class Capture {
-  readonly #file: string;
+  readonly file: string;
   readonly #tcpdump: LabProcess;
 
   private constructor(file: string, tcpdump: LabProcess) {
-    this.#file = file;
+    this.file = file;
     this.#tcpdump = tcpdump;
   }
 
@@ -32,7 +32,7 @@ export class Capture {
 
   /** Frames captured so far. */
   frames(): CapturedFrame[] {
-    return readPcap(readFileSync(this.#file));
+    return readPcap(readFileSync(this.file));
   }
 
   segments(): TcpSegment[] {
@@ -41,7 +41,7 @@ export class Capture {
 
   /** What tcpdump prints of it, a line for each frame. */
   text(...flags: string[]): string {
-    return execFileSync("tcpdump", ["-nn", "-r", this.#file, ...flags], {
+    return execFileSync("tcpdump", ["-nn", "-r", this.file, ...flags], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     });

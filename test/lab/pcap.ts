@@ -17,6 +17,7 @@ export interface TcpSegment {
   readonly sequence: number;
   readonly syn: boolean;
   readonly ack: boolean;
+  readonly fin: boolean;
   readonly ttl: number;
   readonly payload: Buffer;
 }
@@ -42,15 +43,23 @@ export function readPcap(file: Buffer): CapturedFrame[] {
   return frames;
 }
 
-/** The TCP segment in an Ethernet frame, or `null` for anything else; behind IPv6 extension headers is not looked. */
+/** Hop-by-hop, routing and destination options: headers that may stand between IPv6 and TCP (RFC 8200 §4). */
+const SKIPPED_HEADERS = [0, 43, 60];
+
+/** The TCP segment in an Ethernet frame, or `null` for anything else. */
 export function tcpSegment({ bytes, timestampSeconds }: CapturedFrame): TcpSegment | null {
   if (bytes.length < 54) return null;
   const ip = 14;
   const isIpv4 = bytes.readUInt16BE(12) === 0x0800;
   if (!isIpv4 && bytes.readUInt16BE(12) !== 0x86dd) return null;
-  if (bytes[isIpv4 ? ip + 9 : ip + 6] !== 6) return null;
-  const tcp = ip + (isIpv4 ? (bytes[ip]! & 15) * 4 : 40);
-  const end = isIpv4 ? ip + bytes.readUInt16BE(ip + 2) : tcp + bytes.readUInt16BE(ip + 4);
+  let protocol = bytes[isIpv4 ? ip + 9 : ip + 6]!;
+  let tcp = ip + (isIpv4 ? (bytes[ip]! & 15) * 4 : 40);
+  while (!isIpv4 && SKIPPED_HEADERS.includes(protocol) && tcp + 8 <= bytes.length) {
+    protocol = bytes[tcp]!;
+    tcp += (bytes[tcp + 1]! + 1) * 8;
+  }
+  if (protocol !== 6 || tcp + 20 > bytes.length) return null;
+  const end = ip + (isIpv4 ? bytes.readUInt16BE(ip + 2) : 40 + bytes.readUInt16BE(ip + 4));
   const flags = bytes[tcp + 13]!;
   const [source, destination] = isIpv4 ? [ip + 12, ip + 16] : [ip + 8, ip + 24];
   return {
@@ -62,6 +71,7 @@ export function tcpSegment({ bytes, timestampSeconds }: CapturedFrame): TcpSegme
     sequence: bytes.readUInt32BE(tcp + 4),
     syn: (flags & 0x02) !== 0,
     ack: (flags & 0x10) !== 0,
+    fin: (flags & 0x01) !== 0,
     ttl: bytes[isIpv4 ? ip + 8 : ip + 7]!,
     payload: bytes.subarray(tcp + (bytes[tcp + 12]! >> 4) * 4, end),
   };

@@ -7,7 +7,8 @@
  */
 import { afterAll, expect } from "vitest";
 import { TAG_OFFLOADED } from "../../src/dataplane/flow-table.ts";
-import { type FrameResult, REPLAY_KEY, type ReplayStage } from "../../src/replay/replay.ts";
+import { REPLAY_KEY } from "../../src/replay/node-player.ts";
+import type { FrameResult, ReplayStage } from "../../src/replay/replay.ts";
 import type { Scenario } from "../../src/replay/scenario.ts";
 import { RST } from "../../src/wire/transport.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
