@@ -6,6 +6,7 @@ import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addClusterCommands } from "./cluster-commands.ts";
 import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
 import { runPlan } from "./plan.ts";
@@ -154,6 +155,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       process.stderr.write(result.stderr);
       status = result.exitCode;
     });
+
+  addClusterCommands(program);
 
   program
     .command("explain")
