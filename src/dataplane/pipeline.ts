@@ -46,6 +46,7 @@ import { type Leave, makeLeave } from "./leave.ts";
 import type { NeighborRequests } from "./neighbor-requests.ts";
 import type { NeighborTable } from "./neighbor-table.ts";
 import type { NewFlowPolicies } from "./new-flow-policies.ts";
+import { NO_LIMIT, PathMtus } from "./path-mtu.ts";
 import type { PortTable } from "./port-table.ts";
 import { ExhaustedPorts } from "./source-ports.ts";
 import { giveTags } from "./vlan-tags.ts";
@@ -97,6 +98,10 @@ export class Pipeline {
   readonly otherKey: FlowKey = newFlowKey();
   /** and one more. */
   readonly spareKey: FlowKey = newFlowKey();
+  /** What routers have said about the paths of our tunnels, */
+  readonly pathMtus = new PathMtus();
+  /** and what of it counts for the frame in work, where that leaves in a tunnel. */
+  pathMtu = NO_LIMIT;
   /** Whether the frame in work came in a tunnel, from which it has been taken out. */
   tunnelled = false;
   /** What its client asked for, when the tunnel said so: protocol 0 when it didn't. */
