@@ -7,6 +7,7 @@ import { parseVlanOption } from "../agent/vlan-option.ts";
 import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addClusterCommands } from "./cluster-commands.ts";
 import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
 import { addL2Commands } from "./l2-commands.ts";
@@ -161,6 +162,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       process.stderr.write(result.stderr);
       status = result.exitCode;
     });
+
+  addClusterCommands(program);
 
   program
     .command("explain")
