@@ -36,6 +36,7 @@ import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { DsrMaps } from "./dsr-maps.ts";
+import { LocalRoutes } from "./local-routes.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
@@ -72,6 +73,7 @@ export class Datapath {
   readonly #counters: readonly Counters[];
   readonly #links: readonly Link[];
   readonly #stack: StackInside | null;
+  readonly #localRoutes: LocalRoutes | null;
   readonly #portList: readonly Port[];
   readonly #expiry: readonly FlowExpiry[];
   readonly #expiryTimer: NodeJS.Timeout;
@@ -188,7 +190,7 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table });
+    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table, log });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
   }
@@ -204,6 +206,7 @@ export class Datapath {
     stack: StackInside | null;
     ports: readonly Port[];
     table: ForwardingTable;
+    log: Logger;
   }) {
     this.#key = parts.key;
     this.#object = parts.object;
@@ -213,6 +216,8 @@ export class Datapath {
     this.#counters = parts.counters;
     this.#links = parts.links;
     this.#stack = parts.stack;
+    const { stack, network, log } = parts;
+    this.#localRoutes = stack && new LocalRoutes(stack, (family) => network.ownAddress(family), log);
     this.#portList = parts.ports;
     this.#table = parts.table;
     this.#owned = new OwnedMap({
@@ -255,10 +260,12 @@ export class Datapath {
     this.#network.prepare(
       spec.vips.flatMap(({ backends }) => backends.flatMap(({ address, node }) => [address, ...(node ? [node] : [])])),
     );
+    this.#localRoutes?.withdraw(spec);
     await this.#workers.publishTable(table.columns);
     this.#table = table;
     this.#owned.apply(spec.owned, (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null);
     this.#dsr.apply(spec);
+    this.#localRoutes?.add(spec);
     this.#endRetiredFlows(spec);
     this.#spec = spec;
   }
