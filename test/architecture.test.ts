@@ -22,7 +22,8 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   policy: ["dataplane", "wire", "net"],
   bgp: ["net"],
   bfd: ["net"],
-  control: ["intent", "ipam", "bgp", "dataplane", "net"],
+  l2: ["net"],
+  control: ["intent", "ipam", "bgp", "l2", "dataplane", "net"],
   xdp: ["net"],
   worker: ["dataplane", "policy", "xdp", "wire", "net"],
   speaker: ["bgp", "bfd", "net", "xdp"],
@@ -35,7 +36,9 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
 };
 
 /** Rooms without effects: time, entropy and bytes come in as arguments. */
-const PURE = ["net", "wire", "intent", "manifests", "ipam", "dataplane", "policy", "bgp", "bfd", "control", "replay"];
+const PURE = [
+  ...["net", "wire", "intent", "manifests", "ipam", "dataplane", "policy", "bgp", "bfd", "l2", "control", "replay"],
+];
 
 /** npm packages that do no I/O, so that a pure room may use them. */
 const PURE_PACKAGES = ["ajv"];

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The rows of the two flow tables, shared with the TypeScript workers, which are their only writers: 64 bytes (one cache
- * line) for IPv4, 128 (two) for IPv6.
+ * The rows of the two flow tables, shared with the TypeScript workers: 64 bytes (one cache line) for IPv4, 128 (two) for
+ * IPv6.
+ *
+ * Who writes what. TypeScript opens, fills, publishes, reroutes and withdraws rows. The programs write four words of a
+ * live row, and only when its tag says OFFLOADED: they add to packets and bytes, set last seen, and add TCP flags to
+ * state. A worker does the same with the few frames of such a row that are left to it, so on both sides these are atomic
+ * additions (last seen aside, where the later store is as good as the earlier). OFFLOADED is set once, by TypeScript,
+ * when a flow is established, and goes with the row.
+ *
+ * A row that a program has found is read after its tag: LIVE was set when the rest had been filled. It may be withdrawn
+ * meanwhile, but is not filled anew for two seconds (GRACE_SECONDS in src/dataplane/flow-table.ts), and a program ends in
+ * a microsecond. `egress` is one word, so a frame goes the old way or the new one.
  *
  * Addresses and ports are bytes as they are on the wire (a raw load, no byte swap), so a key is compared without
  * converting it. A row is valid only while LIVE is set in its tag; the tag is written last and cleared first. The key
@@ -24,7 +34,7 @@
  *        | source  | destin. |         |        |          |
  *        +---------+---------+---------+--------+----------+
  *
- *   tag:  | overflow 31..24 | generation 23..11 | REPLY 10 | CLAIMED 9 | LIVE 8 | IP protocol 7..0 |
+ *   tag:  | overflow 31..24 | generation 23..12 | OFFLOADED 11 | REPLY 10 | CLAIMED 9 | LIVE 8 | IP protocol 7..0 |
  */
 #ifndef SLUICE_FLOW_ROW_H
 #define SLUICE_FLOW_ROW_H
@@ -33,11 +43,21 @@
 
 #define FLOW_TAG_LIVE (1u << 8)
 #define FLOW_TAG_REPLY (1u << 10)
+#define FLOW_TAG_OFFLOADED (1u << 11)
 #define FLOW_TAG_MATCH_MASK 0x1ffu /* LIVE and the protocol */
 #define FLOW_TAG_OVERFLOW_SHIFT 24
 
 /* Longest probe: beyond it the writer refuses the insert, so the reader may stop. */
 #define FLOW_PROBE_LIMIT 64
+
+/* src/dataplane/egress.ts */
+#define EGRESS_PORT 0xffu
+#define EGRESS_PAIR (1u << 8)
+#define EGRESS_KEEP_MAC (1u << 9)
+#define EGRESS_DECREMENT_TTL (1u << 10)
+#define EGRESS_CHECK_TTL (1u << 11)
+#define EGRESS_DSR (1u << 12)
+#define EGRESS_NEIGHBOR_SHIFT 16
 
 struct flow_row {
 	__u32 source_address;

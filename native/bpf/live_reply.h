@@ -12,6 +12,7 @@
 #define SLUICE_LIVE_REPLY_H
 
 #include <bpf/bpf_helpers.h>
+#include "clock.h"
 #include "flow_lookup.h"
 #include "frame.h"
 #include "maps.h"
@@ -75,11 +76,6 @@ static __always_inline void name_fragments(const struct packet *packet, struct f
 	key->id = packet->fragment_id;
 	key->protocol = packet->key.family == 4 ? packet->key.protocol : 0;
 	key->family = packet->key.family;
-}
-
-static __always_inline __u32 now_seconds(void)
-{
-	return bpf_ktime_get_ns() / 1000000000;
 }
 
 static __always_inline int was_reply(const struct packet *packet)

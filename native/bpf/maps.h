@@ -5,7 +5,8 @@
  *
  * Addresses, ports and VLAN tags are in network order (raw loads), everything else in host order. An address that may be
  * of either family is a `struct address`: IPv6, or IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). User space writes all
- * maps but `reply_fragments` and `xdp_counters`; the programs only read.
+ * maps but `reply_fragments`, `xdp_counters` and `vip_traffic`; the programs only read, but for a few words of flow rows
+ * (flow_row.h).
  */
 #ifndef SLUICE_MAPS_H
 #define SLUICE_MAPS_H
@@ -42,7 +43,11 @@ struct settings {
 	__u32 flow6_mask;
 	__u32 gue_port; /* UDP ports of tunnels, as on the wire, in the low half; 0 = none */
 	__u32 geneve_port;
+	__u32 flags;
+	__u32 reserved[9];
 };
+
+#define SETTINGS_FORWARD (1u << 0) /* rows that are OFFLOADED are forwarded here */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -29,6 +29,9 @@ enum outcome {
 	OUTCOME_EGRESS_REPLY,
 	OUTCOME_EGRESS_REPLY_ERROR,
 	OUTCOME_EGRESS_REPLY_FRAGMENT,
+	/* Of an established flow: translated and sent on without the worker. */
+	OUTCOME_FORWARD,
+	OUTCOME_EGRESS_FORWARD,
 	OUTCOMES,
 };
 

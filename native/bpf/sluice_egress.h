@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Replies of local pods, when the inside is the node's own stack: caught on the uplink's tc egress hook, where the stack
- * has already chosen the next hop and written both MAC addresses, and turned back through our veth pair to the worker.
+ * has already chosen the next hop and written both MAC addresses. Those of established flows are translated here
+ * (egress_forward.h); the others are turned back through our veth pair to the worker.
  *
  *   pod -> stack -> [uplink egress: here] -> sl0 ~~~ sl1 -> native XDP -> socket -> worker -> socket -> uplink
  *
@@ -19,6 +20,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "egress_forward.h"
 #include "frame.h"
 #include "live_reply.h"
 #include "maps.h"
@@ -42,15 +44,13 @@ static __always_inline int take_tags_off(struct __sk_buff *skb, const struct por
 	return (!port->vlan[0] || bpf_skb_vlan_pop(skb) == 0) && (!port->vlan[1] || bpf_skb_vlan_pop(skb) == 0);
 }
 
-static __always_inline enum reply_kind judge_egress(struct frame *frame, const struct port *port, __u32 lifted)
+static __always_inline enum reply_kind judge_egress(const struct frame *frame, const struct settings *set,
+						    __u16 protocol)
 {
-	__u16 protocol = network_protocol(frame, port, lifted);
 	__u8 family = protocol == bpf_htons(ETH_P_IP) ? 4 : protocol == bpf_htons(ETH_P_IPV6) ? 6 : 0;
 	struct packet packet = {};
-	__u32 zero = 0;
-	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 
-	if (!set || !family || !read_header(frame, frame->network, family, &packet) ||
+	if (!family || !read_header(frame, frame->network, family, &packet) ||
 	    (packet.traits & PACKET_MALFORMED) || !find_transport(frame, &packet))
 		return NO_REPLY;
 	return find_live_reply(frame, &packet, set);
@@ -62,11 +62,19 @@ int sluice_egress(struct __sk_buff *skb)
 	struct frame frame = {.ctx = skb, .hook = IN_TC};
 	__u32 ifindex = skb->ifindex;
 	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	__u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum reply_kind reply;
+	__u16 protocol;
 
-	if (!port || !port->pair_ifindex)
+	if (!set || !port || !port->pair_ifindex)
 		return NEXT_PROGRAM;
-	reply = judge_egress(&frame, port, lifted_tag(skb));
+	protocol = network_protocol(&frame, port, lifted_tag(skb));
+	if ((set->flags & SETTINGS_FORWARD) && frame.network == ETH_HLEN && forward_reply(skb, set, protocol)) {
+		count(OUTCOME_EGRESS_FORWARD);
+		return NEXT_PROGRAM;
+	}
+	reply = judge_egress(&frame, set, protocol);
 	if (reply == NO_REPLY || !take_tags_off(skb, port))
 		return NEXT_PROGRAM;
 	count(OUTCOME_EGRESS_REPLY + (reply - REPLY));

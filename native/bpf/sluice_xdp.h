@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The door of the datapath, on every port: decides which frames go to the AF_XDP socket of their queue. It changes no
- * frame. Everything that is not ours goes to the kernel untouched, so SSH and the kubelet live whatever Sluice does.
+ * The door of the datapath, on every port. Frames of established flows it forwards itself (forward.h); for the others it
+ * decides whether they go to the AF_XDP socket of their queue, and changes none of them. Everything that is not ours goes to the kernel untouched, so SSH and the kubelet live whatever Sluice does.
  *
  * Ours, of both families, is:
  *   - a question for the MAC address of an address answered here (resolution.h);
@@ -21,6 +21,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "dsr_option.h"
+#include "forward.h"
 #include "frame.h"
 #include "live_reply.h"
 #include "maps.h"
@@ -89,11 +90,21 @@ int sluice_xdp(struct xdp_md *ctx)
 	struct frame frame = {.ctx = ctx, .hook = IN_XDP};
 	__u32 ifindex = ctx->ingress_ifindex;
 	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	__u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum outcome outcome;
 
 	if (!port) {
 		count(OUTCOME_PASS_UNKNOWN_PORT);
 		return XDP_PASS;
+	}
+	if (set && (set->flags & SETTINGS_FORWARD) && !port->vlan[0]) {
+		int verdict = forward(ctx, set, port->id);
+
+		if (verdict != NOT_FORWARDED) {
+			count(OUTCOME_FORWARD);
+			return verdict;
+		}
 	}
 	outcome = judge(&frame, port, ifindex);
 	if (outcome > OUTCOME_NO_SOCKET)

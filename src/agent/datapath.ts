@@ -24,14 +24,16 @@ import { buildForwardingTable, type ForwardingTable } from "../dataplane/forward
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { MaglevMemory } from "../dataplane/maglev-memory.ts";
+import { NeighborTable } from "../dataplane/neighbor-table.ts";
+import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
-import { attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
+import { attachEgress, attachXdp, type Link, requireFreeHook, type XdpMode } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
-import { encodePort } from "../xdp/door-maps.ts";
+import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../xdp/door-maps.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
-import { findLink } from "../xdp/netlink.ts";
-import type { NetworkLink } from "../xdp/rtnetlink.ts";
+import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
+import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
@@ -40,9 +42,9 @@ import { LocalRoutes } from "./local-routes.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
-import type { RunOptions } from "./run-options.ts";
+import { portList, requireLink } from "./port-list.ts";
+import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
-import type { VlanOption } from "./vlan-option.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -64,6 +66,9 @@ export class Datapath {
   readonly flows: readonly FlowTable[];
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
+  readonly mode: DatapathMode;
+  /** What the interfaces' settings would have broken, at the start. */
+  readonly offloads: OffloadReport;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
@@ -126,16 +131,23 @@ export class Datapath {
     settings[1] = key.k1;
     settings[2] = options.flowRows - 1;
     settings[3] = flow6Rows - 1;
+    const kernelForwards = options.datapath !== "userspace";
+    settings[SETTINGS_FLAGS] = kernelForwards ? SETTINGS_FORWARD : 0;
     ports.forEach((port, id) => {
       const pairInterfaceIndex = port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0;
       const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex, vlan: port.tags });
       object.map("ports").update(word(port.interfaceIndex), value);
+      object.map("devices").update(word(id), word(port.interfaceIndex));
     });
 
     const fragments = fragmentTableMemory();
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
-    const network = new NetworkTables(ports, (fib) => {
+    const tables = {
+      ports: new PortTable(object.map("port_rows").mmap()),
+      neighbors: new NeighborTable(object.map("neighbors").mmap()),
+    };
+    const network = new NetworkTables(ports, tables, (fib) => {
       pool?.publishFib(fib.words);
       for (const flows of datapath?.flows ?? []) reroute(flows, fib, network.neighbors, datapath!.table);
     });
@@ -158,12 +170,15 @@ export class Datapath {
           .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
           .filter((socket) => queue < rxQueueCount(socket.interface)),
         longestFrameBytes: mtu + LINK_HEADER_BYTES,
-        flows4Fd: object.map("flows").fd,
-        flows6Fd: object.map("flows6").fd,
-        xsksFd: object.map("xsks").fd,
+        mapFds: {
+          flows: object.map("flows").fd,
+          flows6: object.map("flows6").fd,
+          port_rows: object.map("port_rows").fd,
+          neighbors: object.map("neighbors").fd,
+          xsks: object.map("xsks").fd,
+        },
+        offloads: kernelForwards,
         hashKey: key,
-        ports: network.ports.words,
-        neighbors: network.neighbors.words,
         neighborRequests: network.neighborRequests.words,
         fragments,
         counters: own,
@@ -190,12 +205,33 @@ export class Datapath {
       for (const { name } of uplinks)
         links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
     }
-    datapath = new Datapath({ key, object, network, ids, workers, counters, links, stack, ports, table, log });
+    const wires = ports.flatMap(({ name, kind, tags }, id) =>
+      kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode, tagged: tags.length > 0 }],
+    );
+    const offloads = checkOffloads(wires, options.repairOffloads);
+    for (const { message } of offloads.repaired) log.warn(`repaired: ${message}`);
+    for (const { message, severity } of offloads.problems) log[severity === "error" ? "error" : "info"](message);
+    datapath = new Datapath({
+      mode: options.datapath,
+      key,
+      object,
+      network,
+      ids,
+      workers,
+      counters,
+      links,
+      stack,
+      ports,
+      table,
+      offloads,
+      log,
+    });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
   }
 
   private constructor(parts: {
+    mode: DatapathMode;
     key: HashKey;
     object: BpfObject;
     network: NetworkTables;
@@ -206,8 +242,10 @@ export class Datapath {
     stack: StackInside | null;
     ports: readonly Port[];
     table: ForwardingTable;
+    offloads: OffloadReport;
     log: Logger;
   }) {
+    this.mode = parts.mode;
     this.#key = parts.key;
     this.#object = parts.object;
     this.#network = parts.network;
@@ -220,6 +258,7 @@ export class Datapath {
     this.#localRoutes = stack && new LocalRoutes(stack, (family) => network.ownAddress(family), log);
     this.#portList = parts.ports;
     this.#table = parts.table;
+    this.offloads = parts.offloads;
     this.#owned = new OwnedMap({
       4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
       6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
@@ -292,8 +331,12 @@ export class Datapath {
     return Math.floor(this.#clock[0]! / 1e9);
   }
 
+  /** Of all workers; the traffic of VIPs is also that which the kernel has forwarded. */
   counters(): Counters {
-    return sumCounters(this.#counters);
+    const counters = sumCounters(this.#counters);
+    const traffic = this.#object.map("vip_traffic");
+    for (const id of this.ids.vips().keys()) addVipTraffic(traffic, id, counters.vips, id * VIP_STRIDE);
+    return counters;
   }
 
   /** What a VIP has moved since it is configured. */
@@ -329,48 +372,6 @@ export class Datapath {
     for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, isGone, this.now());
     this.ids.retain(spec);
   }
-}
-
-function portList(
-  uplinks: readonly NetworkLink[],
-  inside: readonly NetworkLink[],
-  stack: StackInside | null,
-  vlans: readonly VlanOption[],
-): Port[] {
-  const names = new Set([...uplinks, ...inside].map(({ name }) => name));
-  const stray = vlans.find((vlan) => !names.has(vlan.interface));
-  if (stray !== undefined)
-    throw new Error(`--vlan ${stray.interface}: it is neither an uplink nor an inside interface`);
-  const vlanOf = (name: string) => {
-    const vlan = vlans.find((option) => option.interface === name);
-    const device = vlan?.device ?? null;
-    return { tags: vlan?.tags ?? [], vlanInterfaceIndex: device === null ? null : requireLink(device).index };
-  };
-  const others = inside.filter(({ name }) => !uplinks.some((uplink) => uplink.name === name));
-  const ports: Port[] = uplinks.map(({ name, index }, id) => ({
-    name,
-    interfaceIndex: index,
-    ...vlanOf(name),
-    kind: "uplink",
-    pair: stack === null ? null : uplinks.length + id,
-  }));
-  for (const { name, index } of others) {
-    ports.push({ name, interfaceIndex: index, ...vlanOf(name), kind: "inside", pair: null });
-  }
-  if (stack !== null) {
-    const { name, index } = stack.inner;
-    ports.push({ name, interfaceIndex: index, tags: [], vlanInterfaceIndex: null, kind: "stack", pair: 0 });
-  }
-  return ports;
-}
-
-function requireLink(name: string): NetworkLink {
-  const link = findLink(name);
-  if (link === null) throw new Error(`there is no interface ${name} on this node: \`ip link\` lists those there are`);
-  if (link.mac === null) throw new Error(`the interface ${name} is no Ethernet interface, so Sluice can't serve on it`);
-  if (!link.up) throw new Error(`the interface ${name} is down: \`ip link set ${name} up\` before Sluice starts`);
-  if (driverName(name) === "bridge") throw new Error(`${name} is a bridge: give its physical port to Sluice instead`);
-  return link;
 }
 
 function word(value: number): Uint8Array {

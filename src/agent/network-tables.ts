@@ -4,8 +4,8 @@
  */
 import { Fib, NO_ROUTE, type Route } from "../dataplane/fib.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
-import { NeighborTable, neighborTableMemory, STACK_NEIGHBOR } from "../dataplane/neighbor-table.ts";
-import { PORT_STACK, PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
+import { type NeighborTable, STACK_NEIGHBOR } from "../dataplane/neighbor-table.ts";
+import { PORT_STACK, PORT_WIRE, type PortTable } from "../dataplane/port-table.ts";
 import { addressBits, formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
 import { ADDRESS_WORDS, loadAddress, storeAddress } from "../wire/raw.ts";
@@ -29,7 +29,6 @@ export interface Port {
   readonly pair: number | null;
 }
 
-const NEIGHBOR_ROWS = 1 << 12;
 /** Workers' requests are looked at this often: short against the second that a client waits before it tries again. */
 const REQUEST_MILLISECONDS = 20;
 /** A neighbour that doesn't answer is asked for again at this pace, as long as frames need it. */
@@ -43,8 +42,8 @@ interface NextHop {
 }
 
 export class NetworkTables {
-  readonly ports = new PortTable();
-  readonly neighbors = new NeighborTable(neighborTableMemory(NEIGHBOR_ROWS));
+  readonly ports: PortTable;
+  readonly neighbors: NeighborTable;
   readonly neighborRequests = new NeighborRequests();
   fib: Fib = Fib.build([]);
   readonly #list: readonly Port[];
@@ -54,9 +53,18 @@ export class NetworkTables {
   #known = new Map<string, NextHop>();
   #nextHops = new Map<string, NextHop>();
 
-  /** @param onFib called after the FIB was replaced. */
-  constructor(ports: readonly Port[], onFib: (fib: Fib) => void) {
+  /**
+   * @param tables that are kept, in the memory that the workers and the BPF programs read.
+   * @param onFib called after the FIB was replaced.
+   */
+  constructor(
+    ports: readonly Port[],
+    tables: { readonly ports: PortTable; readonly neighbors: NeighborTable },
+    onFib: (fib: Fib) => void,
+  ) {
     this.#list = ports;
+    this.ports = tables.ports;
+    this.neighbors = tables.neighbors;
     this.#mirror = new NetworkMirror();
     this.#update(this.#mirror.snapshot(), true);
     this.#mirror.onChange((changed) => {

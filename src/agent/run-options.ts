@@ -3,6 +3,12 @@ import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { XdpMode } from "../xdp/attach.ts";
 import type { VlanOption } from "./vlan-option.ts";
 
+/**
+ * Who forwards established flows: the workers (`userspace`), or the BPF programs (`hybrid`). `auto` is hybrid.
+ */
+export const DATAPATH_MODES = ["auto", "userspace", "hybrid"] as const;
+export type DatapathMode = (typeof DATAPATH_MODES)[number];
+
 export interface RunOptions {
   /** The cluster that is followed in place of files; `null` for files. */
   readonly kubernetes: ClusterOptions | null;
@@ -16,7 +22,10 @@ export interface RunOptions {
   readonly inside: "stack" | readonly string[];
   /** Of interfaces whose traffic is that of a VLAN. */
   readonly vlans: readonly VlanOption[];
+  readonly datapath: DatapathMode;
   readonly xdpMode: XdpMode | "auto";
+  /** Whether offloads that would break traffic are switched off, or only told. */
+  readonly repairOffloads: boolean;
   /** Path of the unix socket of the API. */
   readonly socket: string;
   /** `host:port` on which the API also listens; `null` for nowhere. */

@@ -63,6 +63,8 @@ export function createStackInside(mtu: number, queues: number): StackInside {
   try {
     for (const name of [OUTER, INNER]) setLink(link(name), { mtu });
     setOffload(OUTER, "txChecksum", false);
+    // What the program on sl1 sends back by itself, for the node and its pods, this end takes only with GRO.
+    setOffload(OUTER, "gro", true);
     writeFileSync(`/proc/sys/net/ipv4/conf/${OUTER}/rp_filter`, "2");
     // A kernel may be without IPv6.
     const families: IpFamily[] = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];

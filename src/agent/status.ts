@@ -9,9 +9,11 @@ import { PROTOCOL_NUMBER } from "../dataplane/forwarding-table.ts";
 import type { ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import { destinationPortFromRaw, loadAddress, sourcePortFromRaw } from "../wire/raw.ts";
+import type { OffloadReport } from "../xdp/offload-check.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { PortStatus } from "./datapath.ts";
 import type { Gateway } from "./gateway.ts";
+import type { DatapathMode } from "./run-options.ts";
 
 export interface ServiceStatus extends Record<VipCounterName, number> {
   readonly service: string;
@@ -33,7 +35,7 @@ export interface GatewayStatus {
     }[];
   };
   readonly datapath: {
-    readonly mode: "userspace";
+    readonly mode: DatapathMode;
     readonly epoch: number;
     readonly ports: readonly PortStatus[];
     readonly workers: readonly { alive: boolean; turns: number }[];
@@ -42,6 +44,8 @@ export interface GatewayStatus {
     readonly reasons: Record<string, number>;
     readonly flows: { readonly live: number; readonly rows: number; readonly opened: number; readonly ended: number };
     readonly xdp: Record<XdpOutcome, number>;
+    /** What the interfaces' settings would break, as it was at the start. */
+    readonly offloads: OffloadReport;
   };
   readonly services: readonly ServiceStatus[];
   /** Who gives the addresses, and what of the cluster can't be followed; `null` without a cluster. */
@@ -79,7 +83,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
       problems: gateway.problems.filter(({ severity }) => severity !== "note"),
     },
     datapath: {
-      mode: "userspace",
+      mode: datapath.mode,
       epoch: datapath.epoch,
       ports: datapath.ports,
       workers: datapath.workers(),
@@ -92,6 +96,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
         ended: datapath.flowsEnded,
       },
       xdp: datapath.xdpCounters(),
+      offloads: datapath.offloads,
     },
     services: [...datapath.ids.vips()].map(([id, vip]) => ({
       service: vip.service,

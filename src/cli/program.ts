@@ -1,7 +1,7 @@
 /** The command line: what each command is called, takes and prints. The work is done in files of their own. */
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { RunOptions } from "../agent/run-options.ts";
+import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
@@ -42,9 +42,15 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       [],
     )
     .addOption(
-      new Option("--xdp-mode <mode>", "how to attach to the interfaces")
-        .choices(["auto", "native", "generic"])
+      new Option("--datapath <mode>", "who forwards established flows: workers, or the kernel by BPF programs")
+        .choices(DATAPATH_MODES)
         .default("auto"),
+    )
+    .addOption(xdpModeOption())
+    .option(
+      "--repair-offloads",
+      "switch off what the interfaces' hardware is believed to do and would break traffic",
+      false,
     )
     .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
     .option("--http <host:port>", "serve the API, /metrics and probes there as well")
@@ -72,7 +78,9 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
         vlans: (flags.vlan as string[]).map(parseVlanOption),
+        datapath: flags.datapath,
         xdpMode: flags.xdpMode,
+        repairOffloads: flags.repairOffloads,
         socket: flags.socket,
         http: flags.http ?? null,
         clusterSecret: flags.clusterSecret ?? null,
@@ -82,6 +90,28 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       // Only this command needs the native addon; the others work where there is none.
       const { runCommand } = await import("./run.ts");
       await runCommand(options);
+    });
+
+  program
+    .command("check")
+    .description("look whether settings of the interfaces would break traffic; exit with 1 while one does")
+    .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
+    .option("--inside <where...>", "as for `sluice run`", ["stack"])
+    .option("--vlan <interface=vlan...>", "as for `sluice run`", [])
+    .addOption(xdpModeOption())
+    .option("--repair-offloads", "put right what can be", false)
+    .addOption(outputOption())
+    .action(async (flags) => {
+      const inside = (flags.inside as string[]).filter((name) => name !== "stack");
+      const tagged = (flags.vlan as string[]).map((text) => parseVlanOption(text).interface);
+      const { runCheck } = await import("./check.ts");
+      const { stdout, exitCode } = runCheck({
+        ...flags,
+        tagged,
+        interfaces: [...new Set([...flags.uplink, ...inside])],
+      });
+      process.stdout.write(stdout);
+      status = exitCode;
     });
 
   program
@@ -170,6 +200,12 @@ function show<T>(
       const argument = typeof received[0] === "string" ? received[0] : undefined;
       process.stdout.write(await showFromProcess(flags["socket"], path(flags, argument), flags["output"], table));
     });
+}
+
+function xdpModeOption(): Option {
+  return new Option("--xdp-mode <mode>", "how to attach to the interfaces")
+    .choices(["auto", "native", "generic"])
+    .default("auto");
 }
 
 function outputOption(): Option {

@@ -49,6 +49,7 @@ export function statusTable(status: GatewayStatus): string {
       Object.entries(datapath.reasons).map(([reason, count]) => [reason, String(count)]),
     ),
     peersTable(status.bgp).trimEnd().split("\n"),
+    datapath.offloads.problems.flatMap(({ severity, message }) => wrapText(`${severity}: ${message}`, LINE_WIDTH)),
     config.problems.flatMap((problem) =>
       wrapText(
         `${problem.severity}: ${formatProblem({ ...problem, severity: problem.severity as Severity })}`,

@@ -5,7 +5,7 @@
  * Open addressing over fixed rows of whole cache lines, keyed by raw words (wire/raw.ts). In production the memory is a
  * BPF array map with BPF_F_MMAPABLE, mapped by each worker; tests and `sluice replay` use a SharedArrayBuffer.
  *
- *   tag   | overflow 8 | generation 13 | REPLY 1 | CLAIMED 1 | LIVE 1 | protocol 8 |
+ *   tag   | overflow 8 | generation 12 | OFFLOADED 1 | REPLY 1 | CLAIMED 1 | LIVE 1 | protocol 8 |
  *
  * A flow has two rows, one for each direction, so a frame needs one lookup whichever way it goes.
  *
@@ -13,8 +13,8 @@
  * this slot because it was taken; a probe ends at a row that doesn't match and has overflow 0. So a miss is as cheap as
  * a hit, and a withdrawn row leaves nothing behind that would have to be cleaned (no tombstones).
  *
- * Who writes what: TypeScript writes all words; the kernel only reads rows (and will write state, last seen and counters
- * of offloaded ones). A row is claimed by compare-and-swap on its tag, filled, and published last by setting LIVE. A
+ * Who writes what: TypeScript writes all words. Of a row that is OFFLOADED the kernel's programs write too: they add to
+ * the counters and the TCP flags and set last seen, and so the workers do it by atomic additions there. A row is claimed by compare-and-swap on its tag, filled, and published last by setting LIVE. A
  * withdrawn row is not claimed again for `GRACE_SECONDS`: a reader that found it just before has long moved on, so nobody
  * ever reads a half-written translation, and the hot path needs no second look at the tag.
  */
@@ -35,8 +35,10 @@ export const TAG_CLAIMED = 1 << 9;
 export const TAG_REPLY = 1 << 10;
 export const TAG_MATCH = TAG_LIVE | TAG_PROTOCOL;
 export const TAG_OVERFLOW = 0xff << 24;
-const TAG_GENERATION_ONE = 1 << 11;
-const TAG_GENERATION = 0x1fff << 11;
+/** The kernel forwards the frames of this row; see offload.ts. */
+export const TAG_OFFLOADED = 1 << 11;
+const TAG_GENERATION_ONE = 1 << 12;
+const TAG_GENERATION = 0xfff << 12;
 const TAG_OVERFLOW_ONE = 1 << 24;
 
 /** `find` and `claim` answer with the index of the row's first word, or with this. */
@@ -160,6 +162,20 @@ export abstract class FlowTable {
     addToCounter(words, row + layout.bytes, length);
   }
 
+  /** Leaves the row's frames to the kernel, for as long as it lives. */
+  offload(row: number): void {
+    Atomics.or(this.words, row + this.#tag, TAG_OFFLOADED);
+  }
+
+  isOffloaded(row: number): boolean {
+    return (this.words[row + this.#tag]! & TAG_OFFLOADED) !== 0;
+  }
+
+  /** Adds the TCP flags of a frame to those that the row has seen. */
+  addFlags(row: number, flags: number): void {
+    Atomics.or(this.words, row + this.layout.state, flags);
+  }
+
   /** Notes which policy decided about the flow of a request row: its number, from 1. */
   markPolicy(row: number, policy: number): void {
     this.words[row + this.layout.state]! |= policy << STATE_POLICY_SHIFT;
@@ -209,9 +225,8 @@ export function rowCounter(words: Int32Array, index: number): number {
   return (words[index]! >>> 0) + (words[index + 1]! >>> 0) * 0x100000000;
 }
 
+/** Atomic: the kernel may be adding too. Its additions are of 64 bits, whose carries go the same way. */
 function addToCounter(words: Int32Array, index: number, amount: number): void {
-  const before = words[index]!;
-  const after = (before + amount) | 0;
-  words[index] = after;
-  if (before < 0 && after >= 0) words[index + 1]!++;
+  const before = Atomics.add(words, index, amount);
+  if (before < 0 && ((before + amount) | 0) >= 0) Atomics.add(words, index + 1, 1);
 }

@@ -18,7 +18,7 @@ import { decapsulate, forgetSending } from "./dsr-receive.ts";
 import { dress, requestGrowth } from "./dsr-send.ts";
 import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
 import { openFlow, reopenFlow } from "./first-frame.ts";
-import { TAG_REPLY } from "./flow-table.ts";
+import { TAG_OFFLOADED, TAG_REPLY } from "./flow-table.ts";
 import {
   ROW_BYTES_COUNT,
   ROW_DELTAS,
@@ -46,6 +46,7 @@ import {
 } from "./flow-table6.ts";
 import { forwardLater, rememberFirst } from "./fragments.ts";
 import { FrameKind, Verdict } from "./frame-batch.ts";
+import { offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** @returns the pass. */
@@ -104,8 +105,10 @@ export function makeForwarder(pipeline: Pipeline): () => void {
         row = reopenFlow(pipeline, i, true, row);
         if (row < 0) return -1;
       }
-      const state = rows4[row + ROW_STATE]!;
-      if ((state & flags) !== flags) rows4[row + ROW_STATE] = state | flags;
+      if ((rows4[row + ROW_STATE]! & flags) !== flags) {
+        flows4.addFlags(row, flags);
+        offloadEstablished(pipeline, flows4, row);
+      }
     }
     const egress = rows4[row + ROW_EGRESS]!;
     const ttl = view.getUint8(l3 + IPV4_TTL);
@@ -133,10 +136,15 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     }
 
     const now = pipeline.now;
-    if (rows4[row + ROW_LAST_SEEN] !== now) rows4[row + ROW_LAST_SEEN] = now;
     const length = lengths[i]!;
-    countRow(rows4, row + ROW_PACKETS, row + ROW_BYTES_COUNT, length);
-    countVip(rows4[row + ROW_OWNER]!, rows4[row + ROW_TAG]!, length);
+    const tag = rows4[row + ROW_TAG]!;
+    if ((tag & TAG_OFFLOADED) !== 0) {
+      flows4.countFrame(row, length, now);
+    } else {
+      if (rows4[row + ROW_LAST_SEEN] !== now) rows4[row + ROW_LAST_SEEN] = now;
+      if (countRow(rows4, row + ROW_PACKETS, row + ROW_BYTES_COUNT, length)) offloadEstablished(pipeline, flows4, row);
+    }
+    countVip(rows4[row + ROW_OWNER]!, tag, length);
     if ((egress & EGRESS_DSR) !== 0) dress(pipeline, i, true, row, outPort, growth);
     return outPort;
   }
@@ -157,8 +165,10 @@ export function makeForwarder(pipeline: Pipeline): () => void {
         row = reopenFlow(pipeline, i, false, row);
         if (row < 0) return -1;
       }
-      const state = rows6[row + ROW6_STATE]!;
-      if ((state & flags) !== flags) rows6[row + ROW6_STATE] = state | flags;
+      if ((rows6[row + ROW6_STATE]! & flags) !== flags) {
+        flows6.addFlags(row, flags);
+        offloadEstablished(pipeline, flows6, row);
+      }
     }
     const egress = rows6[row + ROW6_EGRESS]!;
     const hopLimit = view.getUint8(l3 + IPV6_HOP_LIMIT);
@@ -182,10 +192,16 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     }
 
     const now = pipeline.now;
-    if (rows6[row + ROW6_LAST_SEEN] !== now) rows6[row + ROW6_LAST_SEEN] = now;
     const length = lengths[i]!;
-    countRow(rows6, row + ROW6_PACKETS, row + ROW6_BYTES_COUNT, length);
-    countVip(rows6[row + ROW6_OWNER]!, rows6[row + ROW6_TAG]!, length);
+    const tag = rows6[row + ROW6_TAG]!;
+    if ((tag & TAG_OFFLOADED) !== 0) {
+      flows6.countFrame(row, length, now);
+    } else {
+      if (rows6[row + ROW6_LAST_SEEN] !== now) rows6[row + ROW6_LAST_SEEN] = now;
+      if (countRow(rows6, row + ROW6_PACKETS, row + ROW6_BYTES_COUNT, length))
+        offloadEstablished(pipeline, flows6, row);
+    }
+    countVip(rows6[row + ROW6_OWNER]!, tag, length);
     if ((egress & EGRESS_DSR) !== 0) dress(pipeline, i, false, row, outPort, growth);
     return outPort;
   }
@@ -234,7 +250,8 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     return outPort;
   }
 
-  function countRow(rows: Int32Array, packets: number, bytes: number, length: number): void {
+  /** @returns whether it was the row's first frame (or one in 2^32 others). */
+  function countRow(rows: Int32Array, packets: number, bytes: number, length: number): boolean {
     const next = (rows[packets]! + 1) | 0;
     rows[packets] = next;
     if (next === 0) rows[packets + 1]!++;
@@ -242,6 +259,7 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     const after = (before + length) | 0;
     rows[bytes] = after;
     if (before < 0 && after >= 0) rows[bytes + 1]!++;
+    return next === 1;
   }
 
   function countVip(owner: number, tag: number, length: number): void {

@@ -61,6 +61,8 @@ export interface PipelineTables {
   readonly neighborRequests: NeighborRequests;
   readonly fragments: FragmentTable;
   readonly counters: Counters;
+  /** Whether the kernel forwards established flows; it doesn't where there is none, as in `sluice replay`. */
+  readonly offloads?: boolean;
 }
 
 export class Pipeline {
@@ -96,6 +98,8 @@ export class Pipeline {
   tunnelled = false;
   /** What its client asked for, when the tunnel said so: protocol 0 when it didn't. */
   readonly served: FlowKey = newFlowKey();
+  /** Whether established flows are left to the kernel (offload.ts). */
+  readonly offloads: boolean;
   /** Monotonic seconds of the batch in work. */
   now = 0;
   /** Gives a frame its way out; see leave.ts. */
@@ -118,6 +122,7 @@ export class Pipeline {
     this.neighborRequests = tables.neighborRequests;
     this.fragments = tables.fragments;
     this.counters = tables.counters;
+    this.offloads = tables.offloads ?? false;
     this.table = table;
     this.fib = fib;
     this.leave = makeLeave(this);

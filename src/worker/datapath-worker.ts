@@ -51,8 +51,12 @@ export function runDatapathWorker(task: WorkerTask): void {
   const layout = layFrames(task.longestFrameBytes, task.sockets.length, RING_SLOTS * 2);
   const { frameSize, frameCount, roomFrames, roomCount } = layout;
   const umem = new Umem({ frameCount: frameCount + roomFrames * roomCount, frameSize, headroom: HEADROOM });
-  const flows4 = BpfMap.fromFd(task.flows4Fd);
-  const flows6 = BpfMap.fromFd(task.flows6Fd);
+  const maps = {
+    flows4: BpfMap.fromFd(task.mapFds.flows),
+    flows6: BpfMap.fromFd(task.mapFds.flows6),
+    ports: BpfMap.fromFd(task.mapFds.port_rows),
+    neighbors: BpfMap.fromFd(task.mapFds.neighbors),
+  };
   const sockets: XskSocket[] = [];
   try {
     for (const { interface: name, queue, bind } of task.sockets) {
@@ -69,11 +73,10 @@ export function runDatapathWorker(task: WorkerTask): void {
         }),
       );
     }
-    forwardUntilStopped(task, umem, layout, flows4, flows6, sockets);
+    forwardUntilStopped(task, umem, layout, maps, sockets);
   } finally {
     for (const socket of sockets) socket.close();
-    flows4.close();
-    flows6.close();
+    for (const map of Object.values(maps)) map.close();
     umem.close();
   }
 }
@@ -82,8 +85,7 @@ function forwardUntilStopped(
   task: WorkerTask,
   umem: Umem,
   layout: FrameLayout,
-  flows4: BpfMap,
-  flows6: BpfMap,
+  maps: Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors", BpfMap>>,
   sockets: readonly XskSocket[],
 ): void {
   const { control, counters, messages } = task;
@@ -94,13 +96,14 @@ function forwardUntilStopped(
     batch,
     umem.view,
     {
-      flows4: new FlowTable4(flows4.mmap(), task.hashKey),
-      flows6: new FlowTable6(flows6.mmap(), task.hashKey),
-      ports: new PortTable(task.ports),
-      neighbors: new NeighborTable(task.neighbors),
+      flows4: new FlowTable4(maps.flows4.mmap(), task.hashKey),
+      flows6: new FlowTable6(maps.flows6.mmap(), task.hashKey),
+      ports: new PortTable(maps.ports.mmap()),
+      neighbors: new NeighborTable(maps.neighbors.mmap()),
       neighborRequests: new NeighborRequests(task.neighborRequests),
       fragments: new FragmentTable(task.fragments),
       counters,
+      offloads: task.offloads,
     },
     new ForwardingTable(task.table),
     new Fib(task.fib),
@@ -121,7 +124,7 @@ function forwardUntilStopped(
   });
   pollEntries[wakeEntry] = task.wakeFd;
   pollEntries[wakeEntry + 1] = POLLIN;
-  const xsks = BpfMap.fromFd(task.xsksFd);
+  const xsks = BpfMap.fromFd(task.mapFds.xsks);
   task.sockets.forEach(({ port, queue }, index) => {
     xsks.update(words(port * QUEUES_PER_PORT + queue), words(sockets[index]!.fd));
   });

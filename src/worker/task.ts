@@ -34,13 +34,11 @@ export interface WorkerTask {
   readonly control: Int32Array;
   /** Descriptor of the eventfd that ends a poll. */
   readonly wakeFd: number;
-  /** Descriptors of the BPF maps `flows`, `flows6` and `xsks`, valid in the whole process. */
-  readonly flows4Fd: number;
-  readonly flows6Fd: number;
-  readonly xsksFd: number;
+  /** Descriptors of the BPF maps of these names, valid in the whole process. */
+  readonly mapFds: Readonly<Record<"flows" | "flows6" | "port_rows" | "neighbors" | "xsks", number>>;
+  /** Whether the kernel forwards established flows. */
+  readonly offloads: boolean;
   readonly hashKey: HashKey;
-  readonly ports: Int32Array;
-  readonly neighbors: Int32Array;
   readonly neighborRequests: Int32Array;
   readonly fragments: Int32Array;
   readonly counters: Counters;

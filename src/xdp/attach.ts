@@ -93,14 +93,20 @@ export interface AttachXdpOptions {
   readonly mode: XdpMode | "auto";
 }
 
+/** The mode in which a program will be attached, unless the driver knows better. */
+export function expectedMode(name: string, mode: XdpMode | "auto"): XdpMode {
+  if (mode !== "auto") return mode;
+  // On veth native mode makes AF_XDP transmit 3.5 to 6 times slower than generic (each frame is converted back by the
+  // peer) and receive no faster.
+  return driverName(name) === "veth" ? "generic" : "native";
+}
+
 export function attachXdp(options: AttachXdpOptions): Link {
   const { program, interface: name } = options;
   const owner = attachedXdp(name);
   if (owner !== null) return joinDispatcher(program, name, owner);
-  if (options.mode !== "auto") return attachXdpIn(options.mode, program, name);
-  // On veth native mode makes AF_XDP transmit 3.5 to 6 times slower than generic (each frame is converted back by the
-  // peer) and receive no faster.
-  if (driverName(name) === "veth") return attachXdpIn("generic", program, name);
+  const mode = expectedMode(name, options.mode);
+  if (options.mode !== "auto" || mode === "generic") return attachXdpIn(mode, program, name);
   try {
     return attachXdpIn("native", program, name);
   } catch (error) {

@@ -20,6 +20,11 @@ export interface DoorPort {
   readonly pairInterfaceIndex?: number;
 }
 
+/** Word of `settings` with its flags. */
+export const SETTINGS_FLAGS = 6;
+/** Rows that are offloaded are forwarded by the programs. */
+export const SETTINGS_FORWARD = 1 << 0;
+
 const PORT_DROP_OTHERS = 1 << 0;
 
 /** struct port. */

@@ -3,9 +3,10 @@ import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
 import { native } from "./native.ts";
 import { type NetlinkMessage, NLM_F_DUMP_INTR, readMessages } from "./netlink-message.ts";
-import { decodeLink, type NetworkLink, RTM_GETLINK } from "./rtnetlink.ts";
+import { decodeLink, decodeNamespaceId, type NetworkLink, RTM_GETLINK } from "./rtnetlink.ts";
 import {
   encodeAddAddress,
+  encodeAskNamespaceId,
   encodeCreateVeth,
   encodeDeleteLink,
   encodeDeleteRoute,
@@ -38,6 +39,12 @@ export function networkLinks(): NetworkLink[] {
 /** The interface of that name, or `null`. */
 export function findLink(name: string): NetworkLink | null {
   return networkLinks().find((link) => link.name === name) ?? null;
+}
+
+/** The number by which links name a namespace (`LinkedTo.namespaceId`); `null` for one that no link of ours leads to. */
+export function namespaceIdOf(fd: number): number | null {
+  const { messages } = readMessages(native.netlinkRequest(encodeAskNamespaceId(fd), "ask for a namespace's number"));
+  return messages.map(decodeNamespaceId).find((id) => id !== null) ?? null;
 }
 
 export function createVethPair(pair: VethPair): void {

@@ -16,6 +16,7 @@ import {
   addressToBytes,
   RTM_DELLINK,
   RTM_DELROUTE,
+  RTM_GETNSID,
   RTM_NEWADDR,
   RTM_NEWLINK,
   RTM_NEWNEIGH,
@@ -171,6 +172,13 @@ function routeMessage(type: number, flags: number, route: HostRoute): Uint8Array
 
 function macToBytes(mac: Mac): Uint8Array {
   return Uint8Array.from({ length: 6 }, (_, i) => Math.floor(mac / 2 ** (8 * (5 - i))) & 0xff);
+}
+
+const NETNSA_FD = 3;
+
+/** @param fd a file descriptor of the namespace. */
+export function encodeAskNamespaceId(fd: number): Uint8Array {
+  return new MessageBuilder(RTM_GETNSID, ACTION, new Uint8Array(4)).uint32(NETNSA_FD, fd).finish();
 }
 
 function familyOf(address: IpAddress): number {

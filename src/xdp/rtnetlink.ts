@@ -27,6 +27,8 @@ export const RTM_GETROUTE = 26;
 export const RTM_NEWNEIGH = 28;
 export const RTM_DELNEIGH = 29;
 export const RTM_GETNEIGH = 30;
+export const RTM_NEWNSID = 88;
+export const RTM_GETNSID = 90;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -46,6 +48,14 @@ export interface NetworkLink {
   /** Queues that the interface was made with; those in use: `rxQueueCount` of ethtool.ts. */
   readonly rxQueues: number;
   readonly txQueues: number;
+  /** The interface that this one is the other end of (a veth) or lies on (a VLAN), by its index. */
+  readonly linkedTo: LinkedTo | null;
+}
+
+export interface LinkedTo {
+  readonly index: number;
+  /** Our number for the namespace where it is; `null` for our own. */
+  readonly namespaceId: number | null;
 }
 
 export interface InterfaceAddress {
@@ -110,6 +120,7 @@ export function decodeLink({ body }: NetlinkMessage): NetworkLink | null {
   if (name === null) return null;
   const flags = body.getUint32(8, true);
   const info = attributes.get(18);
+  const linkedIndex = attributeUint32(attributes, 5);
   return {
     index: body.getInt32(4, true),
     name,
@@ -120,7 +131,15 @@ export function decodeLink({ body }: NetlinkMessage): NetworkLink | null {
     kind: info === undefined ? null : attributeText(readAttributes(info, 0), 1),
     txQueues: attributeUint32(attributes, 31) ?? 1,
     rxQueues: attributeUint32(attributes, 32) ?? 1,
+    linkedTo: linkedIndex ? { index: linkedIndex, namespaceId: attributeUint32(attributes, 37) } : null,
   };
+}
+
+/** struct rtgenmsg: family 8. @returns our number for the namespace that was asked about; `null` when it has none. */
+export function decodeNamespaceId({ type, body }: NetlinkMessage): number | null {
+  if (type !== RTM_NEWNSID || body.byteLength < 4) return null;
+  const id = attributeUint32(readAttributes(body, 4), 1);
+  return id === null || id >= 0x80000000 ? null : id;
 }
 
 /** struct ifaddrmsg: family 8, prefix length 8, flags 8, scope 8, index 32. */

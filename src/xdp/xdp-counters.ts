@@ -19,6 +19,8 @@ export const XDP_OUTCOMES = [
   "egressReply",
   "egressReplyError",
   "egressReplyFragment",
+  "forward",
+  "egressForward",
 ] as const;
 
 export type XdpOutcome = (typeof XDP_OUTCOMES)[number];

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Forwarding of established flows in XDP: what src/dataplane/forward.ts does with a frame whose row is OFFLOADED, to the
+ * byte (test/native/differential.test.ts holds the two together).
+ *
+ * Only the plain case is done here: untagged, to the port's MAC, no options or extension headers, no fragment, TCP or
+ * UDP, all of it right. Whatever else a frame is, nothing has been changed and it goes on as if this did not exist: the
+ * worker knows what to do.
+ *
+ *   the backend is ...                  a request leaves by
+ *   on a wire                           the port in its row, by the devmap; or XDP_TX, when that is the one it came by
+ *   behind the stack, as its client is  the veth that it came by, by the devmap
+ *   behind the node's own stack         XDP_PASS: the stack routes it and decrements the TTL. Its replies are
+ *                                       translated where they leave (sluice_egress.h)
+ */
+#ifndef SLUICE_FORWARD_H
+#define SLUICE_FORWARD_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "checksum.h"
+#include "clock.h"
+#include "flow_find.h"
+#include "maps.h"
+#include "outcome.h"
+#include "traffic.h"
+#include "transport.h"
+#include "ways.h"
+
+/* No verdict: the frame is as it was. */
+#define NOT_FORWARDED -1
+
+#define EGRESS_TO_STACK -2
+
+struct way {
+	__s32 port; /* or EGRESS_TO_STACK */
+	struct ethernet_words ethernet;
+};
+
+/* Whether a packet may take the way of `egress`, which is looked up. */
+static __always_inline int find_way(__u32 egress, const struct port_row *in, __u32 ttl, __u32 packet_bytes,
+				    struct way *way)
+{
+	__u32 port = egress & EGRESS_PAIR ? in->pair : egress & EGRESS_PORT;
+	struct port_row *out = bpf_map_lookup_elem(&port_rows, &port);
+	__u32 index = egress >> EGRESS_NEIGHBOR_SHIFT;
+	struct neighbor *neighbor;
+	__u32 state;
+
+	if (!out || packet_bytes > out->mtu || out->tags[0] || (egress & (EGRESS_DSR | EGRESS_KEEP_MAC)))
+		return 0;
+	if (ttl <= 1 && (ttl == 0 || (egress & EGRESS_CHECK_TTL)))
+		return 0;
+	if (egress & EGRESS_PAIR) {
+		way->port = EGRESS_TO_STACK;
+		return in->kind != PORT_STACK;
+	}
+	neighbor = bpf_map_lookup_elem(&neighbors, &index);
+	if (!neighbor)
+		return 0;
+	state = *(volatile __u32 *)&neighbor->state;
+	way->ethernet = state & NEIGHBOR_COPY_B ? neighbor->copies[1] : neighbor->copies[0];
+	way->port = port;
+	return state & NEIGHBOR_VALID;
+}
+
+static __always_inline int leave_by(const struct way *way, struct ethernet_words *ethernet, const struct port_row *in,
+				    __u32 in_port)
+{
+	if (way->port == EGRESS_TO_STACK)
+		return XDP_PASS;
+	*ethernet = way->ethernet;
+	/* A veth tells its other end of transmitted frames only where that has a program; of redirected ones GRO does. */
+	if ((__u32)way->port == in_port && in->kind != PORT_STACK)
+		return XDP_TX;
+	return bpf_redirect_map(&devices, way->port, 0);
+}
+
+static __always_inline int is_to_port(const __u32 *ethernet, const struct port_row *in)
+{
+	return in->kind == PORT_STACK ||
+	       (ethernet[0] == in->mac_first && (ethernet[1] & 0xffff) == in->mac_last);
+}
+
+static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct settings *set, const struct port_row *in,
+					__u32 in_port)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct iphdr *ip = data + ETH_HLEN;
+	struct tcphdr *tcp = (void *)(ip + 1);
+	struct udphdr *udp = (void *)(ip + 1);
+	__u32 *words = (void *)ip;
+	__u32 *ports = (void *)(ip + 1);
+	__u32 length = end - data;
+	__u32 total, payload, deltas, egress, header_delta, owner;
+	struct flow_row *row;
+	struct key4 key;
+	struct way way;
+	__u32 tag;
+
+	if ((void *)(udp + 1) > end || (*(__u8 *)ip) != 0x45 || (ip->frag_off & bpf_htons(0x3fff)))
+		return NOT_FORWARDED;
+	key.source = ip->saddr;
+	key.destination = ip->daddr;
+	key.ports = *ports;
+	key.tag = FLOW_TAG_LIVE | ip->protocol;
+	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP)
+		return NOT_FORWARDED;
+	row = find_row4(set, &key);
+	if (!row)
+		return NOT_FORWARDED;
+	tag = tag_of(&row->tag);
+	if (!(tag & FLOW_TAG_OFFLOADED) || !is_to_port(data, in) || sum_ipv4_header(words) != 0xffff)
+		return NOT_FORWARDED;
+	total = bpf_ntohs(ip->tot_len);
+	if (total + ETH_HLEN > length) {
+		length = bpf_xdp_get_buff_len(ctx);
+		if (total + ETH_HLEN > length)
+			return NOT_FORWARDED;
+	}
+	if (total < sizeof(*ip) + sizeof(*udp))
+		return NOT_FORWARDED;
+	payload = total - sizeof(*ip);
+	if (ip->protocol == IPPROTO_TCP) {
+		if ((void *)(tcp + 1) > end || !is_plain_segment(tcp, payload) || !may_forward_segment(row->state))
+			return NOT_FORWARDED;
+	} else if (!is_sound_datagram(udp, payload)) {
+		return NOT_FORWARDED;
+	}
+	egress = *(volatile __u32 *)&row->egress;
+	if (!find_way(egress, in, ip->ttl, total, &way))
+		return NOT_FORWARDED;
+
+	deltas = row->checksum_deltas;
+	header_delta = deltas & 0xffff;
+	if (egress & EGRESS_DECREMENT_TTL) {
+		ip->ttl--;
+		header_delta += TTL_DECREMENT_DELTA;
+	}
+	ip->check = apply_delta(ip->check, header_delta);
+	ip->saddr = row->new_source_address;
+	ip->daddr = row->new_destination_address;
+	*ports = row->new_ports;
+	/* The verifier has forgotten that the header is there. */
+	if (ip->protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
+		tcp->check = apply_delta(tcp->check, deltas >> 16);
+		note_flags(&row->state, tcp_flags(tcp));
+	} else {
+		update_udp_checksum(udp, deltas >> 16);
+	}
+	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, length, now_seconds());
+	owner = row->owner;
+	count_vip(owner, tag, 1, length);
+	return leave_by(&way, data, in, in_port);
+}
+
+static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct settings *set, const struct port_row *in,
+					__u32 in_port)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	struct ipv6hdr *ip = data + ETH_HLEN;
+	struct tcphdr *tcp = (void *)(ip + 1);
+	struct udphdr *udp = (void *)(ip + 1);
+	__u32 *ports = (void *)(ip + 1);
+	__u32 length = end - data;
+	struct flow6_row *row;
+	struct key6 key;
+	struct way way;
+	__u32 payload, egress, tag;
+
+	if ((void *)(udp + 1) > end || (*(__u8 *)ip >> 4) != 6 ||
+	    (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP))
+		return NOT_FORWARDED;
+	key.source = *(struct address *)&ip->saddr;
+	key.destination = *(struct address *)&ip->daddr;
+	key.ports = *ports;
+	key.tag = FLOW_TAG_LIVE | ip->nexthdr;
+	row = find_row6(set, &key);
+	if (!row)
+		return NOT_FORWARDED;
+	tag = tag_of(&row->tag);
+	if (!(tag & FLOW_TAG_OFFLOADED) || !is_to_port(data, in))
+		return NOT_FORWARDED;
+	payload = bpf_ntohs(ip->payload_len);
+	if (payload + sizeof(*ip) + ETH_HLEN > length) {
+		length = bpf_xdp_get_buff_len(ctx);
+		if (payload + sizeof(*ip) + ETH_HLEN > length)
+			return NOT_FORWARDED;
+	}
+	if (ip->nexthdr == IPPROTO_TCP) {
+		if ((void *)(tcp + 1) > end || !is_plain_segment(tcp, payload) || !may_forward_segment(row->state))
+			return NOT_FORWARDED;
+	} else if (!is_sound_datagram(udp, payload)) {
+		return NOT_FORWARDED;
+	}
+	egress = *(volatile __u32 *)&row->egress;
+	if (!find_way(egress, in, ip->hop_limit, payload + sizeof(*ip), &way))
+		return NOT_FORWARDED;
+
+	if (egress & EGRESS_DECREMENT_TTL)
+		ip->hop_limit--;
+	*(struct address *)&ip->saddr = *(struct address *)row->new_source_address;
+	*(struct address *)&ip->daddr = *(struct address *)row->new_destination_address;
+	*ports = row->new_ports;
+	/* The verifier has forgotten that the header is there. */
+	if (ip->nexthdr == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
+		tcp->check = apply_delta(tcp->check, row->checksum_delta);
+		note_flags(&row->state, tcp_flags(tcp));
+	} else {
+		update_udp_checksum(udp, row->checksum_delta);
+	}
+	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, length, now_seconds());
+	count_vip(row->owner, tag, 1, length);
+	return leave_by(&way, data, in, in_port);
+}
+
+/* The XDP verdict on a frame that is forwarded; NOT_FORWARDED for every other. */
+static __always_inline int forward(struct xdp_md *ctx, const struct settings *set, __u32 in_port)
+{
+	struct ethhdr *ethernet = (void *)(long)ctx->data;
+	struct port_row *in = bpf_map_lookup_elem(&port_rows, &in_port);
+
+	if (!in || (void *)(ethernet + 1) > (void *)(long)ctx->data_end)
+		return NOT_FORWARDED;
+	if (ethernet->h_proto == bpf_htons(ETH_P_IP))
+		return forward_ipv4(ctx, set, in, in_port);
+	if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
+		return forward_ipv6(ctx, set, in, in_port);
+	return NOT_FORWARDED;
+}
+
+#endif

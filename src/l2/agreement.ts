@@ -1,0 +1,394 @@
+/**
+ * Which node answers ARP and NDP for which address: agreed between the nodes alone, without a leader and without an API
+ * server. State, event and time in; who owns what, and effects, out. Pure.
+ *
+ * Each node says in its heartbeats what it claims. An address that no living node claims goes to the node that
+ * `assignOwners` names, which every node computes from the same facts, so one of them claims it and the others expect that.
+ * Where views differ two may claim; each claim has a rank, and the lower one is given up as soon as its maker hears of the
+ * other. An owner keeps what it has (it is sticky) until it can't, is told to move it, or owns two more than another.
+ *
+ * A handover silences the old owner before the new one begins, so that at no time two answer; frames that still reach the
+ * old one are forwarded as before, which is not this file's business.
+ *
+ * - Claims of a part that hears less than half of the members are weak, and lose against the others when both parts meet:
+ *   who flaps comes back with nothing, whatever it took for itself meanwhile.
+ * - Who was stopped for longer than it takes to be declared dead gives everything up before it does anything else.
+ * - Who claims nothing of what it should own is passed over after a while: its view may differ for ever.
+ */
+import { movesToBalance } from "./balance.ts";
+import { Candidacy } from "./candidacy.ts";
+import type { AgreementEffect, AgreementEvent, AnswerCause, PlannedVip } from "./event.ts";
+import type { Claim, Handover, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
+import { assignOwners, leastLoaded, type Unowned } from "./rendezvous.ts";
+import { outranks, Roll } from "./roll.ts";
+import { Telling } from "./telling.ts";
+import { deadAfterMilliseconds, type Timing } from "./timing.ts";
+
+export interface Owner {
+  readonly node: string;
+  readonly term: number;
+  readonly state: "owned" | "moving";
+}
+
+interface Handing extends Handover {
+  readonly since: number;
+}
+
+export class OwnerAgreement {
+  readonly name: string;
+  /** Changes when this node was away: what was said to it before then counts no longer, wherever it was kept. */
+  session: number;
+  readonly timing: Timing;
+  readonly roll: Roll;
+  readonly #telling: Telling;
+  readonly #candidacy: Candidacy;
+  #own = new Map<string, Claim>();
+  #handing = new Map<string, Handing>();
+  #macs: readonly number[] = [];
+  #busy: ReadonlySet<string> = new Set();
+  #terms = new Map<string, number>();
+  /** Who should have claimed an address, and since when. */
+  #waiting = new Map<string, { readonly node: string; readonly since: number }>();
+  #isPlanned = false;
+  #isListening = true;
+  #lastStep: number;
+  #listenUntil: number;
+  #changedAt: number;
+  /** Nothing may have happened, and yet times have passed. */
+  #nextReview: number;
+  #strongSince = Number.POSITIVE_INFINITY;
+  #unsettled = true;
+  #effects: AgreementEffect[] = [];
+
+  /** @param session random, 48 bits, drawn anew by each process. */
+  constructor(name: string, session: number, timing: Timing, now: number) {
+    this.name = name;
+    this.session = session;
+    this.timing = timing;
+    this.roll = new Roll(name);
+    this.#candidacy = new Candidacy(this.roll);
+    this.#telling = new Telling(this.roll, timing.heartbeatMilliseconds, now);
+    this.#lastStep = now;
+    this.#changedAt = now;
+    this.#nextReview = now;
+    this.#listenUntil = now + this.#listening;
+  }
+
+  /** What this node answers for. */
+  get claims(): ReadonlyMap<string, Claim> {
+    return this.#own;
+  }
+
+  /** Nothing is left to hand over. */
+  get isEmpty(): boolean {
+    return this.#own.size === 0 && this.#handing.size === 0;
+  }
+
+  /** Who owns an address, as this node sees it; `null` for nobody. */
+  ownerOf(vip: string): Owner | null {
+    const own = this.#own.get(vip);
+    if (own !== undefined) return { node: this.name, term: own.term, state: "owned" };
+    const rival = this.roll.bestClaim(vip);
+    if (rival !== null) return { node: rival.member.name, term: rival.claim.term, state: "owned" };
+    const handed = this.#handing.get(vip) ?? this.roll.handoverOf(vip);
+    return handed == null ? null : { node: handed.to, term: handed.term, state: "moving" };
+  }
+
+  step(event: AgreementEvent, now: number): AgreementEffect[] {
+    this.#effects = [];
+    if (now - this.#lastStep >= deadAfterMilliseconds(this.timing)) this.#wasAway(now);
+    this.#lastStep = now;
+    this.#take(event, now);
+    for (const member of this.roll.members.values()) {
+      if (member.expire(this.timing, now)) this.#changed(now);
+    }
+    if (this.#unsettled || now >= this.#nextReview) this.#evaluate(now);
+    const statement = () => this.#statement();
+    const present = {
+      session: this.session,
+      ready: this.#isPlanned && !this.#isListening,
+      draining: this.#candidacy.draining,
+      statement,
+    };
+    this.#effects.push(...this.#telling.due(present, now));
+    return this.#effects;
+  }
+
+  #take(event: AgreementEvent, now: number): void {
+    switch (event.type) {
+      case "tick":
+        return;
+      case "message":
+        this.#receive(event.message, now);
+        return;
+      case "plan":
+        this.#plan(event.members, event.vips);
+        this.#changed(now);
+        return;
+      case "ability":
+        this.#candidacy.refused = new Set(event.refused);
+        this.#candidacy.poor = new Set(event.poor);
+        this.#macs = event.macs;
+        this.#restate(now);
+        return;
+      case "busy":
+        this.#busy = event.vips;
+        return;
+      case "move":
+        if (!this.#obey(event, now)) this.#telling.wish(event, now);
+        return;
+      case "drain":
+        this.#candidacy.draining = true;
+        this.#restate(now);
+        return;
+    }
+  }
+
+  #plan(members: readonly string[], vips: readonly PlannedVip[]): void {
+    this.roll.set(members);
+    this.#isPlanned = true;
+    this.#candidacy.plan(vips);
+    const planned = new Set(vips.map(({ vip }) => vip));
+    for (const vip of this.#waiting.keys()) if (!planned.has(vip)) this.#waiting.delete(vip);
+  }
+
+  #receive(message: Heartbeat, now: number): void {
+    const member = this.roll.members.get(message.from);
+    if (member === undefined) return;
+    const reception = member.receive(message, this, this.timing, now);
+    if (reception === "refused") return;
+    if (reception === "introduction") {
+      // It learns from the answer that we know it; until it says so itself, it may be a recording.
+      this.#telling.urge(member, message.session, now);
+      return;
+    }
+    for (const { vip, to } of message.moves) this.#obey({ vip, to }, now);
+    if (reception === "news") {
+      for (const { vip, term } of [...member.claims.values(), ...member.handovers.values()]) this.#noteTerm(vip, term);
+      this.#changed(now);
+    }
+    if (member.hasOfUs !== this.#telling.version || !member.isCurrent) this.#telling.urge(member, null, now);
+  }
+
+  /** Somebody may have taken over from us while we could not notice; nobody is believed to live before they say so. */
+  #wasAway(now: number): void {
+    for (const vip of [...this.#own.keys()]) this.#giveUp(vip, "this node was stopped for too long", now);
+    this.#handing.clear();
+    for (const member of this.roll.members.values()) member.forget();
+    this.session++;
+    this.#listenUntil = now + this.#listening;
+    this.#restate(now);
+  }
+
+  get #listening(): number {
+    return deadAfterMilliseconds(this.timing) + this.timing.heartbeatMilliseconds;
+  }
+
+  #evaluate(now: number): void {
+    this.#unsettled = false;
+    this.#nextReview = now + this.timing.settleMilliseconds / 2;
+    this.#listen(now);
+    this.#weigh(now);
+    this.#keepOrGive(now);
+    this.#finishHandovers(now);
+    this.#acceptHandovers(now);
+    this.#claimUnowned(now);
+    if (now - this.#changedAt >= this.timing.settleMilliseconds) this.#balance(now);
+  }
+
+  /** Who has just begun claims nothing before it has heard those who may have it. Until then it says that it is not ready. */
+  #listen(now: number): void {
+    const isListening = now < this.#listenUntil && this.roll.living().length < this.roll.members.size;
+    if (isListening) this.#unsettled = true;
+    if (isListening === this.#isListening) return;
+    this.#isListening = isListening;
+    this.#restate(now);
+  }
+
+  /** Whether what we claim is meant by most of the members. */
+  #weigh(now: number): void {
+    const isStrong = this.roll.hearsMost();
+    if (!isStrong) this.#strongSince = Number.POSITIVE_INFINITY;
+    else if (this.#strongSince === Number.POSITIVE_INFINITY) this.#strongSince = now;
+    // Whoever comes from a smaller part hears first what the larger one claims.
+    const isSettled = isStrong && (this.#strongSince <= now - this.#listening || this.#own.size === 0);
+    if (isStrong && !isSettled) this.#unsettled = true;
+    for (const claim of this.#own.values()) {
+      const weak = this.#candidacy.poor.has(claim.vip) || (isStrong ? claim.weak && !isSettled : true);
+      if (weak === claim.weak) continue;
+      this.#own.set(claim.vip, { ...claim, weak });
+      this.#restate(now);
+    }
+  }
+
+  #keepOrGive(now: number): void {
+    for (const [vip, claim] of this.#own) {
+      const rival = this.roll.bestClaim(vip);
+      // An old claim of a node that has since said something else is no reason to leave an address to nobody.
+      if (rival?.member.isCurrent && outranks(rival.claim, rival.member.name, claim, this.name)) {
+        this.#giveUp(vip, `${rival.member.name} owns it`, now);
+      } else if (this.#candidacy.refused.has(vip)) {
+        this.#giveUp(vip, "this node can't answer for it now", now);
+      } else if (!this.#candidacy.isPlannedHere(vip)) {
+        this.#giveUp(vip, "this node may no longer own it", now);
+      } else if (this.#candidacy.draining || this.#candidacy.poor.has(vip)) {
+        const to = leastLoaded(vip, this.#candidacy.takers(vip, now), this.#load());
+        if (to !== null) this.#handOver(claim, to, false, now);
+        else if (this.#candidacy.draining) this.#giveUp(vip, "this node ends", now);
+      }
+    }
+  }
+
+  #finishHandovers(now: number): void {
+    for (const [vip, handing] of this.#handing) {
+      const taken = this.roll.bestClaim(vip);
+      if (taken !== null && taken.claim.term > handing.term) {
+        this.#handing.delete(vip);
+        this.#restate(now);
+        continue;
+      }
+      const target = this.roll.members.get(handing.to);
+      const isHopeless = target === undefined || !target.alive || target.refused.has(vip);
+      this.#unsettled = true;
+      if (!isHopeless && now - handing.since < deadAfterMilliseconds(this.timing)) continue;
+      this.#handing.delete(vip);
+      this.#passOver(vip, handing.to, now);
+      this.#restate(now);
+      if (this.#candidacy.canOwn(vip)) this.#claim(vip, "reclaim", null, handing.pinned, now);
+    }
+  }
+
+  #acceptHandovers(now: number): void {
+    for (const member of this.roll.members.values()) {
+      if (!member.alive) continue;
+      for (const { vip, to, term, pinned } of member.handovers.values()) {
+        if (to !== this.name || this.#own.has(vip) || !this.#candidacy.canOwn(vip)) continue;
+        const rival = this.roll.bestClaim(vip);
+        if (rival !== null && rival.claim.term > term) continue;
+        this.#claim(vip, "handover", member.name, pinned, now);
+      }
+    }
+  }
+
+  #claimUnowned(now: number): void {
+    const unowned: Unowned[] = [];
+    for (const vip of this.#candidacy.vips()) {
+      const isTaken =
+        this.#own.has(vip) ||
+        this.#handing.has(vip) ||
+        this.roll.bestClaim(vip) !== null ||
+        this.roll.handoverOf(vip) !== null;
+      if (isTaken) {
+        this.#waiting.delete(vip);
+        continue;
+      }
+      const candidates = this.#candidacy.candidates(vip, now);
+      if (candidates.length > 0) unowned.push({ vip, candidates });
+    }
+    if (unowned.length === 0) return;
+    this.#unsettled = true;
+    const living = this.roll.living();
+    if (this.#isListening) return;
+    // What somebody has just said may be what we miss.
+    const patience = deadAfterMilliseconds(this.timing);
+    if (living.some((member) => !member.isCurrent && now - member.staleSince < patience)) return;
+    for (const [vip, owner] of assignOwners(unowned, this.#load())) {
+      if (owner === this.name) {
+        this.#waiting.delete(vip);
+        this.#claim(vip, "takeover", null, false, now);
+        continue;
+      }
+      const waiting = this.#waiting.get(vip);
+      if (waiting === undefined || waiting.node !== owner) this.#waiting.set(vip, { node: owner, since: now });
+      else if (now - waiting.since >= deadAfterMilliseconds(this.timing)) this.#passOver(vip, owner, now);
+    }
+  }
+
+  #balance(now: number): void {
+    if (this.#candidacy.draining || this.#isListening || this.#handing.size > 0) return;
+    const living = this.roll.living();
+    if (living.some((member) => !member.isCurrent || member.handovers.size > 0)) return;
+    const steady = new Set(
+      living.filter((member) => now - member.aliveSince >= this.timing.settleMilliseconds).map(({ name }) => name),
+    );
+    const movable = [...this.#own.values()]
+      .filter(({ vip, pinned }) => !pinned && !this.#busy.has(vip))
+      .map(({ vip }) => ({ vip, targets: this.#candidacy.takers(vip, now).filter((node) => steady.has(node)) }));
+    const takePart = new Set([this.name, ...movable.flatMap(({ targets }) => targets)]);
+    const load = new Map([...this.#load()].filter(([node]) => takePart.has(node)));
+    for (const { vip, to } of movesToBalance(this.name, load, movable)) {
+      this.#handOver(this.#own.get(vip)!, to, false, now);
+    }
+  }
+
+  #obey({ vip, to }: MoveRequest, now: number): boolean {
+    const claim = this.#own.get(vip);
+    if (claim === undefined) return false;
+    if (to !== this.name && this.#candidacy.isAble(vip, to)) this.#handOver(claim, to, true, now);
+    return true;
+  }
+
+  #claim(vip: string, cause: AnswerCause, previous: string | null, pinned: boolean, now: number): void {
+    const dead = cause === "takeover" ? this.roll.lastOwner(vip) : null;
+    const term = (this.#terms.get(vip) ?? 0) + 1;
+    this.#noteTerm(vip, term);
+    this.#own.set(vip, { vip, term, weak: this.#strongSince === Number.POSITIVE_INFINITY, pinned });
+    this.#restate(now);
+    this.#effects.push({
+      type: "answer",
+      vip,
+      cause: cause === "takeover" && dead === null ? "first" : cause,
+      previous: previous ?? dead?.name ?? null,
+      silentMilliseconds: dead === null ? null : now - dead.lastHeard,
+    });
+  }
+
+  #giveUp(vip: string, because: string, now: number): void {
+    this.#own.delete(vip);
+    this.#restate(now);
+    this.#effects.push({ type: "silence", vip, because });
+  }
+
+  #handOver({ vip, term }: Claim, to: string, pinned: boolean, now: number): void {
+    this.#giveUp(vip, `it moves to ${to}`, now);
+    this.#handing.set(vip, { vip, term, to, pinned, since: now });
+  }
+
+  #passOver(vip: string, node: string, now: number): void {
+    this.#waiting.delete(vip);
+    this.#candidacy.passOver(vip, node, now);
+  }
+
+  /** Addresses by living node; what is on its way counts where it goes. */
+  #load(): Map<string, number> {
+    const load = this.roll.load();
+    const add = (node: string, count: number) => load.set(node, (load.get(node) ?? 0) + count);
+    add(this.name, this.#own.size);
+    for (const { to } of this.#handing.values()) add(to, 1);
+    return load;
+  }
+
+  #noteTerm(vip: string, term: number): void {
+    if (term > (this.#terms.get(vip) ?? 0)) this.#terms.set(vip, term);
+  }
+
+  #changed(now: number): void {
+    this.#changedAt = now;
+    this.#unsettled = true;
+  }
+
+  #restate(now: number): void {
+    this.#telling.renew();
+    this.#changed(now);
+  }
+
+  #statement(): Statement {
+    return {
+      claims: [...this.#own.values()],
+      handovers: [...this.#handing.values()].map(({ vip, term, to, pinned }) => ({ vip, term, to, pinned })),
+      refused: [...this.#candidacy.refused],
+      poor: [...this.#candidacy.poor],
+      macs: this.#macs,
+    };
+  }
+}

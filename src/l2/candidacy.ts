@@ -1,0 +1,93 @@
+/**
+ * Which nodes may own which address now: what is planned, less what nodes say that they can't, less those that were waited
+ * for in vain. Pure.
+ */
+import type { PlannedVip } from "./event.ts";
+import type { Roll } from "./roll.ts";
+
+const PASSED_OVER_MILLISECONDS = 10_000;
+
+export class Candidacy {
+  /** What this node can't own, and what not well. */
+  refused: ReadonlySet<string> = new Set();
+  poor: ReadonlySet<string> = new Set();
+  draining = false;
+  readonly #roll: Roll;
+  #planned: ReadonlyMap<string, PlannedVip> = new Map();
+  /** Until when a node is passed over for an address, by both. */
+  readonly #passedOver = new Map<string, number>();
+
+  constructor(roll: Roll) {
+    this.#roll = roll;
+  }
+
+  plan(vips: readonly PlannedVip[]): void {
+    this.#planned = new Map(vips.map((planned) => [planned.vip, planned]));
+  }
+
+  vips(): Iterable<string> {
+    return this.#planned.keys();
+  }
+
+  isPlannedHere(vip: string): boolean {
+    return this.#planned.get(vip)?.candidates.includes(this.#roll.self) ?? false;
+  }
+
+  /** Whether this node could answer for an address. */
+  canOwn(vip: string): boolean {
+    return !this.draining && this.isPlannedHere(vip) && !this.refused.has(vip);
+  }
+
+  /** Who may own an address, the best kind of them: this node too. */
+  candidates(vip: string, now: number): string[] {
+    const self = this.canOwn(vip) ? [this.#roll.self] : [];
+    const member = (node: string) => this.#roll.members.get(node);
+    const isHeldHere = this.#roll.living().some(({ holdsUs }) => holdsUs);
+    return preferring(
+      preferring(
+        preferring([...self, ...this.#able(vip)], (node) => !this.#isPassedOver(vip, node, now)),
+        (node) => !(member(node)?.poor ?? this.poor).has(vip),
+      ),
+      (node) => !(member(node)?.isHeld(now) ?? isHeldHere),
+    );
+  }
+
+  /** To whom this node may give an address of its own accord. */
+  takers(vip: string, now: number): string[] {
+    return this.#able(vip).filter((name) => {
+      const member = this.#roll.members.get(name)!;
+      return !member.isHeld(now) && !member.poor.has(vip) && !this.#isPassedOver(vip, name, now);
+    });
+  }
+
+  /** Whether another node could answer for an address, be it well or not. */
+  isAble(vip: string, node: string): boolean {
+    return this.#able(vip).includes(node);
+  }
+
+  /** It should have taken the address and has not: for a while others are preferred. */
+  passOver(vip: string, node: string, now: number): void {
+    this.#passedOver.set(`${vip} ${node}`, now + PASSED_OVER_MILLISECONDS);
+  }
+
+  #able(vip: string): string[] {
+    return (this.#planned.get(vip)?.candidates ?? []).filter((name) => {
+      const member = this.#roll.members.get(name);
+      return member?.alive && member.ready && !member.draining && !member.refused.has(vip);
+    });
+  }
+
+  #isPassedOver(vip: string, node: string, now: number): boolean {
+    const until = this.#passedOver.get(`${vip} ${node}`);
+    if (until === undefined) return false;
+    if (now < until) return true;
+    this.#passedOver.delete(`${vip} ${node}`);
+    return false;
+  }
+}
+
+/** Those that are preferred, or all where none is. */
+function preferring(nodes: string[], isPreferred: (node: string) => boolean): string[] {
+  const preferred = nodes.filter(isPreferred);
+  return preferred.length > 0 ? preferred : nodes;
+}

@@ -1,0 +1,48 @@
+/** What happens to the agreement, and what follows from it. */
+import type { Heartbeat } from "./heartbeat.ts";
+
+export interface PlannedVip {
+  readonly vip: string;
+  /** Names of the nodes that may own it, as configuration and endpoints say. */
+  readonly candidates: readonly string[];
+}
+
+export type AgreementEvent =
+  /** Time has passed: several times per heartbeat, so that deaths are noticed soon. */
+  | { readonly type: "tick" }
+  | { readonly type: "message"; readonly message: Heartbeat }
+  /** What is to be owned, and by whom. Only what this node already serves. */
+  | { readonly type: "plan"; readonly members: readonly string[]; readonly vips: readonly PlannedVip[] }
+  /** What this node can't own, or not well, and the MACs that it answers with. */
+  | {
+      readonly type: "ability";
+      readonly refused: readonly string[];
+      readonly poor: readonly string[];
+      readonly macs: readonly number[];
+    }
+  /** Addresses with live flows here. */
+  | { readonly type: "busy"; readonly vips: ReadonlySet<string> }
+  /** An operator wants an address elsewhere. */
+  | { readonly type: "move"; readonly vip: string; readonly to: string }
+  /** The process is to end: everything is handed over. */
+  | { readonly type: "drain" };
+
+/**
+ * - `first`: nobody had it.
+ * - `takeover`: its owner died.
+ * - `handover`: its owner gave it.
+ * - `reclaim`: it was given to somebody who did not take it.
+ */
+export type AnswerCause = "first" | "takeover" | "handover" | "reclaim";
+
+export type AgreementEffect =
+  | {
+      readonly type: "answer";
+      readonly vip: string;
+      readonly cause: AnswerCause;
+      readonly previous: string | null;
+      /** Since the dead owner's last sign of life; `null` where none died. */
+      readonly silentMilliseconds: number | null;
+    }
+  | { readonly type: "silence"; readonly vip: string; readonly because: string }
+  | { readonly type: "send"; readonly to: readonly string[]; readonly message: Heartbeat };

@@ -1,0 +1,112 @@
+/**
+ * What this node tells the members, and when: a heartbeat to all at its time, news at once, and out of turn to a single
+ * member that lacks something. The statement goes only to those who have not confirmed it. Pure.
+ */
+import type { AgreementEffect } from "./event.ts";
+import type { Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
+import type { Member } from "./member.ts";
+import type { Roll } from "./roll.ts";
+
+/** A wish for a move is repeated in this many messages: each may be lost. */
+const MOVE_REPEATS = 3;
+/** Answers to one member out of turn come no faster than this. */
+const URGE_MILLISECONDS = 40;
+
+/** What the messages of now say. */
+export interface Present {
+  readonly session: number;
+  readonly ready: boolean;
+  readonly draining: boolean;
+  statement(): Statement;
+}
+
+export class Telling {
+  readonly #roll: Roll;
+  readonly #heartbeatMilliseconds: number;
+  #sequence = 0;
+  #version = 0;
+  #isNew = false;
+  #nextHeartbeat: number;
+  #moves: { readonly request: MoveRequest; repeats: number }[] = [];
+  readonly #lastUrged = new Map<string, number>();
+  readonly #urgent = new Map<string, number | null>();
+
+  constructor(roll: Roll, heartbeatMilliseconds: number, now: number) {
+    this.#roll = roll;
+    this.#heartbeatMilliseconds = heartbeatMilliseconds;
+    this.#nextHeartbeat = now;
+  }
+
+  /** Of the statement that was last told. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** The statement has changed. */
+  renew(): void {
+    this.#isNew = true;
+  }
+
+  wish(request: MoveRequest, now: number): void {
+    this.#moves.push({ request, repeats: MOVE_REPEATS });
+    this.#nextHeartbeat = now;
+  }
+
+  /** @param session of an introduction that is answered; `null` for a member that is known. */
+  urge({ name }: Member, session: number | null, now: number): void {
+    if (now - (this.#lastUrged.get(name) ?? Number.NEGATIVE_INFINITY) < URGE_MILLISECONDS) return;
+    this.#lastUrged.set(name, now);
+    this.#urgent.set(name, session);
+  }
+
+  /** The messages that are due. */
+  due(present: Present, now: number): AgreementEffect[] {
+    const effects: AgreementEffect[] = [];
+    const send = (to: readonly string[], withStatement: boolean, introduced: number | null) => {
+      if (to.length > 0)
+        effects.push({ type: "send", to, message: this.#message(present, to, withStatement, introduced, now) });
+    };
+    if (this.#isNew || now >= this.#nextHeartbeat) {
+      const isNew = this.#isNew;
+      if (isNew) this.#version++;
+      this.#isNew = false;
+      this.#nextHeartbeat = now + this.#heartbeatMilliseconds;
+      const lacks = (member: Member) => isNew || (member.alive && member.hasOfUs !== this.#version);
+      const members = [...this.#roll.members.values()];
+      for (const withStatement of [true, false]) {
+        const to = members.filter((member) => lacks(member) === withStatement).map(({ name }) => name);
+        send(to, withStatement, null);
+      }
+      this.#moves = this.#moves.filter((move) => --move.repeats > 0);
+    }
+    for (const [name, introduced] of this.#urgent) send([name], true, introduced);
+    this.#urgent.clear();
+    return effects;
+  }
+
+  #message(
+    { session, ready, draining, statement }: Present,
+    to: readonly string[],
+    withStatement: boolean,
+    introduced: number | null,
+    now: number,
+  ): Heartbeat {
+    const heard = [...this.#roll.members.values()].map((member) => ({
+      node: member.name,
+      session: introduced !== null && to.includes(member.name) ? introduced : member.session,
+      version: member.version,
+      held: member.isHeld(now),
+    }));
+    return {
+      from: this.#roll.self,
+      session,
+      sequence: ++this.#sequence,
+      ready,
+      draining,
+      heard: heard.filter((one) => one.session !== 0),
+      version: this.#version,
+      statement: withStatement ? statement() : null,
+      moves: this.#moves.map(({ request: { vip, to: target } }) => ({ vip, to: target })),
+    };
+  }
+}

@@ -1,0 +1,26 @@
+/** How fast the agreement works. All nodes are meant to have the same. */
+
+export interface Timing {
+  readonly heartbeatMilliseconds: number;
+  /** Heartbeats missed until a node is taken for dead. */
+  readonly misses: number;
+  /** A member that has come must stay this long before addresses are moved to it, and nothing may have changed since. */
+  readonly settleMilliseconds: number;
+  /** What is remembered of a member's deaths. */
+  readonly flapWindowMilliseconds: number;
+  /** For how long a member that died twice in the window gets nothing; doubled with each further death. */
+  readonly holdDownMilliseconds: number;
+}
+
+export const DEFAULT_TIMING: Timing = {
+  heartbeatMilliseconds: 200,
+  misses: 3,
+  settleMilliseconds: 2000,
+  flapWindowMilliseconds: 60_000,
+  holdDownMilliseconds: 10_000,
+};
+
+/** Silence after which a node is taken for dead. */
+export function deadAfterMilliseconds({ heartbeatMilliseconds, misses }: Timing): number {
+  return heartbeatMilliseconds * misses;
+}
