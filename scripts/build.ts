@@ -20,6 +20,9 @@ const PROGRAM = {
   "datapath-worker": join(ROOT, "src/worker/datapath-worker.ts"),
   "speaker-thread": join(ROOT, "src/speaker/speaker-thread.ts"),
   "bfd-thread": join(ROOT, "src/speaker/bfd-thread.ts"),
+  "try-policy-thread": join(ROOT, "src/policy-host/try-policy-thread.ts"),
+  // What policy modules import as sluice/policy.
+  policy: join(ROOT, "src/policy/define-policy.ts"),
 };
 
 /** Builds what is out of date; throws with one sentence when a compiler refuses. */

@@ -7,11 +7,13 @@
  */
 import { parseArgs } from "node:util";
 import { DATAPATHS, type DocumentLab, goTo, type LabOptions, type StandingLab } from "../test/labs/document-lab.ts";
+import { EDGE } from "../test/labs/edge/edge-lab.ts";
 import { LEAF_SPINE } from "../test/labs/leaf-spine/leaf-spine-lab.ts";
+import { METALLB } from "../test/labs/metallb/metallb-lab.ts";
 import { type Row, Tour } from "../test/labs/tour.ts";
 import { build } from "./build.ts";
 
-const LABS = { "leaf-spine": LEAF_SPINE };
+const LABS = { "leaf-spine": LEAF_SPINE, edge: EDGE, metallb: METALLB } as const;
 
 interface Asked {
   readonly name: keyof typeof LABS;
@@ -97,7 +99,7 @@ async function stayUp(network: StandingLab): Promise<never> {
 
 try {
   const what = asked(process.argv.slice(2));
-  if (!(await run(LABS[what.name], what))) process.exitCode = 1;
+  if (!(await run(LABS[what.name] as DocumentLab<StandingLab>, what))) process.exitCode = 1;
 } catch (error) {
   process.stderr.write(`lab: ${(error as Error).message}\n`);
   process.exitCode = 1;

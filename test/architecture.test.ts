@@ -25,7 +25,8 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   l2: ["net"],
   control: ["intent", "ipam", "bgp", "l2", "dataplane", "net"],
   xdp: ["net"],
-  worker: ["dataplane", "policy", "xdp", "wire", "net"],
+  worker: ["dataplane", "policy", "policy-host", "xdp", "wire", "net"],
+  "policy-host": ["policy", "dataplane", "manifests", "intent", "net"],
   speaker: ["bgp", "bfd", "net", "xdp"],
   config: ["manifests", "intent", "net"],
   kubernetes: ["control", "ipam", "manifests", "intent", "bgp", "net"],
@@ -37,7 +38,18 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
 
 /** Rooms without effects: time, entropy and bytes come in as arguments. */
 const PURE = [
-  ...["net", "wire", "intent", "manifests", "ipam", "dataplane", "policy", "bgp", "bfd", "l2", "control", "replay"],
+  "net",
+  "wire",
+  "intent",
+  "manifests",
+  "ipam",
+  "dataplane",
+  "policy",
+  "bgp",
+  "bfd",
+  "l2",
+  "control",
+  "replay",
 ];
 
 /** npm packages that do no I/O, so that a pure room may use them. */

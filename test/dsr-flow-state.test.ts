@@ -1,7 +1,8 @@
 /** Flows of which a node sees one direction: their states, their rows, their way out after a change of routes. */
 import { describe, expect, it } from "vitest";
-import { FlowExpiry, flowState } from "../src/dataplane/expiry.ts";
+import { FlowExpiry } from "../src/dataplane/expiry.ts";
 import { Fib } from "../src/dataplane/fib.ts";
+import { flowState } from "../src/dataplane/flow-state.ts";
 import type { FlowTable } from "../src/dataplane/flow-table.ts";
 import { reroute } from "../src/dataplane/reroute.ts";
 import { parseIpAddress } from "../src/net/ip-address.ts";
@@ -66,13 +67,13 @@ function state(flows: FlowTable): string {
 }
 
 describe("the sender's flow", () => {
-  it("opens, is established by the client's ACK, half-closes and closes, without a reply in sight", () => {
+  it("opens, is established by the client's ACK, half-closes and is reset, without a reply in sight", () => {
     const sender = node(SENDER, { mode: "dsr-ipip" });
     const states = [SYN, ACK, FIN_ACK, RST].map((flags) => {
       sender.take(request(flags));
       return state(sender.flows4);
     });
-    expect(states).toEqual(["opening", "established", "half-closed", "closed"]);
+    expect(states).toEqual(["opening", "established", "half-closed", "reset"]);
   });
 });
 

@@ -1,9 +1,11 @@
 /** Source NAT through the pipeline: every flow has a source of its own, and its replies find the way back. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { DropReason } from "../src/dataplane/drop-reason.ts";
 import { type FrameResult, replay } from "../src/replay/replay.ts";
 import { parseScenario } from "../src/replay/scenario.ts";
 import { ipv4Frame } from "./fixtures/frames.ts";
+import { gateway, WAN } from "./fixtures/gateway.ts";
 
 const { configs } = JSON.parse(readFileSync(new URL("data/packet-scenarios.json", import.meta.url), "utf8"));
 const GATEWAY = "10.2.0.1";
@@ -81,4 +83,52 @@ describe("source NAT", () => {
     ]);
     expect(results[2]!.verdict).toBe("tx");
   });
+});
+
+/** Microseconds for each new flow of a batch; the least of several turns. */
+function costOfNewFlow(net: ReturnType<typeof gateway>, firstClient: number): number {
+  const FLOWS = 50;
+  const TURNS = 60;
+  const { batch, bytes, pipeline } = net;
+  let least = Number.POSITIVE_INFINITY;
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (let i = 0; i < FLOWS; i++) {
+      const client = firstClient + turn * FLOWS + i;
+      const frame = ipv4Frame({
+        destinationMac: "02:00:00:00:0a:01",
+        sourceMac: "02:00:00:00:0a:00",
+        source: `12.${client >> 16}.${(client >> 8) & 255}.${client & 255}`,
+        destination: "198.51.100.10",
+        sourcePort: 1000 + (client & 255),
+        destinationPort: 80,
+        protocol: 6,
+        flags: SYN,
+      });
+      bytes.set(frame, i * 512 + 256);
+      batch.offset[i] = i * 512 + 256;
+      batch.length[i] = frame.length;
+      batch.port[i] = WAN;
+    }
+    batch.count = FLOWS;
+    const start = performance.now();
+    pipeline.run(2000);
+    least = Math.min(least, ((performance.now() - start) * 1000) / FLOWS);
+  }
+  return least;
+}
+
+it("a new flow costs no more than twice another drop when the ports are exhausted", () => {
+  // 4,536 ports and one backend, and none of these flows ends.
+  const exhausted = gateway(50, 1 << 16, 1 << 16, undefined, { sourceNat: "node" });
+  costOfNewFlow(exhausted, 0);
+  costOfNewFlow(exhausted, 10_000);
+  const nobody = { action: "allow", ranges: [] } as const;
+  const closed = gateway(50, 1 << 16, 1 << 16, undefined, { sources: nobody });
+  costOfNewFlow(closed, 0);
+  const costs = Array.from({ length: 5 }, (_, round) => {
+    const drop = costOfNewFlow(closed, 20_000 + round * 3000);
+    return costOfNewFlow(exhausted, 20_000 + round * 3000) / drop;
+  });
+  expect(exhausted.counters.reasons[DropReason.SourcePortsExhausted]).toBeGreaterThan(15_000);
+  expect(Math.min(...costs)).toBeLessThan(2);
 });

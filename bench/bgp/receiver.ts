@@ -9,7 +9,7 @@ import { waitFor } from "../../test/lab/wait-for.ts";
 export const SENDER = "10.2.0.1";
 export const RECEIVER = "10.2.0.2";
 const POLL_MILLISECONDS = 2;
-const PATIENCE_SECONDS = 240;
+const PATIENCE_SECONDS = 600;
 
 export class Receiver {
   readonly namespace: Namespace;

@@ -13,6 +13,7 @@
 #include "link.h"
 #include "namespace.h"
 #include "netlink.h"
+#include "packet_socket.h"
 #include "resource.h"
 #include "tcp_socket.h"
 #include "umem.h"
@@ -39,6 +40,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("BpfMap", sluice::BpfMap::Define(env));
   exports.Set("Link", sluice::Link::Define(env));
   exports.Set("NetlinkMonitor", sluice::NetlinkMonitor::Define(env));
+  exports.Set("PacketSocket", sluice::PacketSocket::Define(env));
   sluice::DefineKick(env, exports);
   sluice::DefineWaits(env, exports);
   sluice::DefineTestRun(env, exports);

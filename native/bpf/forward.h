@@ -55,6 +55,9 @@ static __always_inline int find_way(__u32 egress, const struct port_row *in, __u
 		return 0;
 	if (ttl <= 1 && (ttl == 0 || (egress & EGRESS_CHECK_TTL)))
 		return 0;
+	/* A redirect out of our veth is native, and not every driver takes those: the worker sends them. */
+	if (in->kind == PORT_STACK && out->kind != PORT_STACK)
+		return 0;
 	if (egress & EGRESS_PAIR) {
 		way->port = EGRESS_TO_STACK;
 		return in->kind != PORT_STACK;

@@ -18,7 +18,7 @@ export function hashKeyOf(secret: Uint8Array): HashKey {
   return { k0: digest.readInt32LE(0), k1: digest.readInt32LE(4) };
 }
 
-function readSecret(path: string): Uint8Array {
+export function readSecret(path: string): Uint8Array {
   const secret = Buffer.from(readFileSync(path, "utf8").trim());
   if (secret.length < MIN_SECRET_BYTES) {
     throw new Error(

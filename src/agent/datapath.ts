@@ -6,6 +6,7 @@
  *     await datapath.stop();           // nothing is left behind
  */
 import type { Logger } from "pino";
+import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
 import {
   type Counters,
   countersMemory,
@@ -20,14 +21,14 @@ import type { FlowTable } from "../dataplane/flow-table.ts";
 import { FlowTable4 } from "../dataplane/flow-table4.ts";
 import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
-import { buildForwardingTable, type ForwardingTable } from "../dataplane/forwarding-table.ts";
+import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
-import { MaglevMemory } from "../dataplane/maglev-memory.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
-import { WorkerPool } from "../worker/worker-pool.ts";
+import type { LoadOutcome } from "../policy-host/policy-host.ts";
+import { WorkerPool, type WorkerSpec } from "../worker/worker-pool.ts";
 import { attachEgress, attachXdp, type Link, requireFreeHook, type XdpMode } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../xdp/door-maps.ts";
@@ -37,14 +38,13 @@ import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
-import { DsrMaps } from "./dsr-maps.ts";
-import { LocalRoutes } from "./local-routes.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
-import { OwnedMap } from "./owned-map.ts";
+import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
 import { portList, requireLink } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
+import { Steering } from "./steering.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -66,24 +66,23 @@ export class Datapath {
   readonly flows: readonly FlowTable[];
   readonly ids: IdRegistry;
   readonly ports: readonly PortStatus[];
+  readonly policies: NodePolicies;
   readonly mode: DatapathMode;
   /** What the interfaces' settings would have broken, at the start. */
   readonly offloads: OffloadReport;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
-  readonly #owned: OwnedMap;
-  readonly #dsr: DsrMaps;
+  readonly #steering: Steering;
   readonly #workers: WorkerPool;
   readonly #counters: readonly Counters[];
   readonly #links: readonly Link[];
   readonly #stack: StackInside | null;
-  readonly #localRoutes: LocalRoutes | null;
   readonly #portList: readonly Port[];
   readonly #expiry: readonly FlowExpiry[];
   readonly #expiryTimer: NodeJS.Timeout;
   readonly #clock = new Float64Array(1);
-  readonly #maglev = new MaglevMemory();
+  readonly #memory: TableMemory;
   #table: ForwardingTable;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
   #flowsEnded = 0;
@@ -164,29 +163,39 @@ export class Datapath {
     const drivers = new Set(ports.map(({ name }) => driverName(name)));
     const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
+    const policies = new NodePolicies(queues, `${options.socket}.policies`, log);
+    cleanup.push(() => policies.close());
     pool = new WorkerPool(
-      counters.map((own, queue) => ({
-        sockets: ports
-          .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
-          .filter((socket) => queue < rxQueueCount(socket.interface)),
-        longestFrameBytes: mtu + LINK_HEADER_BYTES,
-        mapFds: {
-          flows: object.map("flows").fd,
-          flows6: object.map("flows6").fd,
-          port_rows: object.map("port_rows").fd,
-          neighbors: object.map("neighbors").fd,
-          xsks: object.map("xsks").fd,
-        },
-        offloads: kernelForwards,
-        hashKey: key,
-        neighborRequests: network.neighborRequests.words,
-        fragments,
-        counters: own,
-        table: table.columns,
-        fib: network.fib.words,
-      })),
-      (worker, error) =>
-        log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
+      counters.map(
+        (own, queue): WorkerSpec => ({
+          sockets: ports
+            .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
+            .filter((socket) => queue < rxQueueCount(socket.interface)),
+          longestFrameBytes: mtu + LINK_HEADER_BYTES,
+          mapFds: {
+            flows: object.map("flows").fd,
+            flows6: object.map("flows6").fd,
+            port_rows: object.map("port_rows").fd,
+            neighbors: object.map("neighbors").fd,
+            xsks: object.map("xsks").fd,
+          },
+          offloads: kernelForwards,
+          hashKey: key,
+          neighborRequests: network.neighborRequests.words,
+          fragments,
+          counters: own,
+          table: table.columns,
+          policies: null,
+          policyStats: policies.stats[queue]!,
+          fib: network.fib.words,
+        }),
+      ),
+      {
+        onFailure: (worker, error) =>
+          log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
+        onNews: (worker, news) => policies.heard(worker, news),
+        onStuckPolicy: (worker, slot) => policies.stuck(worker, slot),
+      },
     );
     const workers = pool;
     cleanup.push(() => workers.stop());
@@ -223,6 +232,7 @@ export class Datapath {
       stack,
       ports,
       table,
+      policies,
       offloads,
       log,
     });
@@ -242,11 +252,13 @@ export class Datapath {
     stack: StackInside | null;
     ports: readonly Port[];
     table: ForwardingTable;
+    policies: NodePolicies;
     offloads: OffloadReport;
     log: Logger;
   }) {
     this.mode = parts.mode;
     this.#key = parts.key;
+    this.#memory = new TableMemory(parts.key);
     this.#object = parts.object;
     this.#network = parts.network;
     this.ids = parts.ids;
@@ -254,16 +266,11 @@ export class Datapath {
     this.#counters = parts.counters;
     this.#links = parts.links;
     this.#stack = parts.stack;
-    const { stack, network, log } = parts;
-    this.#localRoutes = stack && new LocalRoutes(stack, (family) => network.ownAddress(family), log);
     this.#portList = parts.ports;
     this.#table = parts.table;
+    this.policies = parts.policies;
     this.offloads = parts.offloads;
-    this.#owned = new OwnedMap({
-      4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
-      6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
-    });
-    this.#dsr = new DsrMaps(parts.object);
+    this.#steering = new Steering(parts.object, parts.ports, parts.network, parts.stack, parts.log);
     this.flows = [
       new FlowTable4(parts.object.map("flows").mmap(), parts.key),
       new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
@@ -283,29 +290,28 @@ export class Datapath {
   }
 
   /** Makes the workers serve a new spec. Addresses are steered here only after every worker knows them. */
-  async apply(spec: ForwardingSpec): Promise<void> {
+  async apply(spec: ForwardingSpec, policies: LoadOutcome = NO_POLICIES): Promise<void> {
     const known = new Set(this.ids.vips().keys());
+    const portNames = this.#portList.map(({ name }) => name);
     const table = buildForwardingTable(spec, {
       epoch: this.#table.epoch + 1,
       key: this.#key,
       ids: this.ids,
-      maglev: this.#maglev,
-      portNames: this.#portList.map(({ name }) => name),
+      memory: this.#memory,
+      portNames,
+      policySlots: policies.slots,
     });
     const { vips } = this.counters();
     for (const id of this.ids.vips().keys()) {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
-    this.#network.prepare(
-      spec.vips.flatMap(({ backends }) => backends.flatMap(({ address, node }) => [address, ...(node ? [node] : [])])),
-    );
-    this.#localRoutes?.withdraw(spec);
-    await this.#workers.publishTable(table.columns);
+    this.#network.prepare(spec.vips);
+    this.#steering.narrow(spec);
+    await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
-    this.#owned.apply(spec.owned, (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null);
-    this.#dsr.apply(spec);
-    this.#localRoutes?.add(spec);
+    this.#steering.widen(spec);
     this.#endRetiredFlows(spec);
+    this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
     this.#spec = spec;
   }
 
@@ -359,17 +365,23 @@ export class Datapath {
     clearInterval(this.#expiryTimer);
     for (const link of this.#links) link.detach();
     await this.#workers.stop();
+    this.policies.close();
     this.#network.close();
     this.#object.close();
     this.#stack?.remove();
   }
 
+  /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
+  #askAgain(vips: ReadonlySet<number>): void {
+    if (vips.size === 0) return;
+    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), this.now());
+  }
+
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
   #endRetiredFlows(spec: ForwardingSpec): void {
     const retired = this.ids.missingFrom(spec);
-    if (retired.vips.size === 0 && retired.backends.size === 0) return;
-    const isGone = (vip: number, backend: number) => retired.vips.has(vip) || retired.backends.has(backend);
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, isGone, this.now());
+    if (retired.isEmpty) return;
+    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, retired.isGone, this.now());
     this.ids.retain(spec);
   }
 }

@@ -6,38 +6,40 @@
  * way, only the newest of those that come in waits.
  */
 import type { Logger } from "pino";
-import type { InstanceSpec, PeerSpec, PeerStatus, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
-import { nodePlan } from "../control/node-plan.ts";
-import { withOwnInterfaces } from "../control/own-interfaces.ts";
-import { type Plan, plan } from "../control/plan.ts";
+import { NodePlanner } from "../control/node-plan.ts";
+import { OwnInterfaces } from "../control/own-interfaces.ts";
+import { withParts } from "../control/parts.ts";
+import type { Plan } from "../control/plan.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
-import { RemoteSpeaker } from "../speaker/remote-speaker.ts";
-import { Speaker } from "../speaker/speaker.ts";
+import type { Speaker } from "../speaker/speaker.ts";
+import { Announcer } from "./announcer.ts";
 import { loadHashKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
 import type { RunOptions } from "./run-options.ts";
-
-const NO_SESSIONS: SpeakerSpec = { instances: [] };
 
 export class Gateway {
   readonly options: RunOptions;
   readonly datapath: Datapath;
   readonly startedAt = Date.now();
   readonly #log: Logger;
-  readonly #speaker: Speaker | RemoteSpeaker;
+  readonly announcer: Announcer;
+  readonly #planner: NodePlanner;
+  readonly #interfaces: OwnInterfaces;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
-  #announced: SpeakerSpec = NO_SESSIONS;
   #plan: Plan | null = null;
   #intent: Intent = EMPTY_INTENT;
   #problems: readonly Problem[] = [];
   #files: readonly string[] = [];
+  /** In force, or on its way. */
+  #loaded: LoadedManifests | null = null;
   #next: LoadedManifests | null = null;
   #applying: Promise<void> | null = null;
 
@@ -62,10 +64,9 @@ export class Gateway {
     this.options = options;
     this.datapath = datapath;
     this.#log = log;
-    // Routers may still have our routes: they keep them until we have told them all again (RFC 4724).
-    this.#speaker = options.speakerSocket
-      ? new RemoteSpeaker(options.speakerSocket)
-      : new Speaker({ restarting: true });
+    this.announcer = new Announcer(options.speakerSocket ?? null);
+    this.#planner = new NodePlanner(options.node);
+    this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
   }
 
   /** What is wrong with the configuration, and where. */
@@ -93,28 +94,31 @@ export class Gateway {
   }
 
   peers(): Promise<PeerStatus[]> {
-    return this.#speaker.status();
+    return this.announcer.speaker.status();
   }
 
   /** For those who look: what it does is decided here alone. */
   get speaker(): Pick<Speaker, "status" | "advertised" | "received" | "explain" | "capture" | "onEvent"> {
-    return this.#speaker;
+    return this.announcer.speaker;
   }
 
-  /** Closes the sessions first (Cease, Administrative Shutdown), so that routers look elsewhere, then the datapath. */
+  /** Closes the sessions first, so that routers look elsewhere, then the datapath. */
   async stop(): Promise<void> {
     this.#watch?.close();
     await this.#cluster?.close();
     this.#next = null;
     await this.#applying;
-    // A speaker in a process of its own outlives us, and so do its sessions.
-    await this.#speaker.stop({ cease: !this.options.speakerSocket });
+    await this.announcer.stop(this.options.goodbye ?? "cease");
     await this.datapath.stop();
   }
 
   async #begin(): Promise<void> {
-    await this.#speaker.start();
-    this.#speaker.onEvent(({ name, from, to, words }) => {
+    this.datapath.policies.onChange(() => {
+      if (this.#loaded !== null) this.#take(this.#next ?? this.#loaded);
+    });
+    const { speaker } = this.announcer;
+    await speaker.start();
+    speaker.onEvent(({ name, from, to, words }) => {
       this.#log.info({ peer: name, from, to, ...(words === null ? {} : { why: words }) }, "BGP session");
     });
     if (this.options.kubernetes !== null) {
@@ -156,20 +160,20 @@ export class Gateway {
     const isFirst = this.#plan === null;
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
     const held = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
-    const intent = withOwnInterfaces(held, this.options.node, this.options.uplinks);
-    const planned = plan(intent, inCluster ? { nodeName: this.options.node, givesAddresses: false } : undefined);
-    const own = nodePlan(intent, planned, this.options.node);
+    const intent = this.#interfaces.within(withParts(held, this.options.parts));
+    const nodeName = inCluster ? this.options.node : null;
+    const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
+    const policies = await this.datapath.policies.load(intent.flowPolicies);
+    this.#loaded = loaded;
     this.#files = loaded.files;
     this.#tell(
-      [...loaded.problems, ...planned.problems],
+      [...loaded.problems, ...planned.problems, ...policies.problems],
       loaded.intent.nodes.some(({ name }) => name === this.options.node),
     );
 
-    // At the start there is nothing to withdraw, and a session without routes would tell routers to forget ours.
-    if (this.#plan !== null) await this.#speaker.apply(onlyAnnounced(own.bgp, this.#announced));
-    await this.datapath.apply(own.forwarding);
-    await this.#speaker.apply(own.bgp);
-    this.#announced = own.bgp;
+    await this.announcer.withdrawBefore(own.bgp);
+    await this.datapath.apply(own.forwarding, policies);
+    await this.announcer.announce(own.bgp);
     this.#plan = planned;
     this.#intent = intent;
     this.#cluster?.planned(planned);
@@ -203,23 +207,4 @@ export class Gateway {
     }
     this.#problems = all;
   }
-}
-
-/** The sessions of `next` with only those routes that `now` has too: what a change withdraws is gone, nothing is new. */
-function onlyAnnounced(next: SpeakerSpec, now: SpeakerSpec): SpeakerSpec {
-  const keyOf = (instance: InstanceSpec, peer: PeerSpec) => `${instance.localAsn} ${peer.name}`;
-  const announced = new Map(
-    now.instances.flatMap((instance) =>
-      instance.peers.map((peer) => [keyOf(instance, peer), new Set(peer.routes.map(({ prefix }) => prefix))] as const),
-    ),
-  );
-  return {
-    instances: next.instances.map((instance) => ({
-      ...instance,
-      peers: instance.peers.map((peer) => ({
-        ...peer,
-        routes: peer.routes.filter(({ prefix }) => announced.get(keyOf(instance, peer))?.has(prefix) ?? false),
-      })),
-    })),
-  };
 }

@@ -16,6 +16,7 @@ export class LocalRoutes {
   readonly #ownAddress: (family: IpFamily) => IpAddress | null;
   readonly #log: Logger;
   #routes: ReadonlyMap<string, HostRoute> = new Map();
+  #wanted: ReadonlyMap<string, HostRoute> = new Map();
 
   /** @param ownAddress of the node, for what it sends itself; `null` for a family that it hasn't. */
   constructor(stack: StackInside, ownAddress: (family: IpFamily) => IpAddress | null, log: Logger) {
@@ -24,18 +25,21 @@ export class LocalRoutes {
     this.#log = log;
   }
 
-  /** Before the workers stop to serve: the routes to what the spec no longer has go. */
+  /** Before the workers change: the routes to what the spec no longer has go. */
   withdraw(spec: ForwardingSpec): void {
-    const wanted = this.#wanted(spec);
-    for (const [name, route] of this.#routes) if (!wanted.has(name)) this.#try(() => deleteRoute(route));
-    this.#routes = new Map([...this.#routes].filter(([name]) => wanted.has(name)));
+    this.#wanted = this.#routesFor(spec);
+    for (const [name, route] of this.#routes) {
+      if (!this.#wanted.has(name)) this.#try(() => deleteRoute(route));
+    }
+    this.#routes = new Map([...this.#routes].filter(([name]) => this.#wanted.has(name)));
   }
 
-  /** After the workers serve it. */
-  add(spec: ForwardingSpec): void {
-    const wanted = this.#wanted(spec);
-    for (const [name, route] of wanted) if (!this.#routes.has(name)) this.#try(() => setRoute(route));
-    this.#routes = wanted;
+  /** After the workers serve that spec. */
+  add(): void {
+    for (const [name, route] of this.#wanted) {
+      if (!this.#routes.has(name)) this.#try(() => setRoute(route));
+    }
+    this.#routes = this.#wanted;
   }
 
   /** Clients from outside need none of these routes, so they don't suffer for one that the kernel refuses. */
@@ -47,7 +51,7 @@ export class LocalRoutes {
     }
   }
 
-  #wanted({ vips }: ForwardingSpec): ReadonlyMap<string, HostRoute> {
+  #routesFor({ vips }: ForwardingSpec): ReadonlyMap<string, HostRoute> {
     const served = vips.filter(({ backends }) => backends.length > 0);
     return new Map(
       served.flatMap(({ address }): [string, HostRoute][] => {

@@ -57,6 +57,20 @@ export async function metricsText(gateway: Gateway): Promise<string> {
     messages.inc({ ...labels, direction: "received" }, peer.messagesReceived);
     if (peer.bfd !== null) bfd.set(labels, peer.bfd === "Up" ? 1 : 0);
   }
+  const answers = counter("sluice_policy_answers_total", "Answers of a policy about new flows", ["policy", "answer"]);
+  const errors = counter("sluice_policy_errors_total", "Hooks of a policy that failed", ["policy"]);
+  const up = gauge("sluice_policy_up", "Whether a policy is asked: 0 when not loaded or switched off", ["policy"]);
+  const overBudget = counter("sluice_policy_over_budget_total", "Timed calls (1 in 16) that took too long", ["policy"]);
+  for (const { name: policy, version, stats } of gateway.datapath.policies.status()) {
+    answers.inc({ policy, answer: "continue" }, stats.continued);
+    answers.inc({ policy, answer: "allow" }, stats.allowed);
+    answers.inc({ policy, answer: "deny" }, stats.denied);
+    answers.inc({ policy, answer: "backend" }, stats.backendChosen);
+    answers.inc({ policy, answer: "service" }, stats.serviceChosen);
+    errors.inc({ policy }, stats.errors);
+    overBudget.inc({ policy }, stats.overBudget);
+    up.set({ policy }, version !== null && stats.off === 0 ? 1 : 0);
+  }
   gauge("sluice_config_problems", "Errors and warnings in the configuration").set(status.config.problems.length);
   return registry.metrics();
 }

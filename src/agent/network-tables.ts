@@ -3,6 +3,7 @@
  * resolves neighbours, routers' daemons write its routes, and this mirrors both into the shared tables.
  */
 import { Fib, NO_ROUTE, type Route } from "../dataplane/fib.ts";
+import type { VipSpec } from "../dataplane/forwarding-spec.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { type NeighborTable, STACK_NEIGHBOR } from "../dataplane/neighbor-table.ts";
 import { PORT_STACK, PORT_WIRE, type PortTable } from "../dataplane/port-table.ts";
@@ -37,6 +38,7 @@ const ASK_AGAIN_MILLISECONDS = 500;
 const REFRESH_MILLISECONDS = 10_000;
 
 interface NextHop {
+  readonly key: string;
   readonly address: IpAddress;
   readonly port: number;
 }
@@ -52,6 +54,10 @@ export class NetworkTables {
   readonly #words = new Int32Array(ADDRESS_WORDS);
   #known = new Map<string, NextHop>();
   #nextHops = new Map<string, NextHop>();
+  #hopsOf: { readonly fib: Fib; readonly byVip: WeakMap<VipSpec, readonly NextHop[]> } = {
+    fib: this.fib,
+    byVip: new WeakMap(),
+  };
 
   /**
    * @param tables that are kept, in the memory that the workers and the BPF programs read.
@@ -75,18 +81,43 @@ export class NetworkTables {
     this.#timers.push(setInterval(() => this.#refresh(), REFRESH_MILLISECONDS).unref());
   }
 
-  /** Makes sure that the next hops towards these addresses are resolved before the first frame needs them. */
-  prepare(addresses: readonly IpAddress[]): void {
-    this.#nextHops = new Map();
-    for (const address of [...addresses, ...this.#gateways()]) {
-      const route = this.fib.lookup(this.#wordsOf(address), 0);
-      if (route === NO_ROUTE) continue;
-      const port = this.fib.port(route);
-      const nextHop = this.fib.hasGateway(route) ? loadAddress(this.fib.words, this.fib.gatewayAt(route)) : address;
-      this.#nextHops.set(keyOf(nextHop, port), { address: nextHop, port });
-      this.neighbors.want(this.#wordsOf(nextHop), port);
+  /** Makes sure that the next hops towards backends are resolved before the first frame needs them. */
+  prepare(vips: readonly VipSpec[]): void {
+    // Most VIPs are what they were; with 100,000 backends only the others can be looked at.
+    const hops = this.#hopsOf.fib === this.fib ? this.#hopsOf.byVip : new WeakMap<VipSpec, readonly NextHop[]>();
+    this.#hopsOf = { fib: this.fib, byVip: hops };
+    const before = this.#nextHops;
+    this.#nextHops = new Map(
+      this.#gateways()
+        .flatMap((gateway) => this.#nextHop(gateway))
+        .map((hop) => [hop.key, hop]),
+    );
+    const asked: NextHop[] = [...this.#nextHops.values()];
+    for (const vip of vips) {
+      let own = hops.get(vip);
+      if (own === undefined) {
+        own = distinctHops(
+          vip.backends
+            .flatMap(({ address, node }) => [address, ...(node ? [node] : [])])
+            .flatMap((address) => this.#nextHop(address)),
+        );
+        hops.set(vip, own);
+        asked.push(...own);
+      }
+      for (const hop of own) this.#nextHops.set(hop.key, hop);
     }
-    this.#refresh();
+    for (const hop of asked) {
+      this.neighbors.want(this.#wordsOf(hop.address), hop.port);
+      if (!before.has(hop.key)) this.#ask(hop.address, hop.port);
+    }
+  }
+
+  #nextHop(address: IpAddress): NextHop[] {
+    const route = this.fib.lookup(this.#wordsOf(address), 0);
+    if (route === NO_ROUTE) return [];
+    const port = this.fib.port(route);
+    const nextHop = this.fib.hasGateway(route) ? loadAddress(this.fib.words, this.fib.gatewayAt(route)) : address;
+    return [{ key: keyOf(nextHop, port), address: nextHop, port }];
   }
 
   /** The node's own address on an uplink. */
@@ -133,7 +164,8 @@ export class NetworkTables {
       const { address } = neighbor;
       const own: Mac | null | undefined = links.get(neighbor.interfaceIndex)?.mac;
       if (port < 0 || !own) continue;
-      seen.set(keyOf(address, port), { address, port });
+      const key = keyOf(address, port);
+      seen.set(key, { key, address, port });
       const index = this.neighbors.set(this.#wordsOf(address), port, isUsable(neighbor) ? neighbor.mac : null, own);
       if (index >= 0 && isUsable(neighbor)) this.neighbors.clearWanted(index);
     }
@@ -233,4 +265,8 @@ function firstAddress(snapshot: NetworkSnapshot, interfaceIndex: number, family:
 /** fe80::/10. */
 function isLinkLocal(address: IpAddress): boolean {
   return address.family === 6 && address.value >> 118n === 0x3fan;
+}
+
+function distinctHops(hops: readonly NextHop[]): readonly NextHop[] {
+  return [...new Map(hops.map((hop) => [hop.key, hop])).values()];
 }

@@ -1,6 +1,8 @@
 /** How `sluice run` was asked to run. */
+import type { Parts } from "../control/parts.ts";
 import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { XdpMode } from "../xdp/attach.ts";
+import type { Goodbye } from "./announcer.ts";
 import type { VlanOption } from "./vlan-option.ts";
 
 /**
@@ -14,6 +16,8 @@ export interface RunOptions {
   readonly kubernetes: ClusterOptions | null;
   /** Files and directories of manifests. */
   readonly paths: readonly string[];
+  /** What it announces; the rest is left to others. */
+  readonly parts: Parts;
   /** The name of this node's Node object. */
   readonly node: string;
   /** Interfaces that face routers and clients. */
@@ -36,4 +40,6 @@ export interface RunOptions {
   readonly flowRows: number;
   /** Unix socket of a BGP speaker in a process of its own; without it the speaker is a thread of this one. */
   readonly speakerSocket?: string | null;
+  /** How the sessions end with this process; `cease` unless told otherwise. */
+  readonly goodbye?: Goodbye;
 }

@@ -2,15 +2,16 @@
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import { TOTALS, type TotalName, type VipCounterName } from "../dataplane/counters.ts";
 import { DROP_REASONS } from "../dataplane/drop-reason.ts";
-import { type FlowState, flowState } from "../dataplane/expiry.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
+import { type FlowState, flowState } from "../dataplane/flow-state.ts";
 import { type FlowTable, NO_ROW, rowCounter, TAG_PROTOCOL } from "../dataplane/flow-table.ts";
-import { PROTOCOL_NUMBER } from "../dataplane/forwarding-table.ts";
+import { PROTOCOL_NUMBER } from "../dataplane/forwarding-layout.ts";
 import type { ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import { destinationPortFromRaw, loadAddress, sourcePortFromRaw } from "../wire/raw.ts";
 import type { OffloadReport } from "../xdp/offload-check.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
+import type { DrainProgress } from "./announcer.ts";
 import type { PortStatus } from "./datapath.ts";
 import type { Gateway } from "./gateway.ts";
 import type { DatapathMode } from "./run-options.ts";
@@ -51,6 +52,16 @@ export interface GatewayStatus {
   /** Who gives the addresses, and what of the cluster can't be followed; `null` without a cluster. */
   readonly kubernetes: ClusterStatus | null;
   readonly bgp: readonly PeerStatus[];
+}
+
+/** How far a drain has come: what routers still have of us, and what still flows. */
+export interface DrainReport extends DrainProgress {
+  readonly flows: number;
+}
+
+export async function drainReport({ announcer, datapath }: Gateway): Promise<DrainReport> {
+  const flowsOpened = datapath.counters().totals[TOTALS.indexOf("flowsOpened")]!;
+  return { ...(await announcer.progress()), flows: flowsOpened - datapath.flowsEnded };
 }
 
 export interface FlowStatus {

@@ -47,6 +47,8 @@ export async function answerBgp(source: BgpSource, url: URL, response: ServerRes
     }
     case "/v1/bgp/events": {
       response.writeHead(200, { "content-type": "application/x-ndjson" });
+      // Who asks is to know that it is heard before something happens.
+      response.flushHeaders();
       const leave = source.onEvent((event) => response.write(`${JSON.stringify(event)}\n`));
       response.once("close", leave);
       return true;

@@ -1,30 +1,53 @@
 /** Asks the running process over its unix socket. */
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
+import { createInterface } from "node:readline";
 
 export async function ask<T>(socket: string, path: string): Promise<T> {
   return JSON.parse((await askOctets(socket, path)).toString()) as T;
 }
 
-export async function askOctets(socket: string, path: string): Promise<Buffer> {
-  const { status, body } = await get(socket, path);
-  if (status === 200) return body;
-  const said = (JSON.parse(body.toString()) as { error?: string }).error ?? body.toString();
-  throw new Error(`the running process refused ${path}: ${said}`);
+/** Asks for a change. */
+export async function tell<T>(socket: string, path: string): Promise<T> {
+  return JSON.parse((await octetsOf(socket, path, "POST")).toString()) as T;
 }
 
-function get(socketPath: string, path: string): Promise<{ status: number; body: Buffer }> {
+export function askOctets(socket: string, path: string): Promise<Buffer> {
+  return octetsOf(socket, path, "GET");
+}
+
+/** Hands over lines as they come, until the other side ends. */
+export async function follow(socket: string, path: string, take: (line: string) => void): Promise<void> {
+  const response = await call(socket, path, "GET");
+  for await (const line of createInterface({ input: response })) take(line);
+}
+
+async function octetsOf(socket: string, path: string, method: "GET" | "POST"): Promise<Buffer> {
+  const response = await call(socket, path, method);
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const body = Buffer.concat(chunks);
+  if (response.statusCode === 200) return body;
+  throw new Error(`the running process refused ${path}: ${errorIn(body.toString())}`);
+}
+
+/** The `error` of a JSON answer, or the answer itself. */
+function errorIn(text: string): string {
+  try {
+    return (JSON.parse(text) as { error?: string }).error ?? text;
+  } catch {
+    return text.trim();
+  }
+}
+
+function call(socketPath: string, path: string, method: "GET" | "POST"): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }));
-    });
-    call.on("error", (cause: NodeJS.ErrnoException) => {
+    const asked = request({ socketPath, path, method }, resolve);
+    asked.on("error", (cause: NodeJS.ErrnoException) => {
       const why = cause.code === "ENOENT" || cause.code === "ECONNREFUSED" ? "nothing listens there" : cause.message;
       reject(
         new Error(`cannot reach a running Sluice at ${socketPath}: ${why}. \`--socket\` names another one`, { cause }),
       );
     });
-    call.end();
+    asked.end();
   });
 }

@@ -1,10 +1,11 @@
 /**
  * The API of the running process: HTTP on a unix socket, for the command line, and where asked on a TCP address, for
- * Prometheus and probes. Read-only.
+ * Prometheus and probes. Only on the unix socket, which is root's, something can be changed.
  *
- *   GET /v1/status   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
+ *   GET /v1/status   GET /v1/policies   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /metrics   GET /livez   GET /readyz
+ *   GET /v1/drain   POST /v1/drain?grace=SECONDS   POST /v1/undrain
  */
 import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
@@ -16,14 +17,20 @@ import { answerBgp, type BgpSource } from "./bgp-api.ts";
 export interface ApiSource {
   status(): Promise<unknown>;
   flows(limit: number): unknown;
+  policies(): unknown;
   bgp(): BgpSource;
   /** `null` for a Service that does not exist. */
   explainService(name: string): unknown;
+  /** How far routers have been moved away from this node. */
+  drainProgress(): Promise<unknown>;
+  drain(graceSeconds: number): Promise<void>;
+  undrain(): Promise<void>;
   metrics(): Promise<string>;
   ready(): boolean;
 }
 
 const DEFAULT_FLOWS = 1000;
+const LONGEST_GRACE_SECONDS = 3600;
 
 export class ApiServer {
   readonly #servers: Server[] = [];
@@ -44,7 +51,7 @@ export class ApiServer {
       }
       unlinkSync(path);
     }
-    await this.#listen((server, done) => server.listen(path, done));
+    await this.#listen(true, (server, done) => server.listen(path, done));
     chmodSync(path, 0o600);
   }
 
@@ -53,7 +60,7 @@ export class ApiServer {
     const match = /^(.*):(\d{1,5})$/.exec(address);
     if (match === null) throw new Error(`--http ${address}: must be HOST:PORT, such as 127.0.0.1:9472`);
     const host = match[1]!.replace(/^\[|\]$/g, "");
-    await this.#listen((server, done) => server.listen(Number(match[2]), host, done));
+    await this.#listen(false, (server, done) => server.listen(Number(match[2]), host, done));
   }
 
   async close(): Promise<void> {
@@ -65,10 +72,14 @@ export class ApiServer {
     );
   }
 
-  #listen(start: (server: Server, done: () => void) => void): Promise<void> {
+  #listen(mayChange: boolean, start: (server: Server, done: () => void) => void): Promise<void> {
     const server = createServer((request, response) => {
       const url = new URL(request.url ?? "/", "http://sluice");
-      this.#answer(request.method ?? "", url, response).catch((error: Error) => {
+      const answered =
+        request.method === "POST" && mayChange
+          ? this.#change(url, response)
+          : this.#answer(request.method ?? "", url, response);
+      answered.catch((error: Error) => {
         send(response, 500, "application/json", JSON.stringify({ error: error.message }));
       });
     });
@@ -79,14 +90,29 @@ export class ApiServer {
     });
   }
 
+  async #change(url: URL, response: ServerResponse): Promise<void> {
+    const grace = Number(url.searchParams.get("grace") ?? 0);
+    if (url.pathname === "/v1/undrain") await this.#source.undrain();
+    else if (url.pathname !== "/v1/drain") return send(response, 404, "text/plain", `there is no ${url.pathname}\n`);
+    else if (!(grace >= 0 && grace <= LONGEST_GRACE_SECONDS)) {
+      const error = `grace: seconds from 0 to ${LONGEST_GRACE_SECONDS} expected`;
+      return send(response, 400, "application/json", JSON.stringify({ error }));
+    } else await this.#source.drain(grace);
+    return send(response, 200, "application/json", JSON.stringify(await this.#source.drainProgress()));
+  }
+
   async #answer(method: string, url: URL, response: ServerResponse): Promise<void> {
-    if (method !== "GET") return send(response, 405, "text/plain", "only GET is served\n");
+    if (method !== "GET") return send(response, 405, "text/plain", "only GET is served here\n");
     const json = (value: unknown) => send(response, 200, "application/json", JSON.stringify(value));
     switch (url.pathname) {
       case "/v1/status":
         return json(await this.#source.status());
+      case "/v1/policies":
+        return json(this.#source.policies());
       case "/v1/flows":
         return json(this.#source.flows(Number(url.searchParams.get("limit") ?? DEFAULT_FLOWS) || DEFAULT_FLOWS));
+      case "/v1/drain":
+        return json(await this.#source.drainProgress());
       case "/v1/explain/service":
         return json(this.#source.explainService(url.searchParams.get("name") ?? ""));
       case "/metrics":

@@ -6,9 +6,16 @@
  */
 import { formatIpv4, type Ipv4 } from "../net/ipv4.ts";
 import { effectiveAsPath } from "./as-path.ts";
+import { formatExtendedCommunity } from "./extended-community.ts";
 import { Ipv4RouteStore } from "./ipv4-route-store.ts";
 import { formatIpv6Prefix } from "./ipv6-prefix.ts";
-import type { AsSegment, LargeCommunity, PathAttributes, Update } from "./message.ts";
+import {
+  type AsSegment,
+  INITIAL_WIRE_SESSION,
+  type LargeCommunity,
+  type PathAttributes,
+  type Update,
+} from "./message.ts";
 import type { Negotiated } from "./negotiation.ts";
 import type { PrefixKey } from "./nlri.ts";
 import { formatCommunity } from "./route-attributes.ts";
@@ -24,6 +31,7 @@ export interface ReceivedRoute {
   readonly localPreference: number | null;
   readonly communities: readonly string[];
   readonly largeCommunities: readonly string[];
+  readonly extendedCommunities: readonly string[];
   /** ONLY_TO_CUSTOMER, received or added on receipt (RFC 9234 §5). */
   readonly onlyToCustomer: number | null;
   /** It came up a way that routes only go down: a leak. */
@@ -34,16 +42,20 @@ export interface ReceivedRoute {
 type Shown = Omit<ReceivedRoute, "prefix">;
 type Family = "ipv4" | "ipv6";
 
+/** What decides how its attributes are taken. */
+type SendingPeer = Pick<Negotiated, "role" | "peerAsn" | "wire">;
+const NOBODY: SendingPeer = { role: null, peerAsn: 0, wire: INITIAL_WIRE_SESSION };
+
 export class AdjRibIn {
   readonly #ipv4 = new Ipv4RouteStore<Shown>();
   readonly #ipv6 = new Map<string, Shown>();
   readonly #limit: number;
-  readonly #peer: Pick<Negotiated, "role" | "peerAsn">;
+  readonly #peer: SendingPeer;
   /** IPv6 routes that the peer has not repeated since its refresh began; of IPv4 the store marks them. */
   #stale6: Set<string> | null = null;
   #overflowed = false;
 
-  constructor(peer: Pick<Negotiated, "role" | "peerAsn"> = { role: null, peerAsn: 0 }, limit = RECEIVED_LIMIT) {
+  constructor(peer: SendingPeer = NOBODY, limit = RECEIVED_LIMIT) {
     this.#peer = peer;
     this.#limit = limit;
   }
@@ -121,13 +133,17 @@ export class AdjRibIn {
   }
 
   #shown(attributes: PathAttributes, nextHop: string): Shown {
+    const { wire } = this.#peer;
     return {
       nextHop,
-      asPath: effectiveAsPath(attributes),
+      asPath: effectiveAsPath(attributes, wire.fourOctetAs === true),
       med: attributes.med,
-      localPreference: attributes.localPreference,
+      // RFC 7606 §7.5: a peer of another AS has no say in it.
+      localPreference: wire.external ? null : attributes.localPreference,
       communities: attributes.communities.map(formatCommunity),
-      largeCommunities: attributes.largeCommunities.map(formatLargeCommunity),
+      // RFC 8092 §5: a value that stands there twice counts once.
+      largeCommunities: [...new Set(attributes.largeCommunities.map(formatLargeCommunity))],
+      extendedCommunities: attributes.extendedCommunities.map(formatExtendedCommunity),
       ...this.#customerMark(attributes.onlyToCustomer),
     };
   }

@@ -32,3 +32,25 @@ test("more than 255 hops take several segments", () => {
   expect(segments.map((segment) => segment.asns.length)).toEqual([255, 255, 90]);
   expect(segments.flatMap((segment) => segment.asns)).toEqual(asns);
 });
+
+test("confederation segments stay where they lead or stand beside a hop that stays", () => {
+  const confed = (...asns: number[]): AsSegment => ({ kind: "confed-sequence", asns });
+  expect(merged([confed(1), ...sequence([23456])], sequence([70000]))).toEqual([confed(1), ...sequence([70000])]);
+  expect(merged([...sequence([100]), confed(1), ...sequence([23456])], sequence([70000]))).toEqual([
+    ...sequence([100]),
+    confed(1),
+    ...sequence([70000]),
+  ]);
+  expect(merged([...sequence([100, 23456]), confed(1)], sequence([70000]))).toEqual([
+    ...sequence([100]),
+    ...sequence([70000]),
+  ]);
+});
+
+test("AS4_PATH is ignored beside an AGGREGATOR of an old speaker's own, and from a speaker of four-octet numbers", () => {
+  const attributes = { ...NO_ATTRIBUTES, asPath: sequence([23456]), as4Path: sequence([70000]) };
+  const aggregator = { asn: 100, address: 0 as never };
+  expect(effectiveAsPath({ ...attributes, aggregator })).toEqual(sequence([23456]));
+  expect(effectiveAsPath({ ...attributes, aggregator: { ...aggregator, asn: 23456 } })).toEqual(sequence([70000]));
+  expect(effectiveAsPath(attributes, true)).toEqual(sequence([23456]));
+});

@@ -73,20 +73,26 @@ export function pathLength(path: readonly AsSegment[]): number {
   return length;
 }
 
-/** The path with AS4_PATH merged in (RFC 6793 §4.2.3): its leading hops from AS_PATH, the rest from AS4_PATH. */
-export function effectiveAsPath(attributes: PathAttributes): readonly AsSegment[] {
+/**
+ * The path with AS4_PATH merged in (RFC 6793 §4.2.3): its leading hops from AS_PATH, the rest from AS4_PATH. Confederation
+ * segments count nothing; they stay where they lead or stand beside a hop that stays. A speaker of four-octet numbers has
+ * no business sending AS4_PATH: from it (`fourOctetAs`) the attribute is ignored (§4.1).
+ */
+export function effectiveAsPath(attributes: PathAttributes, fourOctetAs = false): readonly AsSegment[] {
   const path = attributes.asPath ?? [];
-  const as4Path = attributes.as4Path;
-  if (as4Path === null || (attributes.aggregator?.asn !== undefined && attributes.aggregator.asn !== AS_TRANS))
-    return path;
+  const { as4Path, aggregator } = attributes;
+  if (fourOctetAs || as4Path === null || (aggregator !== null && aggregator.asn !== AS_TRANS)) return path;
   let leading = pathLength(path) - pathLength(as4Path);
   if (leading < 0) return path;
   const merged: AsSegment[] = [];
   for (const segment of path) {
-    if (leading <= 0) break;
-    const taken = segment.kind === "sequence" ? segment.asns.slice(0, leading) : segment.asns;
-    leading -= segment.kind === "sequence" ? taken.length : segment.kind === "set" ? 1 : 0;
-    merged.push({ kind: segment.kind, asns: taken });
+    if (segment.kind === "sequence" || segment.kind === "set") {
+      if (leading === 0) break;
+      const asns = segment.kind === "sequence" ? segment.asns.slice(0, leading) : segment.asns;
+      leading -= segment.kind === "sequence" ? asns.length : 1;
+      merged.push({ kind: segment.kind, asns });
+      if (asns.length < segment.asns.length) break;
+    } else merged.push(segment);
   }
   return [...merged, ...as4Path];
 }

@@ -52,9 +52,14 @@ export function decodeAttributes(
     } else {
       present.add(code);
       recorder.note(bytes[at]!, code, length);
-      const found = decodeOne(bytes, at, at + head, valueEnd, session, unknown);
-      if (found instanceof Fault) faults.push(found);
-      else Object.assign(fields, found);
+      const flagged = wrongFlags(bytes, at, valueEnd);
+      if (flagged !== null) faults.push(flagged);
+      // The prefixes of an attribute with wrong flags are still to be withdrawn, so those are read all the same.
+      if (flagged === null || code === AttributeCode.MpReach || code === AttributeCode.MpUnreach) {
+        const found = decodeOne(bytes, at, at + head, valueEnd, session, unknown);
+        if (found instanceof Fault) faults.push(found);
+        else Object.assign(fields, found);
+      }
     }
     at = valueEnd;
   }
@@ -71,6 +76,15 @@ function duplicate(code: number): Fault | null {
   if (code !== AttributeCode.MpReach && code !== AttributeCode.MpUnreach) return null;
   const name = ATTRIBUTE_RULES.get(code)!.name;
   return fault("session-reset", UpdateError.AttributeList, `${name} appears twice`);
+}
+
+/** RFC 7606 §3 c. */
+function wrongFlags(bytes: Uint8Array, at: number, end: number): Fault | null {
+  const flags = bytes[at]!;
+  const rule = ATTRIBUTE_RULES.get(bytes[at + 1]!);
+  if (rule === undefined || (flags & (Flag.Optional | Flag.Transitive)) === rule.flags) return null;
+  const message = `${rule.name} has flags 0x${flags.toString(16).padStart(2, "0")}`;
+  return fault("treat-as-withdraw", UpdateError.Flags, message, bytes.slice(at, end));
 }
 
 function decodeOne(
@@ -91,10 +105,6 @@ function decodeOne(
     }
     unknown.push({ flags: flags & ~Flag.ExtendedLength, code, value: bytes.slice(valueAt, end) });
     return {};
-  }
-  if ((flags & (Flag.Optional | Flag.Transitive)) !== rule.flags) {
-    const message = `${rule.name} has flags 0x${flags.toString(16).padStart(2, "0")}`;
-    return fault("treat-as-withdraw", UpdateError.Flags, message, bytes.slice(at, end));
   }
   if (code === AttributeCode.MpReach) {
     const mpReach = decodeMpReach(bytes, valueAt, end, session);

@@ -42,6 +42,9 @@ export function encodeAttributes(writer: OctetWriter, attributes: PathAttributes
   if (as4Aggregator !== null) {
     put(AttributeCode.As4Aggregator, (value) => encodeAggregator(value, as4Aggregator, 4));
   }
+  putList(AttributeCode.Ipv6ExtendedCommunities, attributes.ipv6ExtendedCommunities, (value, octets) =>
+    value.octets(octets),
+  );
   putList(AttributeCode.LargeCommunities, attributes.largeCommunities, (value, [global, local1, local2]) =>
     value.u32(global).u32(local1).u32(local2),
   );

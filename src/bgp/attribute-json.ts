@@ -51,6 +51,7 @@ export function attributesToJson(attributes: PathAttributes): JsonObject {
     extendedCommunities: attributes.extendedCommunities.map(formatHex),
     as4Path: as4Path && asPathToJson(as4Path),
     as4Aggregator: as4Aggregator && aggregatorToJson(as4Aggregator),
+    ipv6ExtendedCommunities: attributes.ipv6ExtendedCommunities.map(formatHex),
     largeCommunities: attributes.largeCommunities.map((community) => community.join(":")),
     onlyToCustomer: attributes.onlyToCustomer,
     layout: attributes.layout?.map((head) => head.toString(16).padStart(4, "0")) ?? null,
@@ -86,6 +87,9 @@ export function attributesFromJson(json: JsonObject, path: string): PathAttribut
     ),
     as4Path: optional(json["as4Path"], at("as4Path"), asPathFromJson),
     as4Aggregator: optional(json["as4Aggregator"], at("as4Aggregator"), aggregatorFromJson),
+    ipv6ExtendedCommunities: list(json["ipv6ExtendedCommunities"], at("ipv6ExtendedCommunities"), (value, where) =>
+      parsed(value, where, (digits) => (digits.length === 40 ? hex(digits, where, 20) : null), "40 hex digits"),
+    ),
     largeCommunities: list(json["largeCommunities"], at("largeCommunities"), (value, where) =>
       parsed(value, where, parseLargeCommunity, "GLOBAL:LOCAL1:LOCAL2"),
     ),

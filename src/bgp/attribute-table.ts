@@ -23,6 +23,7 @@ export const AttributeCode = {
   ExtendedCommunities: 16,
   As4Path: 17,
   As4Aggregator: 18,
+  Ipv6ExtendedCommunities: 25,
   LargeCommunities: 32,
   OnlyToCustomer: 35,
 } as const;
@@ -60,6 +61,7 @@ export const ATTRIBUTE_RULES: ReadonlyMap<number, AttributeRule> = new Map([
   [AttributeCode.ExtendedCommunities, rule("EXTENDED_COMMUNITIES", OPTIONAL_TRANSITIVE, "treat-as-withdraw")],
   [AttributeCode.As4Path, rule("AS4_PATH", OPTIONAL_TRANSITIVE, "attribute-discard")],
   [AttributeCode.As4Aggregator, rule("AS4_AGGREGATOR", OPTIONAL_TRANSITIVE, "attribute-discard")],
+  [AttributeCode.Ipv6ExtendedCommunities, rule("IPV6_EXTENDED_COMMUNITIES", OPTIONAL_TRANSITIVE, "treat-as-withdraw")],
   [AttributeCode.LargeCommunities, rule("LARGE_COMMUNITY", OPTIONAL_TRANSITIVE, "treat-as-withdraw")],
   [AttributeCode.OnlyToCustomer, rule("ONLY_TO_CUSTOMER", OPTIONAL_TRANSITIVE, "treat-as-withdraw")],
 ]);

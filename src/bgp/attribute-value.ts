@@ -75,6 +75,9 @@ export function decodeAttributeValue(
       const as4Aggregator = readAggregator(bytes, start, 4);
       return as4Aggregator.asn === 0 ? wrong(UpdateError.OptionalAttribute, "its AS number is 0") : { as4Aggregator };
     }
+    case AttributeCode.Ipv6ExtendedCommunities:
+      if (length === 0 || length % 20 !== 0) return wrongLength(length, "a multiple of 20");
+      return { ipv6ExtendedCommunities: offsets(start, end, 20).map((at) => bytes.slice(at, at + 20)) };
     case AttributeCode.LargeCommunities:
       if (length === 0 || length % 12 !== 0) return wrongLength(length, "a multiple of 12");
       return { largeCommunities: offsets(start, end, 12).map((at) => readLargeCommunity(bytes, at)) };

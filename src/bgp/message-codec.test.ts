@@ -190,3 +190,18 @@ describe("a stream", () => {
     expect(found).toEqual(["message", "the marker is not all ones"]);
   });
 });
+
+test("prefixes are read without their host bits", () => {
+  const update = framed("02", "0000" + "0014" + "40010100" + "4002060201" + "0000fde8" + "4003040a010102" + "14c0a80f");
+  expect(messageToJson(decodeMessage(update, SESSION).message!)).toMatchObject({ nlri: ["192.168.0.0/20"] });
+});
+
+test.each(["ff", "06", "01"])(
+  "extended parameters are known by their type, whatever the short length %s says",
+  (short) => {
+    const open = framed("01", `04fde8005a0a010102${short}ff0009020006${"41040000fde8"}`);
+    expect(decodeMessage(open, SESSION).message).toMatchObject({
+      capabilities: [{ name: "four-octet-as", asn: 65000 }],
+    });
+  },
+);

@@ -82,6 +82,8 @@ export interface PathAttributes {
   readonly extendedCommunities: readonly Uint8Array[];
   readonly as4Path: readonly AsSegment[] | null;
   readonly as4Aggregator: Aggregator | null;
+  /** Twenty octets each, RFC 5701. */
+  readonly ipv6ExtendedCommunities: readonly Uint8Array[];
   readonly largeCommunities: readonly LargeCommunity[];
   /** RFC 9234. */
   readonly onlyToCustomer: number | null;
@@ -109,6 +111,7 @@ export const NO_ATTRIBUTES: PathAttributes = {
   extendedCommunities: [],
   as4Path: null,
   as4Aggregator: null,
+  ipv6ExtendedCommunities: [],
   largeCommunities: [],
   onlyToCustomer: null,
   unknown: [],

@@ -1,6 +1,6 @@
 /**
  * The OPEN message (RFC 4271 §4.2) with its capabilities; optional parameters in the short form and in the extended one
- * of RFC 9072, which a speaker must accept when its own parameters would fit the short one.
+ * of RFC 9072, which a speaker must accept even where the parameters would fit the short one.
  *
  *     | version | my AS (2) | hold time (2) | BGP identifier (4) | parameters length | parameters ... |
  */
@@ -12,7 +12,7 @@ import { OctetWriter, readU16, readU32 } from "./octets.ts";
 
 export const BGP_VERSION = 4;
 const PARAMETER_CAPABILITIES = 2;
-/** RFC 9072: a parameter type and a length of 255 announce two-octet lengths. */
+/** RFC 9072: a first parameter of this type announces two-octet lengths. */
 const EXTENDED = 255;
 
 /** Reads a whole message whose header was checked and whose length is at least 29. */
@@ -48,7 +48,8 @@ function bad(subcode: number, message: string, data?: Uint8Array): Fault {
 /** The capabilities of each optional parameter. */
 function decodeParameters(bytes: Uint8Array): Capability[][] | Fault {
   const end = bytes.length;
-  const extended = bytes[28] === EXTENDED && end > 29 && bytes[29] === EXTENDED;
+  // §2: the type decides; the short length before it is 255 or anything but 0, and ignored.
+  const extended = bytes[28] !== 0 && end > 29 && bytes[29] === EXTENDED;
   if (extended && end < 32) return bad(OpenError.Unspecific, "the extended parameters length is cut off");
   const length = extended ? readU16(bytes, 30) : bytes[28]!;
   let at = extended ? 32 : 29;

@@ -80,7 +80,7 @@ describe("roles (RFC 9234)", () => {
   ] as const)("as %s a received mark %s is taken as %o", (role, received, expected) => {
     const sender = session();
     const policy = { ...plain(sender), onlyToCustomer: received };
-    const rib = new AdjRibIn({ role, peerAsn: 65001 });
+    const rib = new AdjRibIn({ role, peerAsn: 65001, wire: sender.wire });
     for (const update of told(sender, policy, route("10.0.0.1/32"))) rib.take(update);
     expect(rib.routes(1)[0]).toMatchObject(expected);
   });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { peer, route, spec } from "../../test/fixtures/bgp-peers.ts";
-import { ApiServer } from "../api/server.ts";
+import { ApiServer, type ApiSource } from "../api/server.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { runProgram } from "./program.ts";
 
@@ -15,9 +15,13 @@ const nothing = async () => "";
 const api = new ApiServer({
   status: nothing,
   flows: nothing,
+  policies: () => [],
   metrics: nothing,
   ready: () => true,
   explainService: () => null,
+  drainProgress: nothing,
+  drain: async () => {},
+  undrain: async () => {},
   bgp: () => speaker,
 });
 
@@ -67,4 +71,24 @@ test("a capture is a file that begins as libpcap has it", async () => {
   const file = join(folder, "session.pcap");
   await printed("bgp", "capture", "router", "-w", file);
   expect(readFileSync(file).readUInt32BE(0)).toBe(0xa1b2c3d4);
+});
+
+test("events are printed as they happen, and until the process that is asked ends", async () => {
+  let text = "";
+  const write = vi.spyOn(process.stdout, "write").mockImplementation((chunk) => {
+    text += String(chunk);
+    return true;
+  });
+  const other = new ApiServer({ bgp: () => speaker } as unknown as ApiSource);
+  try {
+    await other.listenUnix(join(folder, "other.sock"));
+    const following = runProgram(["bgp", "events", "--socket", join(folder, "other.sock")]);
+    await vi.waitUntil(() => / router 127\.0\.0\.1: (?:Idle -> Connect|Connect -> Idle \(.*refused)/.test(text), {
+      timeout: 8000,
+    });
+    await other.close();
+    await following;
+  } finally {
+    write.mockRestore();
+  }
 });

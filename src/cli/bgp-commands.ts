@@ -1,9 +1,10 @@
 /** `sluice bgp ...`: what each command is called, takes and prints. */
 import { writeFileSync } from "node:fs";
-import type { Command } from "commander";
-import { askOctets } from "../api/client.ts";
+import { type Command, Option } from "commander";
+import { askOctets, follow } from "../api/client.ts";
+import type { SpeakerEvent } from "../speaker/speaker-event.ts";
 import { bgpDecode, bgpEncode } from "./bgp-decode.ts";
-import { explanationText, receivedTable } from "./bgp-tables.ts";
+import { eventLine, explanationText, receivedTable } from "./bgp-tables.ts";
 import { readLines } from "./lines.ts";
 import { advertisedTable, peersTable } from "./show.ts";
 
@@ -61,6 +62,16 @@ export function addBgpCommands(program: Command, show: Show, defaultSocket: stri
     .option("--socket <path>", "unix socket of the running process", defaultSocket)
     .action(async (peer: string, flags) => {
       writeFileSync(flags.write, await askOctets(flags.socket, `/v1/bgp/capture?peer=${encodeURIComponent(peer)}`));
+    });
+  bgp
+    .command("events")
+    .description("what happens to the sessions, as it happens, until it is interrupted")
+    .option("--socket <path>", "unix socket of the running process", defaultSocket)
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .action(async ({ socket, output }) => {
+      await follow(socket, "/v1/bgp/events", (line) => {
+        process.stdout.write(`${output === "json" ? line : eventLine(JSON.parse(line) as SpeakerEvent)}\n`);
+      });
     });
   addCodecCommands(bgp);
 }

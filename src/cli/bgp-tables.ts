@@ -1,6 +1,7 @@
 /** What the BGP commands print for people. */
 import type { ReceivedRoute } from "../bgp/adj-rib-in.ts";
 import type { Explanation } from "../speaker/speaker-core.ts";
+import type { SpeakerEvent } from "../speaker/speaker-event.ts";
 import { textTable, wrapText } from "./text-table.ts";
 
 const LINE_WIDTH = 100;
@@ -12,7 +13,12 @@ export function receivedTable(routes: readonly ReceivedRoute[]): string {
     route.nextHop,
     route.asPath.map(({ asns }) => asns.join(" ")).join(" "),
     route.med === null ? "" : String(route.med),
-    [...route.communities, ...route.largeCommunities, ...(route.leaked ? ["(route leak)"] : [])].join(" "),
+    [
+      ...route.communities,
+      ...route.largeCommunities,
+      ...route.extendedCommunities,
+      ...(route.leaked ? ["(route leak)"] : []),
+    ].join(" "),
   ]);
   return `${textTable(["PREFIX", "NEXT HOP", "AS PATH", "MED", "COMMUNITIES"], rows, LINE_WIDTH).join("\n")}\n`;
 }
@@ -26,4 +32,11 @@ export function explanationText(explanations: readonly Explanation[]): string {
     ])
     .map((line) => `${line}\n`)
     .join("");
+}
+
+/** `2026-11-22T08:00:00.000Z router 10.0.0.1: OpenConfirm -> Established`. */
+export function eventLine({ atMilliseconds, name, address, from, to, words }: SpeakerEvent): string {
+  const peer = name === address ? name : `${name} ${address}`;
+  const why = words === null ? "" : ` (${words})`;
+  return `${new Date(atMilliseconds).toISOString()} ${peer}: ${from} -> ${to}${why}`;
 }

@@ -1,14 +1,16 @@
 /** The command line: what each command is called, takes and prints. The work is done in files of their own. */
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { GOODBYES } from "../agent/announcer.ts";
 import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
-import { readLines } from "./lines.ts";
 import { runPlan } from "./plan.ts";
-import { replayLine } from "./replay.ts";
+import { policiesTable } from "./policies.ts";
+import { addReplayCommand } from "./replay-command.ts";
 import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
@@ -31,6 +33,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--namespace <name>", "namespace of the Lease and of Secrets", "sluice-system")
     .option("--state <file>", "where the last known state of the cluster is kept", DEFAULT_STATE)
     .option("--no-ipam", "leave the giving of addresses to somebody else")
+    .option("--no-bgp", "leave BGP to another speaker, whatever policies there are")
+    .option("--no-l2", "leave answering for addresses on links to somebody else")
     .option("--node <name>", "name of this node's Node object", hostname())
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
     .option("--inside <where...>", "`stack` for pods behind the node's own stack, or interfaces towards the backends", [
@@ -57,6 +61,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--flows <rows>", "rows of the flow table, a power of two; a flow takes two", powerOfTwo, DEFAULT_FLOW_ROWS)
     .option("--speaker-socket <path>", "BGP is spoken by `sluice speaker` behind this socket")
+    .addOption(
+      new Option(
+        "--goodbye <how>",
+        "at the end: `cease` makes routers drop the routes at once, `graceful` lets those with graceful restart keep them",
+      )
+        .choices(GOODBYES)
+        .default("cease"),
+    )
     .addHelpText("after", "\nExample:\n  sluice run -f /etc/sluice --node node1 --uplink eth0")
     .action(async (flags) => {
       const inside = flags.inside as string[];
@@ -74,6 +86,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
             }
           : null,
         paths: flags.filename,
+        parts: { bgp: flags.bgp, l2: flags.l2 },
         node: flags.node,
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
@@ -86,6 +99,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         clusterSecret: flags.clusterSecret ?? null,
         flowRows: flags.flows,
         speakerSocket: flags.speakerSocket ?? null,
+        goodbye: flags.goodbye,
       };
       // Only this command needs the native addon; the others work where there is none.
       const { runCommand } = await import("./run.ts");
@@ -155,13 +169,9 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       process.stdout.write(await runExplain({ service, paths, socket, output }));
     });
 
-  program
-    .command("replay")
-    .description("feed frames through the pipeline without a NIC: one scenario per line in, one result per line out")
-    .argument("<file>", "scenarios as JSON Lines; - is standard input")
-    .action(async (file: string) => {
-      for await (const line of readLines(file)) process.stdout.write(`${replayLine(line)}\n`);
-    });
+  addReplayCommand(program, outputOption(), (exitCode) => {
+    status = exitCode;
+  });
 
   show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
   show(
@@ -173,7 +183,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     flowsTable,
   );
 
+  show(
+    program.command("policies").description("policy modules: what is loaded, what they answered"),
+    () => "/v1/policies",
+    policiesTable,
+  );
+
   addBgpCommands(program, show, DEFAULT_SOCKET);
+  addDrainCommands(program, DEFAULT_SOCKET, positive);
 
   try {
     await program.parseAsync([...args], { from: "user" });

@@ -1,15 +1,18 @@
 /** `sluice replay`: one line of JSON in, one out. A scenario that can't be run gives `{"id","error"}`. */
+import { scenarioPolicies } from "../policy-host/scenario-policies.ts";
 import { replay } from "../replay/replay.ts";
-import { parseScenario, ScenarioError } from "../replay/scenario.ts";
+import { parseScenario } from "../replay/scenario.ts";
 
-export function replayLine(line: string): string {
+/** @param where `file:line`, where relative paths of policy modules begin. */
+export async function replayLine(line: string, where: string): Promise<string> {
   let id: unknown = null;
   try {
     const value: unknown = JSON.parse(line);
     id = (value as { id?: unknown } | null)?.id ?? null;
-    return JSON.stringify(replay(parseScenario(value)));
+    const scenario = parseScenario(value);
+    return JSON.stringify(replay(scenario, undefined, await scenarioPolicies(scenario.policies, where)));
   } catch (error) {
-    if (!(error instanceof ScenarioError || error instanceof SyntaxError)) throw error;
+    if (!(error instanceof Error)) throw error;
     return JSON.stringify({ id, error: error.message });
   }
 }

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { Gateway } from "../agent/gateway.ts";
 import { metricsText } from "../agent/metrics.ts";
 import type { RunOptions } from "../agent/run-options.ts";
-import { flowList, gatewayStatus } from "../agent/status.ts";
+import { drainReport, flowList, gatewayStatus } from "../agent/status.ts";
 import { ApiServer } from "../api/server.ts";
 
 export async function runCommand(options: RunOptions): Promise<void> {
@@ -19,8 +19,12 @@ export async function runCommand(options: RunOptions): Promise<void> {
   const api = new ApiServer({
     status: () => gatewayStatus(running()),
     flows: (limit) => flowList(running(), limit),
+    policies: () => running().datapath.policies.status(),
     explainService: (name) => running().explainService(name),
     bgp: () => running().speaker,
+    drainProgress: () => drainReport(running()),
+    drain: (graceSeconds) => running().announcer.drain(graceSeconds),
+    undrain: () => running().announcer.undrain(),
     metrics: () => metricsText(running()),
     ready: () => gateway?.plan != null,
   });

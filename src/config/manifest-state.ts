@@ -5,7 +5,7 @@
 import { resolve, sep } from "node:path";
 import type { Intent } from "../intent/intent.ts";
 import type { Problem } from "../intent/problem.ts";
-import { composeIntent, type SourcedManifest } from "../manifests/compose-intent.ts";
+import { IntentComposer, type SourcedManifest } from "../manifests/compose-intent.ts";
 import type { SourceFile, SourceScan } from "./manifest-source.ts";
 import { readManifestText } from "./manifest-text.ts";
 
@@ -27,6 +27,7 @@ interface FileState {
 }
 
 export class ManifestState {
+  readonly #composer = new IntentComposer();
   #files: readonly FileState[] = [];
   #missing: readonly Problem[] = [];
 
@@ -50,7 +51,7 @@ export class ManifestState {
   }
 
   current(): LoadedManifests {
-    const { intent, problems } = composeIntent(this.#files.flatMap(({ manifests }) => manifests));
+    const { intent, problems } = this.#composer.compose(this.#files.flatMap(({ manifests }) => manifests));
     return {
       intent,
       problems: [...this.#missing, ...this.#files.flatMap((file) => file.problems), ...problems],

@@ -11,12 +11,14 @@ import type {
 } from "../intent/bgp-policy.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { ClusterNode } from "../intent/node.ts";
+import { sameValue } from "../intent/same-value.ts";
 import { type Labels, matches, matchesAny } from "../intent/selector.ts";
 import { type Service, selectableLabels, serviceKey } from "../intent/service.ts";
 import { BGP_CLASS } from "../ipam/responsibility.ts";
 import { addressBits, compareIpAddress, formatIpAddress, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
-import { clusterAddressObstacle, externalAddressObstacle } from "./eligibility.ts";
+import { clusterAddressObstacle, externalAddressObstacle, nodesWithReadyBackend } from "./eligibility.ts";
 import type { ServicePlan } from "./plan.ts";
+import { PlanMemory } from "./plan-memory.ts";
 
 /** What the routes of all sessions are made from, found once. */
 export interface RouteSources {
@@ -30,6 +32,8 @@ export interface RoutedService {
   readonly addresses: readonly IpAddress[];
   readonly pool: string | null;
   readonly eligibleNodes: ReadonlySet<string>;
+  /** Where a backend is ready, in order; `null` stands for everywhere. */
+  readonly readyOn: readonly (string | null)[];
 }
 
 export interface RouteQuestion {
@@ -47,20 +51,47 @@ interface Candidate {
   readonly attributes: readonly RouteCommunities[];
 }
 
-export function routeSources(intent: Intent, services: Readonly<Record<string, ServicePlan>>): RouteSources {
-  return {
-    services: intent.services.map((service) => {
-      const { ingress, pool, eligibleNodes } = services[serviceKey(service)]!;
-      return {
-        service,
-        labels: selectableLabels(service),
-        addresses: ingress.map((text) => parseIpAddress(text)!),
-        pool,
-        eligibleNodes: new Set(eligibleNodes),
-      };
-    }),
+export function routeSources(
+  intent: Intent,
+  services: Readonly<Record<string, ServicePlan>>,
+  { routed, sources }: Pick<PlanMemory, "routed" | "sources"> = new PlanMemory(),
+): RouteSources {
+  const all = intent.services.map((service) => {
+    const key = serviceKey(service);
+    const planned = services[key]!;
+    return routed.of(key, [service, planned], (before) => {
+      const now = routedService(service, planned);
+      return before !== undefined && routesTheSame(before, now) ? before : now;
+    });
+  });
+  return sources.of("", [intent.pools, ...all], () => ({
+    services: all,
     poolLabels: new Map(intent.pools.map(({ name, labels }) => [name, labels])),
+  }));
+}
+
+function routedService(service: Service, { ingress, pool, eligibleNodes }: ServicePlan): RoutedService {
+  return {
+    service,
+    labels: selectableLabels(service),
+    addresses: ingress.map((text) => parseIpAddress(text)!),
+    pool,
+    eligibleNodes: new Set(eligibleNodes),
+    readyOn: nodesWithReadyBackend(service),
   };
+}
+
+/** A change of endpoints that leaves it to the same nodes changes no route. */
+function routesTheSame(a: RoutedService, b: RoutedService): boolean {
+  const { ports: _a, ...serviceA } = a.service;
+  const { ports: _b, ...serviceB } = b.service;
+  return (
+    a.pool === b.pool &&
+    sameValue(serviceA, serviceB) &&
+    sameValue(a.addresses, b.addresses) &&
+    sameValue([...a.eligibleNodes], [...b.eligibleNodes]) &&
+    sameValue(a.readyOn, b.readyOn)
+  );
 }
 
 /** In the order of the prefixes, each once. */

@@ -39,6 +39,12 @@ export function isLocalTo(backend: ServiceBackend, nodeName: string): boolean {
   return backend.node === null || backend.node === nodeName;
 }
 
+/** What the announcing of its cluster and external addresses depends on. */
+export function nodesWithReadyBackend(service: Service): readonly (string | null)[] {
+  const backends = service.ports.flatMap((port) => port.backends.filter(({ state }) => state === "ready"));
+  return [...new Set(backends.map(({ node }) => node))].sort();
+}
+
 function addressObstacle(
   policy: "cluster" | "local",
   field: string,

@@ -8,59 +8,102 @@ import {
   type VipSpec,
 } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
-import { type Service, type ServicePort, serviceKey } from "../intent/service.ts";
+import { matches } from "../intent/selector.ts";
+import { type Service, type ServicePort, selectableLabels, serviceKey } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
-import { compareIpAddress, formatIpAddress, type IpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
+import { compareIpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { dsrOnNode, forwardingMode, receivingNode, receivingObstacle } from "./direct-server-return.ts";
 import { isLocalTo } from "./eligibility.ts";
 import type { Plan } from "./plan.ts";
+import { ForwardingMemory, type ServedPort } from "./plan-memory.ts";
+import { nearBackends } from "./topology.ts";
 
 /**
  * A node serves an address also where it does not announce it: whoever sends to it, a stale route or a client in the
  * cluster, is answered here instead of being sent on in a circle.
  */
-export function forwardingOnNode(intent: Intent, plan: Plan, nodeName: string): ForwardingSpec {
+export function forwardingOnNode(
+  intent: Intent,
+  plan: Plan,
+  nodeName: string,
+  memory: ForwardingMemory = new ForwardingMemory(),
+): ForwardingSpec {
   const vips = new Map<string, VipSpec>();
-  const owned = new Map<string, OwnedAddress>();
+  const owned: OwnedAddress[] = [];
+  const { nodes, pools, settings, flowPolicies } = intent;
   for (const service of intent.services) {
-    if (addressSource(service, intent) === "other-controller") continue;
-    for (const address of servedAddresses(service, plan)) {
-      owned.set(formatIpAddress(address), { address, answerOn: [] });
-      for (const port of service.ports) {
-        const { protocol } = port;
-        const key = `${formatIpAddress(address)} ${port.port} ${protocol}`;
-        if (vips.has(key)) continue;
-        const mode = forwardingMode(service, protocol, intent);
-        const backends = usableBackends(service, port, nodeName, address.family, mode, intent);
-        vips.set(key, {
-          service: serviceKey(service),
-          address,
-          port: port.port,
-          protocol,
-          mode,
-          backends,
-          affinity: service.clientAffinity,
-          sources: service.clients,
-          sourceNat: service.sourceNat ?? intent.settings.sourceNat,
-        });
-      }
+    const key = serviceKey(service);
+    const { ingress } = plan.services[key]!;
+    const isOurs = addressSource(service, intent) !== "other-controller";
+    if (ingress.length === 0 || !isOurs) continue;
+    owned.push(...memory.addresses.of(key, [ingress], () => ownedAddresses(ingress)));
+    const inputs = [service, ingress, nodes, pools, settings, flowPolicies, nodeName];
+    // Of two Services on one port of one address, which only a foreign allocator gives out, the first is served.
+    for (const served of memory.vips.of(key, inputs, () => serviceVips(service, ingress, nodeName, intent))) {
+      if (!vips.has(served.key)) vips.set(served.key, served.vip);
     }
   }
-  return {
-    vips: [...vips.values()],
-    owned: [...owned.values()].sort((a, b) => compareIpAddress(a.address, b.address)),
-    maglevTableSize: intent.settings.maglevTableSize,
+  const specs = [...vips.values()];
+  const usesDsr = specs.some(({ mode }) => mode !== "nat");
+  const spec = {
+    vips: specs,
+    owned: memory.owned.of("", owned, () => distinct(owned)),
+    maglevTableSize: settings.maglevTableSize,
     // Routers move flows between nodes without asking; Maglev on the new one finds the same backend.
     strictSyn: false,
     rejectWithoutBackend: true,
     trackFragments: true,
     sourcePorts: DEFAULT_SOURCE_PORTS,
-    dsr: dsrOnNode([...vips.values()], intent, nodeName),
+    dsr: memory.dsr.of("", [nodes, settings, usesDsr], () => dsrOnNode(specs, intent, nodeName)),
   };
+  memory.endRound();
+  return spec;
 }
 
-function servedAddresses(service: Service, plan: Plan): IpAddress[] {
-  return plan.services[serviceKey(service)]!.ingress.map((text) => parseIpAddress(text)!);
+function policiesFor(service: Service, { flowPolicies }: Intent): string[] {
+  if (flowPolicies.length === 0) return [];
+  const labels = selectableLabels(service);
+  return flowPolicies
+    .filter(({ serviceSelector }) => serviceSelector === null || matches(serviceSelector, labels))
+    .map(({ name }) => name);
+}
+
+function ownedAddresses(ingress: readonly string[]): OwnedAddress[] {
+  return ingress.map((text) => ({ address: parseIpAddress(text)!, answerOn: [] }));
+}
+
+/** In order, each once. */
+function distinct(owned: readonly OwnedAddress[]): readonly OwnedAddress[] {
+  const sorted = [...owned].sort((a, b) => compareIpAddress(a.address, b.address));
+  return sorted.filter(
+    ({ address }, index) => index === 0 || compareIpAddress(sorted[index - 1]!.address, address) !== 0,
+  );
+}
+
+function serviceVips(service: Service, ingress: readonly string[], nodeName: string, intent: Intent): ServedPort[] {
+  const policies = policiesFor(service, intent);
+  return ingress.flatMap((text) => {
+    const address = parseIpAddress(text)!;
+    return service.ports.map((port): ServedPort => {
+      const { protocol } = port;
+      const mode = forwardingMode(service, protocol, intent);
+      return {
+        key: `${text} ${port.port} ${protocol}`,
+        vip: {
+          service: serviceKey(service),
+          address,
+          port: port.port,
+          protocol,
+          mode,
+          backends: usableBackends(service, port, nodeName, address.family, mode, intent),
+          affinity: service.clientAffinity,
+          sources: service.clients,
+          sourceNat: service.sourceNat ?? intent.settings.sourceNat,
+          policies,
+        },
+      };
+    });
+  });
 }
 
 /** New flows go to what is ready, or else to what still serves on its way out (KEP-1669); the rest keeps its flows. */
@@ -72,12 +115,13 @@ function usableBackends(
   mode: ForwardingMode,
   intent: Intent,
 ): BackendSpec[] {
-  const reachable = port.backends.filter(
+  const inReach = port.backends.filter(
     (backend) =>
       backend.address.family === family &&
       (service.externalTrafficPolicy === "cluster" || isLocalTo(backend, nodeName)) &&
       (mode === "nat" || receivingObstacle(backend, intent) === null),
   );
+  const reachable = nearBackends(inReach, intent, nodeName);
   const usableState = reachable.some(({ state }) => state === "ready") ? "ready" : "serving";
   return reachable.map((backend) => ({
     address: backend.address,

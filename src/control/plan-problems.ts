@@ -9,11 +9,13 @@ import { isSwitchedOn, passwordFor, selectsNode } from "./bgp-on-node.ts";
 import { receivingProblems } from "./direct-server-return.ts";
 import { l2Problems } from "./l2-problems.ts";
 import type { NodeSummary, ServicePlan } from "./plan.ts";
+import { PlanMemory } from "./plan-memory.ts";
 
 export function planProblems(
   intent: Intent,
   services: Readonly<Record<string, ServicePlan>>,
   nodes: Readonly<Record<string, NodeSummary>>,
+  memory: Pick<PlanMemory, "problems"> = new PlanMemory(),
 ): readonly Problem[] {
   return [
     ...bgpProblems(intent),
@@ -21,10 +23,11 @@ export function planProblems(
     ...Object.entries(nodes).flatMap(([name, { conditions }]) =>
       conditions.map(({ message }) => warning(`Node/${name}`, "", message)),
     ),
-    ...intent.services.flatMap((service) => unknownNodes(service, intent)),
-    ...intent.services
-      .filter(({ wantsLoadBalancer }) => wantsLoadBalancer)
-      .flatMap((service) => unanswered(service, intent)),
+    ...intent.services.flatMap((service) =>
+      memory.problems.of(serviceKey(service), [service, intent.nodes, intent.settings], () =>
+        service.wantsLoadBalancer ? [...unknownNodes(service, intent), ...unanswered(service, intent)] : [],
+      ),
+    ),
     ...contestedPorts(intent, services),
   ];
 }

@@ -6,18 +6,20 @@
  */
 import type { InstanceSpec, PeerSpec } from "../bgp/speaker-spec.ts";
 import type { Intent } from "../intent/intent.ts";
+import type { ClusterNode } from "../intent/node.ts";
 import type { Problem } from "../intent/problem.ts";
 import { serviceKey } from "../intent/service.ts";
-import { type Allocation, allocate } from "../ipam/allocate.ts";
+import type { Allocation } from "../ipam/allocate.ts";
 import { type Condition, conflictCondition, countCondition, type ServiceEvent } from "../ipam/condition.ts";
 import { serviceDialect } from "../ipam/responsibility.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
-import { bgpOnNode } from "./bgp-on-node.ts";
-import { routeSources } from "./bgp-routes.ts";
+import { bgpOnNode, type NodeBgp } from "./bgp-on-node.ts";
+import { type RouteSources, routeSources } from "./bgp-routes.ts";
 import { eligibility } from "./eligibility.ts";
-import { l2Addresses } from "./l2-addresses.ts";
+import { type L2Address, l2Addresses } from "./l2-addresses.ts";
 import { l2OnNode } from "./l2-on-node.ts";
 import { objectConditions } from "./object-conditions.ts";
+import { PlanMemory } from "./plan-memory.ts";
 import { planProblems } from "./plan-problems.ts";
 
 export interface ServicePlan {
@@ -92,40 +94,67 @@ export interface PlanScope {
 
 const EVERYTHING: PlanScope = { nodeName: null, givesAddresses: true };
 
-export function plan(intent: Intent, { nodeName, givesAddresses }: PlanScope = EVERYTHING): Plan {
-  const allocation = allocate(intent, givesAddresses);
-  const services = planServices(intent, allocation);
-  const sources = routeSources(intent, services);
-  const links = l2Addresses(intent, services);
+export function plan(
+  intent: Intent,
+  { nodeName, givesAddresses }: PlanScope = EVERYTHING,
+  memory: PlanMemory = new PlanMemory(),
+): Plan {
+  const allocation = memory.allocation.allocate(intent, givesAddresses);
+  const services = planServices(intent, allocation, memory);
+  const sources = routeSources(intent, services, memory);
+  const links = recalledLinks(intent, services, memory);
   const nodes: Record<string, NodeSummary> = {};
+  const bgp = new Map<string, NodeBgp>();
   for (const node of intent.nodes) {
     if (nodeName !== null && nodeName !== node.name) continue;
-    const { spec, conditions } = bgpOnNode(intent, sources, node);
+    const made = recalledBgp(intent, sources, node, memory);
+    const { spec, conditions } = made;
+    bgp.set(node.name, made);
     nodes[node.name] = { bgp: spec.instances.map(showInstance), l2: l2OnNode(links, node.name), conditions };
   }
+  const problems = planProblems(intent, services, nodes, memory);
+  memory.endRound({ bgp, links });
   return {
     services,
     pools: planPools(intent, allocation),
     nodes,
     l2Owners: Object.fromEntries(links.map(({ address, candidates }) => [address, candidates[0]!.node])),
     objects: objectConditions(intent),
-    problems: planProblems(intent, services, nodes),
+    problems,
   };
 }
 
-function planServices(intent: Intent, allocation: Allocation): Record<string, ServicePlan> {
+function planServices(intent: Intent, allocation: Allocation, memory: PlanMemory): Record<string, ServicePlan> {
   const services: Record<string, ServicePlan> = {};
+  const { nodes, pools, settings, bgpPolicies, l2Policies } = intent;
   for (const service of intent.services) {
-    const { addresses, pool, conditions, events } = allocation.services.get(serviceKey(service))!;
-    services[serviceKey(service)] = {
-      ingress: addresses.map(formatIpAddress),
-      pool,
-      conditions,
-      events,
-      ...eligibility(service, addresses.length > 0, intent, serviceDialect(service, pool, intent)),
-    };
+    const key = serviceKey(service);
+    const given = allocation.services.get(key)!;
+    const ingress = memory.ingress.of(key, [given], () => given.addresses.map(formatIpAddress));
+    const inputs = [service, given, nodes, pools, settings, bgpPolicies, l2Policies];
+    services[key] = memory.services.of(key, inputs, () => {
+      const { pool, conditions, events } = given;
+      const dialect = serviceDialect(service, pool, intent);
+      return { ingress, pool, conditions, events, ...eligibility(service, ingress.length > 0, intent, dialect) };
+    });
   }
   return services;
+}
+
+function recalledBgp(intent: Intent, sources: RouteSources, node: ClusterNode, memory: PlanMemory): NodeBgp {
+  const inputs = [sources, node, intent.bgpPolicies, intent.bgpPasswords, intent.settings];
+  return memory.bgp.of(node.name, inputs, () => bgpOnNode(intent, sources, node));
+}
+
+function recalledLinks(
+  intent: Intent,
+  services: Readonly<Record<string, ServicePlan>>,
+  memory: PlanMemory,
+): readonly L2Address[] {
+  if (intent.l2Policies.length === 0) return [];
+  const { nodes, pools, settings, l2Policies } = intent;
+  const inputs = [nodes, pools, settings, l2Policies, ...intent.services, ...Object.values(services)];
+  return memory.links.of("", inputs, () => l2Addresses(intent, services));
 }
 
 function planPools(intent: Intent, allocation: Allocation): Record<string, PoolPlan> {

@@ -14,6 +14,7 @@ export const TOTALS = [
   "passed",
   "dropped",
   "flowsOpened",
+  "flowsEvicted",
 ] as const;
 export type TotalName = (typeof TOTALS)[number];
 
@@ -25,6 +26,8 @@ export const REPLIED = 4;
 export const PASSED = 5;
 export const DROPPED = 6;
 export const FLOWS_OPENED = 7;
+/** Ended before their time to make room: eviction.ts. */
+export const FLOWS_EVICTED = 8;
 
 /** Per VIP: one cache line. Bytes are those of whole frames, as an interface counts them. */
 export const VIP_COUNTERS = ["requestPackets", "requestBytes", "replyPackets", "replyBytes", "flowsOpened"] as const;

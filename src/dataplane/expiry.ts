@@ -1,84 +1,10 @@
 /**
- * The end of flows: rows that have been silent too long are withdrawn, a bounded number of rows per tick.
- *
- * The state of a flow is not stored; it follows from the TCP flags that each direction has shown so far and from whether
- * the reply direction has seen any packet. One thread sweeps (the main thread); workers only open and reopen.
+ * The end of flows: rows that have been silent for longer than their state allows (flow-state.ts) are withdrawn, a bounded
+ * number of rows per tick. One thread sweeps (the main thread); workers open and reopen flows, and evict some when the
+ * table is full (eviction.ts).
  */
-import { PROTOCOL_SCTP, PROTOCOL_TCP } from "../wire/ipv4.ts";
-import { ACK, FIN, PSH, RST } from "../wire/transport.ts";
-import { EGRESS_DSR } from "./egress.ts";
+import { flowState, timeoutSeconds } from "./flow-state.ts";
 import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
-
-/** Seconds of silence after which a flow ends. */
-export const TIMEOUT_SECONDS = {
-  /** Handshake not finished, or one direction only. */
-  tcpOpening: 60,
-  /** RFC 5382 REQ-5 asks for 2 h 4 min at least; Cilium's default is 8000 s. */
-  tcpEstablished: 8000,
-  /** One side has closed: RFC 5382 REQ-5, transitory, 4 min. */
-  tcpHalfClosed: 240,
-  /** Both have, or one has reset: what the other side may still retransmit fits in. */
-  tcpClosed: 60,
-  /** RFC 4787 REQ-5: 2 min. */
-  udpReplied: 120,
-  udpUnreplied: 30,
-  sctpReplied: 210,
-  sctpUnreplied: 60,
-} as const;
-
-/** Linux sends a SYN-ACK and repeats it five times (tcp_synack_retries). */
-const SYN_ACK_ATTEMPTS = 6;
-
-export const FLOW_STATES = ["opening", "established", "half-closed", "closed", "replied", "unreplied"] as const;
-export type FlowState = (typeof FLOW_STATES)[number];
-
-/** The state of a flow by what its two rows have seen; `reply` is NO_ROW when that row is gone. */
-export function flowState(flows: FlowTable, request: number, reply: number): FlowState {
-  const { words, layout } = flows;
-  const egress = words[request + layout.egress]!;
-  if ((egress & EGRESS_DSR) !== 0) return oneWayState(flows, request, reply);
-  const replied = reply !== NO_ROW && (words[reply + layout.packets]! | words[reply + layout.packets + 1]!) !== 0;
-  if ((words[request + layout.tag]! & TAG_PROTOCOL) !== PROTOCOL_TCP) return replied ? "replied" : "unreplied";
-  const there = words[request + layout.state]!;
-  const back = reply === NO_ROW ? 0 : words[reply + layout.state]!;
-  if (((there | back) & RST) !== 0 || (there & back & FIN) !== 0) return "closed";
-  if (((there | back) & FIN) !== 0) return "half-closed";
-  return (there & back & ACK) !== 0 ? "established" : "opening";
-}
-
-/**
- * Of a DSR flow each node sees one direction in full at best. The sender sees no reply: the client's ACK says that there
- * was one. The receiver may see of the requests only those with an option; the backend's replies then tell, when it has
- * said more than SYN-ACK.
- */
-function oneWayState(flows: FlowTable, request: number, reply: number): FlowState {
-  const { words, layout } = flows;
-  if ((words[request + layout.tag]! & TAG_PROTOCOL) !== PROTOCOL_TCP) return "replied";
-  const there = words[request + layout.state]!;
-  const back = reply === NO_ROW ? 0 : words[reply + layout.state]!;
-  if (((there | back) & RST) !== 0 || (there & back & FIN) !== 0) return "closed";
-  if (((there | back) & FIN) !== 0) return "half-closed";
-  if ((there & ACK) !== 0) return "established";
-  const spoke = (back & PSH) !== 0 || (reply !== NO_ROW && words[reply + layout.packets]! > SYN_ACK_ATTEMPTS);
-  return spoke ? "established" : "opening";
-}
-
-export function timeoutSeconds(protocol: number, state: FlowState): number {
-  switch (state) {
-    case "opening":
-      return TIMEOUT_SECONDS.tcpOpening;
-    case "established":
-      return TIMEOUT_SECONDS.tcpEstablished;
-    case "half-closed":
-      return TIMEOUT_SECONDS.tcpHalfClosed;
-    case "closed":
-      return TIMEOUT_SECONDS.tcpClosed;
-    case "replied":
-      return protocol === PROTOCOL_SCTP ? TIMEOUT_SECONDS.sctpReplied : TIMEOUT_SECONDS.udpReplied;
-    case "unreplied":
-      return protocol === PROTOCOL_SCTP ? TIMEOUT_SECONDS.sctpUnreplied : TIMEOUT_SECONDS.udpUnreplied;
-  }
-}
 
 /** Goes round the table, a part of it at each call. */
 export class FlowExpiry {

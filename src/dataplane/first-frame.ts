@@ -5,9 +5,10 @@
  * or a segment of a flow that this node never saw (routers moved it here): that one goes to the backend that Maglev
  * says, the same on every node.
  */
-import { PROTOCOL_TCP } from "../wire/ipv4.ts";
+import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
-import { ACK, TCP_FLAGS } from "../wire/transport.ts";
+import { sctpFlags } from "../wire/sctp.ts";
+import { TCP_FLAGS } from "../wire/transport.ts";
 import { isMartian, mayOpen } from "./admission.ts";
 import { DropReason } from "./drop-reason.ts";
 import { isTunnel, openAtPod } from "./dsr-receive.ts";
@@ -16,7 +17,8 @@ import { EGRESS_PAIR } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { COLLISION, claimReply, openRequest, refuse } from "./flow-rows.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
-import { MODE_NAT, NO_BACKEND, NO_VIP, SOURCE_NAT } from "./forwarding-table.ts";
+import { MODE_NAT, NO_BACKEND, SOURCE_NAT } from "./forwarding-layout.ts";
+import { NO_VIP } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import { refuseConnection } from "./icmp-error.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -25,7 +27,7 @@ import { isClientOfNode, NO_EGRESS, requestPort, wayToBackend, wayToClient } fro
 
 /** @returns the request row of the new flow, or `NO_ROW` when the frame has been dropped, answered or passed. */
 export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number {
-  const { batch, view, table, key, translated } = pipeline;
+  const { batch, view, table, key } = pipeline;
   const flows = pipeline.flowsOf(isIpv4);
   const l4 = batch.transport[i]!;
   const protocol = batch.protocol[i]!;
@@ -47,8 +49,10 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
   if (!table.allowsSource(vip, key, KEY_SOURCE)) return refuse(pipeline, i, DropReason.SourceNotAllowed);
   // UDP allows source port 0 ("no reply wanted", RFC 768); a reply row couldn't tell such flows apart.
   if ((ports & 0xffff) === 0) return refuse(pipeline, i, DropReason.PortZero);
-  if (protocol === PROTOCOL_TCP && !mayOpen(view.getUint8(l4 + TCP_FLAGS), table.strictSyn && !pipeline.tunnelled)) {
-    return refuse(pipeline, i, DropReason.NoStateForSegment);
+  if (protocol !== PROTOCOL_UDP) {
+    const flags = protocol === PROTOCOL_TCP ? view.getUint8(l4 + TCP_FLAGS) : sctpFlags(view, l4, batch.end[i]!);
+    if (!mayOpen(flags, table.strictSyn && !pipeline.tunnelled))
+      return refuse(pipeline, i, DropReason.NoStateForSegment);
   }
 
   let backend = NO_BACKEND;
@@ -59,6 +63,21 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
     if (!policies.ask(i, vip)) return refuse(pipeline, i, DropReason.PolicyDenied);
     ({ vip, backend, policy } = policies);
   }
+  flows.lock(hash);
+  // Meanwhile another worker may have opened the flow, by a frame that came in by another queue.
+  const opened = flows.findKey(hash, key);
+  const row = opened === NO_ROW ? openTo(pipeline, i, isIpv4, vip, backend, policy) : opened;
+  flows.unlock(hash);
+  return row;
+}
+
+/** Opens the flow of `pipeline.key` to a backend, or to the one that balancing says where that is `NO_BACKEND`. */
+function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, decided: number, policy: number): number {
+  const { batch, table, key, translated } = pipeline;
+  const flows = pipeline.flowsOf(isIpv4);
+  const hash = batch.hash[i]!;
+  const ports = key[KEY_PORTS]!;
+  let backend = decided;
   if (backend === NO_BACKEND) {
     const choice = table.hasAffinity(vip) ? clientHash(pipeline) : hash;
     // What another node sent here stays here: two nodes that disagree must not send it to and fro.
@@ -73,19 +92,23 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
   if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend) && !ofNode) {
     return decidedBy(policy, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend));
   }
+  const owner = (table.vipId(vip) << 16) | table.backendId(backend);
+  const isHopeless = !pipeline.exhausted.mayTry(owner, hash, pipeline.now);
+  if (isHopeless && table.sourceNat(vip) === SOURCE_NAT.node) {
+    return refuse(pipeline, i, DropReason.SourcePortsExhausted);
+  }
   if (isMapped(table.backends, backend) !== isIpv4) return refuse(pipeline, i, DropReason.NoBackend);
   copyAddress(translated, KEY_SOURCE, key, KEY_SOURCE);
   copyAddress(translated, KEY_DESTINATION, table.backends, backend);
   translated[KEY_PORTS] = (ports & 0xffff) | (table.backendPort(backend) << 16);
-  translated[KEY_PROTOCOL] = protocol;
+  translated[KEY_PROTOCOL] = key[KEY_PROTOCOL]!;
 
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;
   const sourceNat = ofNode || needsSourceNat(pipeline, i, vip, requestEgress);
+  if (sourceNat && isHopeless) return refuse(pipeline, i, DropReason.SourcePortsExhausted);
   const replyEgress = wayToClient(pipeline, i, requestEgress, ofNode, sourceNat);
   if (replyEgress === NO_EGRESS) return NO_ROW;
-  const owner = (table.vipId(vip) << 16) | table.backendId(backend);
-
   const reply = sourceNat
     ? claimSource(pipeline, flows, isIpv4, requestPort(pipeline, i, requestEgress), hash, replyEgress, owner)
     : claimReply(pipeline, flows, key, replyEgress, owner);
@@ -102,15 +125,9 @@ function decidedBy(policy: number, flows: FlowTable, request: number): number {
   return request;
 }
 
-/**
- * A SYN that hits a flow which has been closed (FIN or RST was seen): the client uses its port again. The old flow ends
- * and a new one opens, so that it gets a backend of today. A SYN from the backend's side only passes.
- */
-export function reopenFlow(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
+/** Ends a flow that has been closed and opens it anew. @param peer the flow's other row, or `NO_ROW`. */
+export function reopenFlow(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, peer: number): number {
   const flows = pipeline.flowsOf(isIpv4);
-  const flags = pipeline.view.getUint8(pipeline.batch.transport[i]! + TCP_FLAGS);
-  if (flows.isReply(row) || (flags & ACK) !== 0) return row;
-  const peer = flows.peer(row);
   flows.withdraw(row, pipeline.now);
   if (peer !== NO_ROW) flows.withdraw(peer, pipeline.now);
   return openFlow(pipeline, i, isIpv4);

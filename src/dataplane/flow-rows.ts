@@ -5,6 +5,7 @@
 import { sameAddress } from "../wire/raw.ts";
 import { FLOWS_OPENED, VIP_FLOWS_OPENED, VIP_STRIDE } from "./counters.ts";
 import { DropReason } from "./drop-reason.ts";
+import { claimRow } from "./eviction.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, reverseKey } from "./flow-key.ts";
 import { type FlowTable, NO_ROW, TAG_REPLY } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -35,8 +36,7 @@ export function openRows(
 
 /**
  * The reply row of a flow whose source stays the client's. Its key must lead back to this VIP alone; it doesn't when one
- * client reaches one backend from one port through two VIPs at once. Another worker may have opened the flow meanwhile:
- * then its row is taken.
+ * client reaches one backend from one port through two VIPs at once. An orphan of the same flow is taken over.
  */
 export function claimReply(
   pipeline: Pipeline,
@@ -50,11 +50,14 @@ export function claimReply(
   const hash = flows.hashKey(otherKey);
   const existing = flows.findKey(hash, otherKey);
   if (existing !== NO_ROW) return isPeer(flows, existing, served, spareKey) ? existing : COLLISION;
-  const reply = flows.claim(hash, otherKey, translated[KEY_PROTOCOL]!, TAG_REPLY, now);
+  const reply = claimRow(pipeline, flows, hash, otherKey, translated[KEY_PROTOCOL]!, TAG_REPLY);
   if (reply === NO_ROW) return NO_ROW;
   reverseKey(spareKey, served);
   flows.complete(reply, spareKey, egress, owner);
-  return reply;
+  if (flows.isAlone(reply, hash, otherKey)) return reply;
+  // Another worker has just given this key to a flow of another VIP.
+  flows.withdraw(reply, now);
+  return COLLISION;
 }
 
 /** The request row of a flow. @param reply its reply row, or `NO_ROW` for one whose replies we never see. */
@@ -67,7 +70,7 @@ export function openRequest(
   owner: number,
 ): number {
   const { batch, key, translated, now } = pipeline;
-  const request = flows.claim(batch.hash[i]!, key, batch.protocol[i]!, 0, now);
+  const request = claimRow(pipeline, flows, batch.hash[i]!, key, batch.protocol[i]!, 0);
   if (request === NO_ROW) {
     if (reply !== NO_ROW) flows.withdraw(reply, now);
     return refuse(pipeline, i, DropReason.FlowTableFull);

@@ -5,7 +5,7 @@
  * Open addressing over fixed rows of whole cache lines, keyed by raw words (wire/raw.ts). In production the memory is a
  * BPF array map with BPF_F_MMAPABLE, mapped by each worker; tests and `sluice replay` use a SharedArrayBuffer.
  *
- *   tag   | overflow 8 | generation 12 | OFFLOADED 1 | REPLY 1 | CLAIMED 1 | LIVE 1 | protocol 8 |
+ *   tag   | overflow 8 | LOCKED 1 | generation 11 | OFFLOADED 1 | REPLY 1 | CLAIMED 1 | LIVE 1 | protocol 8 |
  *
  * A flow has two rows, one for each direction, so a frame needs one lookup whichever way it goes.
  *
@@ -14,9 +14,15 @@
  * a hit, and a withdrawn row leaves nothing behind that would have to be cleaned (no tombstones).
  *
  * Who writes what: TypeScript writes all words. Of a row that is OFFLOADED the kernel's programs write too: they add to
- * the counters and the TCP flags and set last seen, and so the workers do it by atomic additions there. A row is claimed by compare-and-swap on its tag, filled, and published last by setting LIVE. A
- * withdrawn row is not claimed again for `GRACE_SECONDS`: a reader that found it just before has long moved on, so nobody
- * ever reads a half-written translation, and the hot path needs no second look at the tag.
+ * the counters and the TCP flags and set last seen, and so the workers do it by atomic additions there.
+ *
+ * A row is claimed by compare-and-swap on its tag, filled, and published last by setting LIVE. A withdrawn row is not
+ * claimed again for `GRACE_SECONDS`: a reader that found it just before has long moved on, so nobody ever reads a
+ * half-written translation, and the hot path needs no second look at the tag.
+ *
+ * Two workers may open one flow at once, when its frames come in by two queues. Whoever opens holds the lock of the key's
+ * home slot meanwhile (LOCKED in the tag of that slot, whatever row lies there), so the other one finds what the first has
+ * opened. Lookups do not mind the lock.
  */
 import type { FlowKey } from "./flow-key.ts";
 import { STATE_POLICY_SHIFT } from "./new-flow-policies.ts";
@@ -38,8 +44,15 @@ export const TAG_OVERFLOW = 0xff << 24;
 /** The kernel forwards the frames of this row; see offload.ts. */
 export const TAG_OFFLOADED = 1 << 11;
 const TAG_GENERATION_ONE = 1 << 12;
-const TAG_GENERATION = 0xfff << 12;
+const TAG_GENERATION = 0x7ff << 12;
+const TAG_LOCKED = 1 << 23;
 const TAG_OVERFLOW_ONE = 1 << 24;
+
+/**
+ * A lock is held for about a microsecond, or for a time slice when its holder is preempted. Whoever has tried so often, tens
+ * of milliseconds, takes it: its holder has died.
+ */
+const LOCK_ATTEMPTS = 1 << 21;
 
 /** `find` and `claim` answer with the index of the row's first word, or with this. */
 export const NO_ROW = -1;
@@ -52,7 +65,7 @@ export interface RowLayout {
   readonly egress: number;
   /** VIP id << 16 | backend id. */
   readonly owner: number;
-  /** TCP flags seen in this direction; in the top byte of a request's the number of the policy that decided. */
+  /** Flags seen in this direction (flow-tracking.ts); in the top byte of a request's the number of the policy that decided. */
   readonly state: number;
   /** Seconds of the monotonic clock. */
   readonly lastSeen: number;
@@ -86,6 +99,8 @@ export abstract class FlowTable {
   abstract hashKey(key: FlowKey): number;
   /** The live row of a key, as the index of its first word, or `NO_ROW`. */
   abstract findKey(hash: number, key: FlowKey): number;
+  /** Whether a row is live and has a key. */
+  abstract hasKey(row: number, key: FlowKey): boolean;
   /** Reads the key of a row. */
   abstract loadKey(row: number, into: FlowKey): void;
   /** Reads what a row's frames become: the key as it is after translation. */
@@ -186,6 +201,41 @@ export abstract class FlowTable {
     return this.words[row + this.layout.state]! >>> STATE_POLICY_SHIFT;
   }
 
+  /** Waits until nobody else opens a flow whose key has this hash's home. */
+  lock(hash: number): void {
+    const tag = this.slot(hash, 0) + this.#tag;
+    for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+      if ((Atomics.or(this.words, tag, TAG_LOCKED) & TAG_LOCKED) === 0) return;
+    }
+  }
+
+  unlock(hash: number): void {
+    Atomics.and(this.words, this.slot(hash, 0) + this.#tag, ~TAG_LOCKED);
+  }
+
+  /** The row that a probe looks at in its turn, as the index of its first word. */
+  slot(hash: number, probe: number): number {
+    return ((hash + probe) & this.mask) * this.#rowWords;
+  }
+
+  /** How many slots a row lies behind the home of its hash. */
+  distance(row: number, hash: number): number {
+    return (row / this.#rowWords - hash) & this.mask;
+  }
+
+  /**
+   * Whether no other live row has the key of a live one. Of two workers that publish the same key at once and ask then,
+   * one at least hears no.
+   */
+  isAlone(row: number, hash: number, key: FlowKey): boolean {
+    for (let probe = 0; probe < PROBE_LIMIT; probe++) {
+      const other = this.slot(hash, probe);
+      if (other !== row && this.hasKey(other, key)) return false;
+      if ((Atomics.load(this.words, other + this.#tag) & TAG_OVERFLOW) === 0) return true;
+    }
+    return true;
+  }
+
   isLive(row: number): boolean {
     return (this.words[row + this.#tag]! & TAG_LIVE) !== 0;
   }
@@ -203,7 +253,7 @@ export abstract class FlowTable {
       if (generation !== 0 && now - words[row + this.layout.lastSeen]! < GRACE_SECONDS) return false;
       // Generation 0 is kept for rows that were never used; it wraps to 1.
       const next = (generation + TAG_GENERATION_ONE) & TAG_GENERATION || TAG_GENERATION_ONE;
-      const claimed = (tag & TAG_OVERFLOW) | next | TAG_CLAIMED | protocolAndDirection;
+      const claimed = (tag & (TAG_OVERFLOW | TAG_LOCKED)) | next | TAG_CLAIMED | protocolAndDirection;
       if (Atomics.compareExchange(words, row + this.#tag, tag, claimed) === tag) return true;
     }
   }

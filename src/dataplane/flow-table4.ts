@@ -93,6 +93,16 @@ export class FlowTable4 extends FlowTable {
     return this.find(hash, key[KEY_SOURCE + LAST]!, key[KEY_DESTINATION + LAST]!, key[KEY_PORTS]!, key[KEY_PROTOCOL]!);
   }
 
+  override hasKey(row: number, key: FlowKey): boolean {
+    const words = this.words;
+    return (
+      (Atomics.load(words, row + ROW_TAG) & TAG_MATCH) === (TAG_LIVE | key[KEY_PROTOCOL]!) &&
+      words[row] === key[KEY_SOURCE + LAST] &&
+      words[row + ROW_DESTINATION] === key[KEY_DESTINATION + LAST] &&
+      words[row + ROW_PORTS] === key[KEY_PORTS]
+    );
+  }
+
   override loadKey(row: number, into: FlowKey): void {
     this.#load(row, row, into);
   }

@@ -89,6 +89,16 @@ export class FlowTable6 extends FlowTable {
     return NO_ROW;
   }
 
+  override hasKey(row: number, key: FlowKey): boolean {
+    const words = this.words;
+    return (
+      (Atomics.load(words, row + ROW6_TAG) & TAG_MATCH) === (TAG_LIVE | key[KEY_PROTOCOL]!) &&
+      words[row + ROW6_PORTS] === key[KEY_PORTS] &&
+      sameAddress(words, row, key, KEY_SOURCE) &&
+      sameAddress(words, row + ROW6_DESTINATION, key, KEY_DESTINATION)
+    );
+  }
+
   override loadKey(row: number, into: FlowKey): void {
     copyAddress(into, KEY_SOURCE, this.words, row);
     copyAddress(into, KEY_DESTINATION, this.words, row + ROW6_DESTINATION);

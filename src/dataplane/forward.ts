@@ -6,18 +6,19 @@
  * (bench/pipeline). It holds while an isolate makes one pipeline, as each worker does.
  */
 import { fold, TTL_DECREMENT_DELTA } from "../wire/checksum.ts";
-import { crc32c } from "../wire/crc32c.ts";
+import { updateCrc32c } from "../wire/crc32c.ts";
 import { IPV4_CHECKSUM, IPV4_DESTINATION, IPV4_SOURCE, IPV4_TTL, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { IPV6_HOP_LIMIT, IPV6_SOURCE } from "../wire/ipv6.ts";
 import { ADDRESS_WORDS } from "../wire/raw.ts";
-import { FIN, RST, SCTP_CHECKSUM, SYN, TCP_CHECKSUM, TCP_FLAGS, UDP_CHECKSUM } from "../wire/transport.ts";
+import { sctpFlags } from "../wire/sctp.ts";
+import { SCTP_CHECKSUM, TCP_CHECKSUM, TCP_FLAGS, UDP_CHECKSUM } from "../wire/transport.ts";
 import { answerArp, answerIcmp4, answerIcmp6 } from "./answers.ts";
 import { TRANSMITTED, TRANSMITTED_BYTES, VIP_REPLY_PACKETS, VIP_REQUEST_PACKETS, VIP_STRIDE } from "./counters.ts";
 import { DropReason } from "./drop-reason.ts";
 import { decapsulate, forgetSending } from "./dsr-receive.ts";
 import { dress, requestGrowth } from "./dsr-send.ts";
 import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
-import { openFlow, reopenFlow } from "./first-frame.ts";
+import { openFlow } from "./first-frame.ts";
 import { TAG_OFFLOADED, TAG_REPLY } from "./flow-table.ts";
 import {
   ROW_BYTES_COUNT,
@@ -29,6 +30,7 @@ import {
   ROW_NEW_SOURCE,
   ROW_OWNER,
   ROW_PACKETS,
+  ROW_PORTS,
   ROW_STATE,
   ROW_TAG,
 } from "./flow-table4.ts";
@@ -41,9 +43,11 @@ import {
   ROW6_NEW_SOURCE,
   ROW6_OWNER,
   ROW6_PACKETS,
+  ROW6_PORTS,
   ROW6_STATE,
   ROW6_TAG,
 } from "./flow-table6.ts";
+import { isNews, trackFlags } from "./flow-tracking.ts";
 import { forwardLater, rememberFirst } from "./fragments.ts";
 import { FrameKind, Verdict } from "./frame-batch.ts";
 import { offloadEstablished } from "./offload.ts";
@@ -99,15 +103,11 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       row = openFlow(pipeline, i, true);
       if (row < 0) return -1;
     }
-    if (protocol === PROTOCOL_TCP) {
-      const flags = view.getUint8(l4 + TCP_FLAGS);
-      if ((flags & SYN) !== 0 && (rows4[row + ROW_STATE]! & (FIN | RST)) !== 0) {
-        row = reopenFlow(pipeline, i, true, row);
+    if (protocol !== PROTOCOL_UDP) {
+      const flags = protocol === PROTOCOL_TCP ? view.getUint8(l4 + TCP_FLAGS) : sctpFlags(view, l4, ends[i]!);
+      if (isNews(rows4[row + ROW_STATE]!, flags)) {
+        row = trackFlags(pipeline, i, true, row, flags);
         if (row < 0) return -1;
-      }
-      if ((rows4[row + ROW_STATE]! & flags) !== flags) {
-        flows4.addFlags(row, flags);
-        offloadEstablished(pipeline, flows4, row);
       }
     }
     const egress = rows4[row + ROW_EGRESS]!;
@@ -132,7 +132,8 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       const checksum = ~view.getUint16(l4 + TCP_CHECKSUM, true) & 0xffff;
       view.setUint16(l4 + TCP_CHECKSUM, ~fold(checksum + (deltas >>> 16)) & 0xffff, true);
     } else {
-      updateOtherChecksum(l4, ends[i]!, protocol, deltas >>> 16);
+      const ports = rows4[row + ROW_PORTS]!;
+      updateOtherChecksum(l4, ends[i]!, protocol, deltas >>> 16, ports, rows4[row + ROW_NEW_PORTS]!);
     }
 
     const now = pipeline.now;
@@ -159,15 +160,11 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       row = openFlow(pipeline, i, false);
       if (row < 0) return -1;
     }
-    if (protocol === PROTOCOL_TCP) {
-      const flags = view.getUint8(l4 + TCP_FLAGS);
-      if ((flags & SYN) !== 0 && (rows6[row + ROW6_STATE]! & (FIN | RST)) !== 0) {
-        row = reopenFlow(pipeline, i, false, row);
+    if (protocol !== PROTOCOL_UDP) {
+      const flags = protocol === PROTOCOL_TCP ? view.getUint8(l4 + TCP_FLAGS) : sctpFlags(view, l4, ends[i]!);
+      if (isNews(rows6[row + ROW6_STATE]!, flags)) {
+        row = trackFlags(pipeline, i, false, row, flags);
         if (row < 0) return -1;
-      }
-      if ((rows6[row + ROW6_STATE]! & flags) !== flags) {
-        flows6.addFlags(row, flags);
-        offloadEstablished(pipeline, flows6, row);
       }
     }
     const egress = rows6[row + ROW6_EGRESS]!;
@@ -188,7 +185,8 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       const checksum = ~view.getUint16(l4 + TCP_CHECKSUM, true) & 0xffff;
       view.setUint16(l4 + TCP_CHECKSUM, ~fold(checksum + delta) & 0xffff, true);
     } else {
-      updateOtherChecksum(l4, ends[i]!, protocol, delta);
+      const ports = rows6[row + ROW6_PORTS]!;
+      updateOtherChecksum(l4, ends[i]!, protocol, delta, ports, rows6[row + ROW6_NEW_PORTS]!);
     }
 
     const now = pipeline.now;
@@ -268,14 +266,22 @@ export function makeForwarder(pipeline: Pipeline): () => void {
     vipCounters[place + 1]! += length;
   }
 
-  /** UDP leaves a zero checksum alone and never makes one (RFC 768); SCTP's CRC32c covers the ports and is anew. */
-  function updateOtherChecksum(l4: number, end: number, protocol: number, delta: number): void {
+  /** UDP leaves a zero checksum alone and never makes one (RFC 768); SCTP's CRC32c covers the ports alone. */
+  function updateOtherChecksum(
+    l4: number,
+    end: number,
+    protocol: number,
+    delta: number,
+    ports: number,
+    newPorts: number,
+  ): void {
     if (protocol === PROTOCOL_UDP) {
       const checksum = view.getUint16(l4 + UDP_CHECKSUM, true);
       if (checksum === 0) return;
       view.setUint16(l4 + UDP_CHECKSUM, ~fold((~checksum & 0xffff) + delta) & 0xffff || 0xffff, true);
       return;
     }
-    view.setInt32(l4 + SCTP_CHECKSUM, crc32c(view, l4, end - l4, l4 + SCTP_CHECKSUM), true);
+    const checksum = view.getInt32(l4 + SCTP_CHECKSUM, true);
+    view.setInt32(l4 + SCTP_CHECKSUM, updateCrc32c(checksum, ports, newPorts, end - l4), true);
   }
 }

@@ -42,8 +42,8 @@ export interface VipSpec {
   /** Who may come in: `null` for everybody. */
   readonly sources: SourceRanges | null;
   readonly sourceNat: SourceNat;
-  /** The policies that are asked about its new flows: bit n for the one in slot n; absent for none. */
-  readonly policies?: number;
+  /** Names of the policies that are asked about its new flows. */
+  readonly policies: readonly string[];
 }
 
 /**
@@ -106,13 +106,19 @@ export interface ForwardingSpec {
   readonly rejectWithoutBackend: boolean;
   /** Fragments are followed to the flow of their first one; `false` drops them. */
   readonly trackFragments: boolean;
-  /** Source ports for source NAT, both ends included. */
-  readonly sourcePorts: readonly [first: number, last: number];
+  /** Source ports for source NAT. */
+  readonly sourcePorts: readonly PortRange[];
   readonly dsr: DsrSpec;
 }
 
-/** Above Linux' own range for clients (ip_local_port_range) and Kubernetes' NodePorts, whatever these are set to. */
-export const DEFAULT_SOURCE_PORTS: readonly [number, number] = [61_000, 65_535];
+/** Both ends included. */
+export type PortRange = readonly [first: number, last: number];
+
+/** All but the well-known ports, Kubernetes' NodePorts (30000-32767) and Linux' own for clients (ip_local_port_range). */
+export const DEFAULT_SOURCE_PORTS: readonly PortRange[] = [
+  [1024, 29_999],
+  [61_000, 65_535],
+];
 
 export const EMPTY_FORWARDING_SPEC: ForwardingSpec = {
   vips: [],

@@ -1,81 +1,53 @@
 /**
  * The forwarding table: what a worker serves, as columns in shared memory. It never changes; a new epoch replaces it
- * between two batches. Built by the main thread from a `ForwardingSpec`. Addresses are four raw words (wire/raw.ts).
+ * between two batches. Built by the main thread (build-forwarding-table.ts). Addresses are four raw words (wire/raw.ts).
  *
  *   owned     hash of owned addresses      [address, flags: OWNED | POD | bit per port that answers ARP or NDP << 8]
  *                                          local pods are here too, which other nodes may send DSR requests to
  *   vipIndex  hash of address/port/proto   [address, port (raw) << 16 | protocol, row of `vips` + 1]
- *   vips      [id, first backend, backends, first Maglev slot or -1, Maglev slots, flags, first range, ranges, mode, members,
+ *   vips      [id, first backend, backends, its Maglev table or -1, flags, first range, ranges, mode, members,
  *             policies]
- *   backends  [address, port (raw), id, address that takes tunnels, whether it is local]: of each VIP first those that
- *             take new flows, then the other members
- *   byId      index into `backends` by backend id, -1 for none
+ *   backends  [address, port (raw), id, address that takes tunnels, flags: LOCAL, TAKES_NEW]: of each VIP first those
+ *             that take new flows, then the other members
+ *   byId      [VIP ids, for each where its part begins or -1, parts: [backend ids, for each where in `backends` or -1]]
  *   ranges    [network, prefix length]: who may come in
- *   maglev    slots of all VIPs, each an index among the VIP's own backends
+ *   maglev    tables of indices among a VIP's own backends, in memory that epochs share (maglev-memory.ts)
  *
  * VIPs and backends have ids that live as long as the thing itself, across epochs: flow rows and counters refer to them.
  */
 
-import type { IpAddress } from "../net/ip-address.ts";
-import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
-import { ADDRESS_WORDS, sameAddress, storeAddress, swap16 } from "../wire/raw.ts";
-import { addressWords, hashSlots, home, shared } from "./address-hash.ts";
-import { type DsrColumns, DsrTable, dsrColumns } from "./dsr-table.ts";
-import { DsrKind } from "./egress.ts";
-import type { HashKey } from "./flow-hash.ts";
-import type {
-  BackendSpec,
-  ForwardingMode,
-  ForwardingSpec,
-  SourceNat,
-  SourceRanges,
-  TransportProtocol,
-  VipSpec,
-} from "./forwarding-spec.ts";
-import type { IdRegistry } from "./id-registry.ts";
-import { fillMaglev } from "./maglev.ts";
-import type { MaglevMemory } from "./maglev-memory.ts";
-import { ANSWER_PORT_SHIFT, insertOwned, OWNED_POD, OWNED_SERVED, ownedFlags, ownedIndex } from "./owned-index.ts";
-import { applyMask, commonLength, isInside } from "./prefix-mask.ts";
+import { ADDRESS_WORDS, sameAddress } from "../wire/raw.ts";
+import { home } from "./address-hash.ts";
+import { type DsrColumns, DsrTable } from "./dsr-table.ts";
+import {
+  BACKEND_FLAGS,
+  BACKEND_TUNNEL,
+  BACKEND_WORDS,
+  FLAG_AFFINITY,
+  FLAG_DENY,
+  FLAG_LOCAL,
+  FLAG_RESTRICTED,
+  FLAG_TAKES_NEW,
+  INDEX_WORDS,
+  NO_BACKEND,
+  RANGE_WORDS,
+  SOURCE_NAT_SHIFT,
+  VIP_COUNT,
+  VIP_FIRST,
+  VIP_FLAGS,
+  VIP_MAGLEV,
+  VIP_MEMBERS,
+  VIP_MODE,
+  VIP_POLICIES,
+  VIP_RANGES,
+  VIP_WORDS,
+} from "./forwarding-layout.ts";
+import { type MaglevColumns, maglevEntry } from "./maglev-memory.ts";
+import { ANSWER_PORT_SHIFT, OWNED_POD, OWNED_SERVED, ownedFlags } from "./owned-index.ts";
+import { isInside } from "./prefix-mask.ts";
+import { hasPort, type SourcePortColumns } from "./source-ports.ts";
 
 export const NO_VIP = -1;
-const VIP_WORDS = 11;
-const VIP_FLAGS = 5;
-const VIP_RANGES = 6;
-const VIP_MODE = 8;
-const VIP_MEMBERS = 9;
-const VIP_POLICIES = 10;
-const FLAG_AFFINITY = 1 << 0;
-const FLAG_RESTRICTED = 1 << 1;
-const FLAG_DENY = 1 << 2;
-const SOURCE_NAT_SHIFT = 8;
-const RANGE_WORDS = ADDRESS_WORDS + 1;
-const BACKEND_TUNNEL = ADDRESS_WORDS + 2;
-const BACKEND_LOCAL = BACKEND_TUNNEL + ADDRESS_WORDS;
-const BACKEND_WORDS = BACKEND_LOCAL + 1;
-const INDEX_WORDS = ADDRESS_WORDS + 2;
-
-/** `SourceNat` as numbers. */
-export const SOURCE_NAT: Readonly<Record<SourceNat, number>> = { none: 0, node: 1, hairpin: 2, remote: 3 };
-
-export const PROTOCOL_NUMBER: Readonly<Record<TransportProtocol, number>> = {
-  TCP: PROTOCOL_TCP,
-  UDP: PROTOCOL_UDP,
-  SCTP: PROTOCOL_SCTP,
-};
-
-/** A VIP's mode is one of these, or the DsrKind of its requests. */
-export const MODE_NAT = -1;
-const MODE_NUMBER: Readonly<Record<ForwardingMode, number>> = {
-  nat: MODE_NAT,
-  "dsr-opt": DsrKind.Option,
-  "dsr-ipip": DsrKind.Ipip,
-  "dsr-gue": DsrKind.Gue,
-  "dsr-geneve": DsrKind.Geneve,
-  "dsr-l2": DsrKind.Link,
-};
-
-export const NO_BACKEND = -1;
 
 /** The columns: typed arrays over shared memory, so that they cross threads without a copy. */
 export interface ForwardingColumns {
@@ -83,15 +55,14 @@ export interface ForwardingColumns {
   readonly strictSyn: boolean;
   readonly rejects: boolean;
   readonly tracksFragments: boolean;
-  readonly firstSourcePort: number;
-  readonly lastSourcePort: number;
+  readonly sourcePorts: SourcePortColumns;
   readonly owned: Int32Array;
   readonly vipIndex: Int32Array;
   readonly vips: Int32Array;
   readonly backends: Int32Array;
   readonly byId: Int32Array;
   readonly ranges: Int32Array;
-  readonly maglev: Uint16Array;
+  readonly maglev: MaglevColumns;
   readonly dsr: DsrColumns;
 }
 
@@ -104,8 +75,8 @@ export class ForwardingTable {
   readonly rejects: boolean;
   /** Fragments are followed to their flow rather than dropped. */
   readonly tracksFragments: boolean;
-  readonly firstSourcePort: number;
-  readonly lastSourcePort: number;
+  /** Ports for source NAT. */
+  readonly sourcePorts: Uint16Array;
   readonly dsr: DsrTable;
   readonly #owned: Int32Array;
   readonly #vipIndex: Int32Array;
@@ -113,7 +84,7 @@ export class ForwardingTable {
   readonly #backends: Int32Array;
   readonly #byId: Int32Array;
   readonly #ranges: Int32Array;
-  readonly #maglev: Uint16Array;
+  readonly #maglev: MaglevColumns;
 
   constructor(columns: ForwardingColumns) {
     this.columns = columns;
@@ -121,8 +92,7 @@ export class ForwardingTable {
     this.strictSyn = columns.strictSyn;
     this.rejects = columns.rejects;
     this.tracksFragments = columns.tracksFragments;
-    this.firstSourcePort = columns.firstSourcePort;
-    this.lastSourcePort = columns.lastSourcePort;
+    this.sourcePorts = columns.sourcePorts.list;
     this.#owned = columns.owned;
     this.#vipIndex = columns.vipIndex;
     this.#vips = columns.vips;
@@ -169,6 +139,11 @@ export class ForwardingTable {
     return this.#vips[vip]!;
   }
 
+  /** Whether source NAT may use a port. */
+  isSourcePort(port: number): boolean {
+    return hasPort(this.columns.sourcePorts.set, port);
+  }
+
   /** Whether a client may use a VIP. */
   allowsSource(vip: number, words: Int32Array, at: number): boolean {
     const flags = this.#vips[vip + VIP_FLAGS]!;
@@ -195,21 +170,21 @@ export class ForwardingTable {
 
   /** The backend for a flow hash: one of the VIP's, or -1 when it has none that takes new flows. */
   backend(vip: number, hash: number): number {
-    const first = this.#vips[vip + 1]!;
-    const count = this.#vips[vip + 2]!;
-    const maglev = this.#vips[vip + 3]!;
-    if (maglev >= 0) return (first + this.#maglev[maglev + ((hash >>> 0) % this.#vips[vip + 4]!)]!) * BACKEND_WORDS;
+    const first = this.#vips[vip + VIP_FIRST]!;
+    const count = this.#vips[vip + VIP_COUNT]!;
+    const maglev = this.#vips[vip + VIP_MAGLEV]!;
+    if (maglev >= 0) return (first + maglevEntry(this.#maglev, maglev, hash)) * BACKEND_WORDS;
     return count === 1 ? first * BACKEND_WORDS : NO_BACKEND;
   }
 
   /** How many backends take new flows. */
   backendCount(vip: number): number {
-    return this.#vips[vip + 2]!;
+    return this.#vips[vip + VIP_COUNT]!;
   }
 
   /** The one of an index below `backendCount`. */
   backendAt(vip: number, index: number): number {
-    return (this.#vips[vip + 1]! + index) * BACKEND_WORDS;
+    return (this.#vips[vip + VIP_FIRST]! + index) * BACKEND_WORDS;
   }
 
   /** Bits of the slots of the policies that are asked about new flows. */
@@ -221,8 +196,8 @@ export class ForwardingTable {
   localBackend(vip: number, hash: number): number {
     const chosen = this.backend(vip, hash);
     if (chosen === NO_BACKEND || this.isLocal(chosen)) return chosen;
-    const first = this.#vips[vip + 1]!;
-    const count = this.#vips[vip + 2]!;
+    const first = this.#vips[vip + VIP_FIRST]!;
+    const count = this.#vips[vip + VIP_COUNT]!;
     for (let step = 0; step < count; step++) {
       const backend = (first + (((hash >>> 0) + step) % count)) * BACKEND_WORDS;
       if (this.isLocal(backend)) return backend;
@@ -232,7 +207,7 @@ export class ForwardingTable {
 
   /** The member of a VIP, draining or not, that has an address and a port (raw). */
   member(vip: number, words: Int32Array, at: number, port: number): number {
-    const first = this.#vips[vip + 1]!;
+    const first = this.#vips[vip + VIP_FIRST]!;
     for (let index = first; index < first + this.#vips[vip + VIP_MEMBERS]!; index++) {
       const backend = index * BACKEND_WORDS;
       if (this.backendPort(backend) === port && sameAddress(this.#backends, backend, words, at)) return backend;
@@ -259,8 +234,11 @@ export class ForwardingTable {
     return this.#backends[backend + ADDRESS_WORDS + 1]!;
   }
 
-  backendById(id: number): number {
-    return id < this.#byId.length ? this.#byId[id]! : NO_BACKEND;
+  /** The backend that the owner word of a flow row names: the VIP's id above, the backend's below. */
+  backendOf(owner: number): number {
+    const part = owner >>> 16 < this.#byId[0]! ? this.#byId[1 + (owner >>> 16)]! : NO_BACKEND;
+    if (part < 0 || (owner & 0xffff) >= this.#byId[part]!) return NO_BACKEND;
+    return this.#byId[part + 1 + (owner & 0xffff)]!;
   }
 
   /** Where in `backends` the address is that takes tunnels for a backend. */
@@ -269,125 +247,16 @@ export class ForwardingTable {
   }
 
   isLocal(backend: number): boolean {
-    return this.#backends[backend + BACKEND_LOCAL] !== 0;
+    return (this.#backends[backend + BACKEND_FLAGS]! & FLAG_LOCAL) !== 0;
+  }
+
+  /** Whether the backend that an owner word names is configured and takes new flows. */
+  takesNewFlows(owner: number): boolean {
+    const backend = this.backendOf(owner);
+    return backend !== NO_BACKEND && (this.#backends[backend + BACKEND_FLAGS]! & FLAG_TAKES_NEW) !== 0;
   }
 
   #flagsOf(words: Int32Array, at: number): number {
     return ownedFlags(this.#owned, words, at);
   }
-}
-
-/** Ids and port names that a table is built with; the registry outlives it. */
-export interface BuildContext {
-  readonly epoch: number;
-  readonly key: HashKey;
-  readonly ids: IdRegistry;
-  /** What is known from the epoch before; absent, everything is computed. */
-  readonly maglev?: MaglevMemory;
-  /** Interface names by port id, for ARP and NDP. */
-  readonly portNames: readonly string[];
-}
-
-export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext): ForwardingTable {
-  const serving = spec.vips.map((vip) => ({ vip, backends: vip.backends.filter(takesNewFlows) }));
-  const backendCount = serving.reduce((sum, { vip }) => sum + vip.backends.length, 0);
-  const dsr = dsrColumns(spec.dsr);
-  const ends = new DsrTable(dsr);
-  const isEnd = (node: IpAddress | null) => node !== null && ends.isEnd(addressWords(node), 0);
-  const pods = spec.vips.flatMap((vip) => vip.backends.filter(({ node }) => isEnd(node)));
-  const balanced = serving.filter(({ backends }) => backends.length > 1).length;
-
-  const owned = ownedIndex(spec.owned.length + pods.length);
-  const vipIndex = shared(INDEX_WORDS * hashSlots(serving.length));
-  const vips = shared(VIP_WORDS * serving.length);
-  const backends = shared(BACKEND_WORDS * backendCount);
-  const ranges = shared(RANGE_WORDS * serving.reduce((sum, { vip }) => sum + (vip.sources?.ranges.length ?? 0), 0));
-  const maglev = new Uint16Array(new SharedArrayBuffer(2 * balanced * spec.maglevTableSize));
-
-  for (const { address, answerOn } of spec.owned) {
-    let ports = 0;
-    context.portNames.forEach((name, port) => {
-      if (answerOn === "all" || answerOn.includes(name)) ports |= 1 << port;
-    });
-    insertOwned(owned, address, OWNED_SERVED | (ports << ANSWER_PORT_SHIFT));
-  }
-  for (const { address } of pods) insertOwned(owned, address, OWNED_POD);
-
-  let nextBackend = 0;
-  let nextSlot = 0;
-  let nextRange = 0;
-  const idOf: number[] = [];
-  serving.forEach(({ vip, backends: members }, row) => {
-    const at = row * VIP_WORDS;
-    vips[at] = context.ids.vip(vip);
-    vips[at + 1] = nextBackend;
-    vips[at + 2] = members.length;
-    vips[at + 3] = -1;
-    if (members.length > 1) {
-      const table = maglev.subarray(nextSlot, nextSlot + spec.maglevTableSize);
-      if (context.maglev === undefined) fillMaglev(table, members, context.key);
-      else context.maglev.fill(table, members, context.key);
-      vips[at + 3] = nextSlot;
-      vips[at + 4] = spec.maglevTableSize;
-      nextSlot += spec.maglevTableSize;
-    }
-    vips[at + VIP_MODE] = MODE_NUMBER[vip.mode];
-    vips[at + VIP_MEMBERS] = vip.backends.length;
-    vips[at + VIP_POLICIES] = vip.policies ?? 0;
-    for (const member of [...members, ...vip.backends.filter((backend) => !takesNewFlows(backend))]) {
-      const backend = nextBackend++ * BACKEND_WORDS;
-      const id = context.ids.backend(vip, member);
-      storeAddress(backends, backend, member.address);
-      backends[backend + ADDRESS_WORDS] = swap16(member.port);
-      backends[backend + ADDRESS_WORDS + 1] = id;
-      storeAddress(backends, backend + BACKEND_TUNNEL, member.node ?? member.address);
-      backends[backend + BACKEND_LOCAL] = isEnd(member.node) ? 1 : 0;
-      idOf.push(id);
-    }
-    const { affinity, sources } = vip;
-    vips[at + VIP_FLAGS] =
-      (affinity ? FLAG_AFFINITY : 0) | sourceFlags(sources) | (SOURCE_NAT[vip.sourceNat] << SOURCE_NAT_SHIFT);
-    vips[at + VIP_RANGES] = nextRange;
-    vips[at + VIP_RANGES + 1] = sources?.ranges.length ?? 0;
-    for (const { address, prefixLength } of sources?.ranges ?? []) {
-      const entry = nextRange++ * RANGE_WORDS;
-      const length = commonLength(address, prefixLength);
-      storeAddress(ranges, entry, address);
-      applyMask(ranges, entry, length, ranges, entry);
-      ranges[entry + ADDRESS_WORDS] = length;
-    }
-    insertVip(vipIndex, vip, row);
-  });
-
-  context.maglev?.endEpoch();
-
-  const { strictSyn, rejectWithoutBackend: rejects, trackFragments: tracksFragments } = spec;
-  const { epoch } = context;
-  const byId = shared(Math.max(0, ...idOf) + 1).fill(NO_BACKEND);
-  idOf.forEach((id, index) => {
-    byId[id] = index * BACKEND_WORDS;
-  });
-  const [firstSourcePort, lastSourcePort] = spec.sourcePorts;
-  const flags = { strictSyn, rejects, tracksFragments, firstSourcePort, lastSourcePort };
-  return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, byId, ranges, maglev, dsr });
-}
-
-function sourceFlags(sources: SourceRanges | null): number {
-  if (sources === null) return 0;
-  return sources.action === "deny" ? FLAG_RESTRICTED | FLAG_DENY : FLAG_RESTRICTED;
-}
-
-function takesNewFlows(backend: BackendSpec): boolean {
-  return backend.weight > 0 && !backend.draining;
-}
-
-function insertVip(index: Int32Array, vip: VipSpec, row: number): void {
-  const words = addressWords(vip.address);
-  const slots = index.length / INDEX_WORDS;
-  const portAndProtocol = (swap16(vip.port) << 16) | PROTOCOL_NUMBER[vip.protocol];
-  let slot = home(words, 0, portAndProtocol, slots);
-  while (index[slot * INDEX_WORDS + ADDRESS_WORDS + 1] !== 0) slot = (slot + 1) % slots;
-  index.set(words, slot * INDEX_WORDS);
-  index[slot * INDEX_WORDS + ADDRESS_WORDS] = portAndProtocol;
-  index[slot * INDEX_WORDS + ADDRESS_WORDS + 1] = row + 1;
 }

@@ -1,35 +1,77 @@
 /**
- * Ids of VIPs and backends: 16 bits each, given once and kept as long as the thing is configured, whatever else changes.
- * Flow rows and counters refer to them; the names behind them stay here, for people.
+ * Ids of VIPs and of their backends: 16 bits each, given once and kept as long as the thing is configured, whatever else
+ * changes. A backend's id counts among those of its VIP, so a node may have any number of them in all. Flow rows refer to
+ * both in one word, counters to the VIP's; the names behind them stay here, for people.
+ *
+ * Specs are remembered by identity: a VIP whose spec is the same object has nothing to look up.
  */
 import { formatIpAddress } from "../net/ip-address.ts";
 import type { BackendSpec, ForwardingSpec, VipSpec } from "./forwarding-spec.ts";
 
 const MAX_IDS = 1 << 16;
 
+/** One VIP and the ids under it. */
+export interface VipIds {
+  readonly id: number;
+  /** In the order of the backends of the spec. */
+  readonly backends: readonly number[];
+}
+
+interface Entry {
+  readonly key: string;
+  readonly ids: VipIds;
+  readonly backends: Ids;
+}
+
+/** What a spec no longer has. */
+export interface RetiredIds {
+  readonly isEmpty: boolean;
+  isGone(vipId: number, backendId: number): boolean;
+}
+
 export class IdRegistry {
-  readonly #vips = new Ids<VipSpec>();
-  readonly #backends = new Ids<BackendSpec>();
+  readonly #ids = new Ids("VIPs on one node");
+  readonly #entries = new Map<string, { spec: VipSpec; entry: Entry }>();
+  readonly #known = new WeakMap<VipSpec, Entry>();
+  readonly #specs = new Map<number, VipSpec>();
 
-  vip(vip: VipSpec): number {
-    return this.#vips.of(vipKey(vip), vip);
-  }
-
-  backend(vip: VipSpec, backend: BackendSpec): number {
-    return this.#backends.of(backendKey(vip, backend), backend);
+  of(spec: VipSpec): VipIds {
+    const known = this.#known.get(spec);
+    const key = known?.key ?? vipKey(spec);
+    const last = this.#entries.get(key);
+    if (known !== undefined && last?.entry === known) return known.ids;
+    const backends = last?.entry.backends ?? new Ids(`backends of ${key}`);
+    const id = this.#ids.of(key);
+    const entry = { key, backends, ids: { id, backends: spec.backends.map((one) => backends.of(backendKey(one))) } };
+    this.#entries.set(key, { spec, entry });
+    this.#known.set(spec, entry);
+    this.#specs.set(id, spec);
+    return entry.ids;
   }
 
   vipById(id: number): VipSpec | null {
-    return this.#vips.byId(id);
+    return this.#specs.get(id) ?? null;
   }
 
-  backendById(id: number): BackendSpec | null {
-    return this.#backends.byId(id);
+  /** Specs by id. */
+  vips(): ReadonlyMap<number, VipSpec> {
+    return this.#specs;
   }
 
-  /** The ids of what a spec no longer has. */
-  missingFrom(spec: ForwardingSpec): { vips: ReadonlySet<number>; backends: ReadonlySet<number> } {
-    return { vips: this.#vips.missing(vipKeys(spec)), backends: this.#backends.missing(backendKeys(spec)) };
+  /** The ids of what a spec no longer has; every VIP of the spec has ids. */
+  missingFrom(spec: ForwardingSpec): RetiredIds {
+    const now = new Set(spec.vips.map((vip) => this.of(vip).id));
+    const vips = new Set([...this.#specs.keys()].filter((id) => !now.has(id)));
+    const backends = new Map<number, ReadonlySet<number>>();
+    for (const { entry } of this.#entries.values()) {
+      const { ids, backends: given } = entry;
+      if (given.count === ids.backends.length || vips.has(ids.id)) continue;
+      backends.set(ids.id, given.without(new Set(ids.backends)));
+    }
+    return {
+      isEmpty: vips.size === 0 && backends.size === 0,
+      isGone: (vip, backend) => vips.has(vip) || (backends.get(vip)?.has(backend) ?? false),
+    };
   }
 
   /**
@@ -37,51 +79,55 @@ export class IdRegistry {
    * Call it when no flow row refers to them any more.
    */
   retain(spec: ForwardingSpec): void {
-    this.#vips.keep(vipKeys(spec));
-    this.#backends.keep(backendKeys(spec));
-  }
-
-  vips(): ReadonlyMap<number, VipSpec> {
-    return this.#vips.entries();
+    const now = new Set(spec.vips.map((vip) => this.of(vip).id));
+    for (const [key, { entry }] of this.#entries) {
+      const { id, backends } = entry.ids;
+      if (now.has(id)) {
+        if (entry.backends.count !== backends.length) entry.backends.keep(new Set(backends));
+        continue;
+      }
+      this.#ids.forget(key);
+      this.#specs.delete(id);
+      this.#entries.delete(key);
+    }
   }
 }
 
-class Ids<T> {
+class Ids {
+  readonly #what: string;
   readonly #idByKey = new Map<string, number>();
-  readonly #valueById = new Map<number, T>();
   readonly #free: number[] = [];
   #next = 0;
 
-  of(key: string, value: T): number {
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  get count(): number {
+    return this.#idByKey.size;
+  }
+
+  of(key: string): number {
     let id = this.#idByKey.get(key);
     if (id === undefined) {
       id = this.#free.pop() ?? this.#next++;
-      if (id >= MAX_IDS) throw new RangeError(`more than ${MAX_IDS} VIPs or backends on one node`);
+      if (id >= MAX_IDS) throw new RangeError(`more than ${MAX_IDS} ${this.#what}`);
       this.#idByKey.set(key, id);
     }
-    this.#valueById.set(id, value);
     return id;
   }
 
-  byId(id: number): T | null {
-    return this.#valueById.get(id) ?? null;
+  without(ids: ReadonlySet<number>): ReadonlySet<number> {
+    return new Set([...this.#idByKey.values()].filter((id) => !ids.has(id)));
   }
 
-  missing(keys: ReadonlySet<string>): ReadonlySet<number> {
-    return new Set([...this.#idByKey].filter(([key]) => !keys.has(key)).map(([, id]) => id));
+  forget(key: string): void {
+    this.#free.push(this.#idByKey.get(key)!);
+    this.#idByKey.delete(key);
   }
 
-  keep(keys: ReadonlySet<string>): void {
-    for (const [key, id] of this.#idByKey) {
-      if (keys.has(key)) continue;
-      this.#idByKey.delete(key);
-      this.#valueById.delete(id);
-      this.#free.push(id);
-    }
-  }
-
-  entries(): ReadonlyMap<number, T> {
-    return this.#valueById;
+  keep(ids: ReadonlySet<number>): void {
+    for (const [key, id] of this.#idByKey) if (!ids.has(id)) this.forget(key);
   }
 }
 
@@ -89,14 +135,6 @@ function vipKey(vip: VipSpec): string {
   return `${formatIpAddress(vip.address)}:${vip.port}/${vip.protocol}`;
 }
 
-function backendKey(vip: VipSpec, backend: BackendSpec): string {
-  return `${vipKey(vip)} ${formatIpAddress(backend.address)}:${backend.port}`;
-}
-
-function vipKeys(spec: ForwardingSpec): ReadonlySet<string> {
-  return new Set(spec.vips.map(vipKey));
-}
-
-function backendKeys(spec: ForwardingSpec): ReadonlySet<string> {
-  return new Set(spec.vips.flatMap((vip) => vip.backends.map((backend) => backendKey(vip, backend))));
+function backendKey(backend: BackendSpec): string {
+  return `${formatIpAddress(backend.address)}:${backend.port}`;
 }

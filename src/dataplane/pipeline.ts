@@ -46,7 +46,9 @@ import { type Leave, makeLeave } from "./leave.ts";
 import type { NeighborRequests } from "./neighbor-requests.ts";
 import type { NeighborTable } from "./neighbor-table.ts";
 import type { NewFlowPolicies } from "./new-flow-policies.ts";
+import { NO_LIMIT, PathMtus } from "./path-mtu.ts";
 import type { PortTable } from "./port-table.ts";
+import { ExhaustedPorts } from "./source-ports.ts";
 import { giveTags } from "./vlan-tags.ts";
 
 /** Longer frames come from links with jumbo frames, where little is fragmented. */
@@ -80,6 +82,8 @@ export class Pipeline {
   readonly held = new HeldFragments(LONGEST_HELD);
   readonly counters: Counters;
   readonly icmpLimit = new IcmpLimit();
+  /** Backends whose source ports are all in use. */
+  readonly exhausted = new ExhaustedPorts();
   /** Replaced between two batches, never changed. */
   table: ForwardingTable;
   /** Likewise. */
@@ -94,6 +98,10 @@ export class Pipeline {
   readonly otherKey: FlowKey = newFlowKey();
   /** and one more. */
   readonly spareKey: FlowKey = newFlowKey();
+  /** What routers have said about the paths of our tunnels, */
+  readonly pathMtus = new PathMtus();
+  /** and what of it counts for the frame in work, where that leaves in a tunnel. */
+  pathMtu = NO_LIMIT;
   /** Whether the frame in work came in a tunnel, from which it has been taken out. */
   tunnelled = false;
   /** What its client asked for, when the tunnel said so: protocol 0 when it didn't. */

@@ -8,7 +8,8 @@ import { DsrKind, dsrKind, EGRESS_PAIR, egressWord, sendsDsr } from "./egress.ts
 import { type Fib, NO_ROUTE } from "./fib.ts";
 import { KEY_DESTINATION, newFlowKey } from "./flow-key.ts";
 import type { FlowTable } from "./flow-table.ts";
-import { type ForwardingTable, NO_BACKEND } from "./forwarding-table.ts";
+import { NO_BACKEND } from "./forwarding-layout.ts";
+import type { ForwardingTable } from "./forwarding-table.ts";
 import { type NeighborTable, NO_NEIGHBOR } from "./neighbor-table.ts";
 
 const EGRESS_ACTIONS = 0xff00;
@@ -23,7 +24,7 @@ export function reroute(flows: FlowTable, fib: Fib, neighbors: NeighborTable, ta
     const egress = words[row + layout.egress]!;
     if ((egress & EGRESS_PAIR) !== 0) continue;
     if (sendsDsr(egress)) {
-      const backend = table.backendById(words[row + layout.owner]! & 0xffff);
+      const backend = table.backendOf(words[row + layout.owner]!);
       if (backend === NO_BACKEND) continue;
       copyAddress(translated, KEY_DESTINATION, table.backends, hopAt(table, dsrKind(egress), backend));
     } else {

@@ -4,16 +4,26 @@
  *
  * The flow table is the allocator: a port is free for a backend when no live row has the reply key that it would make.
  * So a port serves as many flows as there are backends, two workers can't give the same one twice (both look after they
- * have published, and the row that a lookup finds wins), and it comes free when its flow's row goes, which for a closed
- * TCP flow is after the backend's TIME-WAIT.
+ * have published, and who sees the other takes another port), and it comes free when its flow's row goes, which for a
+ * closed TCP flow is after the backend's TIME-WAIT. Before a new flow is refused, the port of a closed one is taken
+ * early: one that its client closed first, if there is any, for then the backend keeps no TIME-WAIT (RFC 9293 §3.6).
  */
+
 import { ADDRESS_WORDS, copyAddress, swap16 } from "../wire/raw.ts";
+import { FIN, RST } from "../wire/transport.ts";
+import { claimRow } from "./eviction.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, reverseKey } from "./flow-key.ts";
+import { flowState, STATE_CLOSED_FIRST } from "./flow-state.ts";
 import { type FlowTable, NO_ROW, TAG_REPLY } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { FREE_PORT_STRIDE } from "./source-ports.ts";
 
-/** Ports looked at for a new flow. A table so full that none of these is free is as good as full. */
-const TRIES = 32;
+/** How good it is to take a live flow's port early. */
+const NEVER = 0;
+const TIME_WAIT = 1;
+const FORGOTTEN = 2;
+/** A last ACK, or a frame that shows a RST to be forged, gets so long. */
+const QUIET_SECONDS = 2;
 
 /**
  * Gives the flow in `pipeline.translated` the source address of a port and a free source port there, and publishes its
@@ -30,30 +40,78 @@ export function claimSource(
   egress: number,
   owner: number,
 ): number {
-  const { key, translated, otherKey, spareKey, ports, table, now } = pipeline;
+  const { key, translated, otherKey, ports, table, exhausted, now } = pipeline;
   const own = ports.addressAt(port, isIpv4);
-  if (ports.words[own + ADDRESS_WORDS - 1] === 0) return NO_ROW;
+  const free = table.sourcePorts;
+  if (ports.words[own + ADDRESS_WORDS - 1] === 0 || free.length === 0) return NO_ROW;
   const backendPort = translated[KEY_PORTS]! & ~0xffff;
-  const wanted = swap16(key[KEY_PORTS]! & 0xffff);
-  const range = table.lastSourcePort - table.firstSourcePort + 1;
+  const tries = exhausted.tries(owner, now);
   copyAddress(translated, KEY_SOURCE, ports.words, own);
-  for (let attempt = 0; attempt < TRIES; attempt++) {
+  // A step that the number of ports is no multiple of leads to all of them.
+  const stride = free.length % FREE_PORT_STRIDE === 0 ? 1 : FREE_PORT_STRIDE;
+  let place = (hash >>> 0) % free.length;
+  let best = NO_ROW;
+  let bestRank = NEVER;
+  let bestPort = 0;
+  for (let attempt = 0; attempt < tries; attempt++) {
+    let candidate = key[KEY_PORTS]! & 0xffff;
     // The client's own port first: it is what people look for in captures.
-    let candidate = wanted;
-    if (attempt > 0) candidate = table.firstSourcePort + (((hash >>> 0) + attempt) % range);
-    else if (wanted < table.firstSourcePort || wanted > table.lastSourcePort) continue;
-    translated[KEY_PORTS] = backendPort | swap16(candidate);
+    if (attempt > 0 || !table.isSourcePort(swap16(candidate))) {
+      candidate = swap16(free[place]!);
+      place = (place + stride) % free.length;
+    }
+    translated[KEY_PORTS] = backendPort | candidate;
     reverseKey(otherKey, translated);
     const replyHash = flows.hashKey(otherKey);
-    if (flows.findKey(replyHash, otherKey) !== NO_ROW) continue;
-    const reply = flows.claim(replyHash, otherKey, translated[KEY_PROTOCOL]!, TAG_REPLY, now);
-    if (reply === NO_ROW) return NO_ROW;
-    reverseKey(spareKey, key);
-    flows.complete(reply, spareKey, egress, owner);
-    if (flows.findKey(replyHash, otherKey) === reply) return reply;
-    flows.withdraw(reply, now);
+    const taken = flows.findKey(replyHash, otherKey);
+    if (taken === NO_ROW) {
+      const reply = claimReplyKey(pipeline, flows, replyHash, egress, owner);
+      if (reply !== TAKEN) return reply;
+      continue;
+    }
+    const rank = rankOf(flows, taken, now);
+    if (rank <= bestRank) continue;
+    best = taken;
+    bestRank = rank;
+    bestPort = candidate;
   }
+  if (best !== NO_ROW) {
+    const request = flows.peer(best);
+    flows.withdraw(best, now);
+    if (request !== NO_ROW) flows.withdraw(request, now);
+    translated[KEY_PORTS] = backendPort | bestPort;
+    reverseKey(otherKey, translated);
+    const reply = claimReplyKey(pipeline, flows, flows.hashKey(otherKey), egress, owner);
+    if (reply !== TAKEN) return reply;
+  }
+  exhausted.note(owner, now);
   return NO_ROW;
+}
+
+/** `claimReplyKey` answers so when another worker has taken the port meanwhile. */
+const TAKEN = -2;
+
+/** Publishes the reply row of `pipeline.otherKey`. */
+function claimReplyKey(pipeline: Pipeline, flows: FlowTable, hash: number, egress: number, owner: number): number {
+  const { key, translated, otherKey, spareKey, now } = pipeline;
+  const reply = claimRow(pipeline, flows, hash, otherKey, translated[KEY_PROTOCOL]!, TAG_REPLY);
+  if (reply === NO_ROW) return NO_ROW;
+  reverseKey(spareKey, key);
+  flows.complete(reply, spareKey, egress, owner);
+  if (flows.isAlone(reply, hash, otherKey)) return reply;
+  flows.withdraw(reply, now);
+  return TAKEN;
+}
+
+/** @param reply row of the flow that has a port. */
+function rankOf(flows: FlowTable, reply: number, now: number): number {
+  const { words, layout } = flows;
+  // Without a FIN or RST of the backend nothing is closed; most flows are told by this alone.
+  if ((words[reply + layout.state]! & (FIN | RST)) === 0) return NEVER;
+  if (now - words[reply + layout.lastSeen]! < QUIET_SECONDS) return NEVER;
+  const request = flows.peer(reply);
+  if (request === NO_ROW || flowState(flows, request, reply) !== "closed") return NEVER;
+  return (words[request + layout.state]! & STATE_CLOSED_FIRST) === 0 ? TIME_WAIT : FORGOTTEN;
 }
 
 /** Whether two keys' ends are one host: the client is its own backend. */

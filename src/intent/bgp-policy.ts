@@ -106,6 +106,13 @@ export interface RouterOverride {
   readonly localAddresses: Readonly<Record<string, IpAddress>>;
 }
 
+/** What several sessions have in common, under a name of its own: its Secret may be missing. */
+export interface NamedPeerConfig {
+  /** `Kind/name`, for conditions. */
+  readonly object: string;
+  readonly passwordName: string | null;
+}
+
 export interface BgpPolicy {
   /** `Kind/name`, for conditions and problems. */
   readonly object: string;

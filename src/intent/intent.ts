@@ -3,7 +3,8 @@
  * it; nothing after it knows where it came from. Plain data, in a stable order, so that the same input gives the same plan.
  */
 import type { AddressPool } from "./address-pool.ts";
-import type { BgpPolicy } from "./bgp-policy.ts";
+import type { BgpPolicy, NamedPeerConfig } from "./bgp-policy.ts";
+import type { FlowPolicy } from "./flow-policy.ts";
 import type { L2Policy } from "./l2-policy.ts";
 import type { ClusterNode } from "./node.ts";
 import type { Service } from "./service.ts";
@@ -15,7 +16,10 @@ export interface Intent {
   readonly pools: readonly AddressPool[];
   readonly services: readonly Service[];
   readonly bgpPolicies: readonly BgpPolicy[];
+  readonly bgpPeerConfigs: readonly NamedPeerConfig[];
   readonly l2Policies: readonly L2Policy[];
+  /** In the order in which they are asked. */
+  readonly flowPolicies: readonly FlowPolicy[];
   /** By the name under which policies ask for them. Never logged. */
   readonly bgpPasswords: Readonly<Record<string, string>>;
 }
@@ -26,6 +30,8 @@ export const EMPTY_INTENT: Intent = {
   pools: [],
   services: [],
   bgpPolicies: [],
+  flowPolicies: [],
+  bgpPeerConfigs: [],
   l2Policies: [],
   bgpPasswords: {},
 };

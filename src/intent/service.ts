@@ -19,6 +19,14 @@ export interface ServiceBackend {
   readonly state: BackendState;
   /** Answers, whatever its state: what MetalLB goes by. */
   readonly isServing: boolean;
+  /** For whom it is meant; absent where nobody said. */
+  readonly hints?: TopologyHints;
+}
+
+/** Zones and nodes that a backend is meant for (EndpointSlice `hints`). */
+export interface TopologyHints {
+  readonly zones: readonly string[];
+  readonly nodes: readonly string[];
 }
 
 export type ServiceProtocol = "TCP" | "UDP" | "SCTP";

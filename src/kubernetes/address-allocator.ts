@@ -15,7 +15,8 @@ import {
   serviceStatusChange,
   wantedServiceStatuses,
 } from "../control/object-status.ts";
-import { type Plan, plan } from "../control/plan.ts";
+import { type Plan, type PlanScope, plan } from "../control/plan.ts";
+import { PlanMemory } from "../control/plan-memory.ts";
 import { type ApiConnection, ApiError } from "./api-connection.ts";
 import type { EventRecorder } from "./event-recorder.ts";
 import type { LeaseElection } from "./lease-election.ts";
@@ -41,6 +42,8 @@ const WRITERS = 32;
 /** More writes than this are told in larger steps. */
 const BULK = 100;
 const RETRY_MILLISECONDS = 1_000;
+/** What nodes are told is planned by each for itself; no node has this name. */
+const ADDRESSES_ONLY: PlanScope = { nodeName: "", givesAddresses: true };
 
 export class AddressAllocator {
   readonly #api: ApiConnection;
@@ -51,6 +54,7 @@ export class AddressAllocator {
   readonly #events: EventRecorder;
   readonly #identity: string;
   readonly #log: Logger;
+  readonly #memory = new PlanMemory();
   #isFenced = false;
   #isDirty = false;
   #running: Promise<void> | null = null;
@@ -154,7 +158,7 @@ export class AddressAllocator {
   }
 
   #plan(): Plan {
-    return plan(this.#cluster.state.current().intent);
+    return plan(this.#cluster.state.current().intent, ADDRESSES_ONLY, this.#memory);
   }
 
   #changes(planned: Plan = this.#plan()): { service: ServiceObject; status: ServiceStatus }[] {

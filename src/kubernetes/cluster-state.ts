@@ -4,7 +4,8 @@
  */
 import type { Intent } from "../intent/intent.ts";
 import type { Problem } from "../intent/problem.ts";
-import { composeIntent, type SourcedManifest } from "../manifests/compose-intent.ts";
+import { sameValue } from "../intent/same-value.ts";
+import { IntentComposer, type SourcedManifest } from "../manifests/compose-intent.ts";
 import { formatPath } from "../manifests/finding.ts";
 import { knownKind } from "../manifests/known-kinds.ts";
 import { pruned } from "../manifests/pruned-object.ts";
@@ -26,9 +27,22 @@ interface Entry {
 
 const WHERE = "the cluster";
 
+/** Kinds with a status of ours, which has to be put right when somebody changes it. */
+const STATUS_KINDS = new Set([
+  "Service",
+  "CiliumLoadBalancerIPPool",
+  "CiliumBGPClusterConfig",
+  "CiliumBGPNodeConfig",
+  "CiliumBGPPeerConfig",
+  "CiliumL2AnnouncementPolicy",
+  "IPAddressPool",
+]);
+
 export class ClusterState {
   /** By what is watched, then by `namespace/name`. */
   readonly #entries = new Map<string, Map<string, Entry>>();
+  readonly #composer = new IntentComposer();
+  #current: LoadedCluster | null = null;
 
   /** True when it changed something that matters. */
   put(kind: WatchedKind, object: StoredObject): boolean {
@@ -36,7 +50,11 @@ export class ClusterState {
     const key = keyOf(object);
     const before = entries.get(key);
     if (before !== undefined && !isNewer(object, before.object)) return false;
-    entries.set(key, entryOf(object, before));
+    const entry = entryOf(object, before);
+    entries.set(key, entry);
+    // A kubelet tells of its Node again and again; most of that concerns nobody here.
+    if (before !== undefined && saysTheSame(before, entry) && !STATUS_KINDS.has(kind.kind)) return false;
+    this.#current = null;
     return true;
   }
 
@@ -45,6 +63,7 @@ export class ClusterState {
     const key = keyOf(object);
     const before = entries.get(key);
     if (before === undefined) return false;
+    this.#current = null;
     if (kind.kind === "Secret" && before.source !== null) {
       const name = `Secret/${key}`;
       const message = "is gone; its key stays in use until no session names it or this process starts anew";
@@ -84,6 +103,11 @@ export class ClusterState {
   }
 
   current(): LoadedCluster {
+    this.#current ??= this.#composed();
+    return this.#current;
+  }
+
+  #composed(): LoadedCluster {
     const sources: SourcedManifest[] = [];
     const found: Problem[] = [];
     for (const entries of this.#entries.values()) {
@@ -92,7 +116,7 @@ export class ClusterState {
         found.push(...problems);
       }
     }
-    const { intent, problems } = composeIntent(sources);
+    const { intent, problems } = this.#composer.compose(sources);
     return { intent, problems: [...found, ...problems] };
   }
 
@@ -119,6 +143,10 @@ export function keyOf({ metadata: { namespace, name } }: StoredObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
+function saysTheSame(before: Entry, now: Entry): boolean {
+  return before.source === now.source && sameValue(before.problems, now.problems);
+}
+
 function entryOf(object: StoredObject, before: Entry | undefined): Entry {
   const { adapter } = knownKind(object.apiVersion!, object.kind!)!;
   const kept = pruned(adapter.schema, object) as StoredObject;
@@ -133,7 +161,9 @@ function entryOf(object: StoredObject, before: Entry | undefined): Entry {
     }),
   );
   if (read.manifest !== null) {
-    return { object: kept, source: { object: read.object, where: WHERE, manifest: read.manifest }, problems };
+    const source = { object: read.object, where: WHERE, manifest: read.manifest };
+    const isSame = before?.source != null && sameValue(before.source.manifest, read.manifest);
+    return { object: kept, source: isSame ? before.source : source, problems };
   }
   const source = before?.source ?? null;
   if (source !== null) {

@@ -16,6 +16,7 @@ export interface SavedCluster {
 
 /** Not more often than this, since a large cluster is many megabytes. */
 const PAUSE_MILLISECONDS = 5_000;
+const OBJECTS_AT_ONCE = 100;
 
 /** `null` when there is none that can be read. */
 export function readSavedCluster(path: string): SavedCluster | null {
@@ -25,6 +26,24 @@ export function readSavedCluster(path: string): SavedCluster | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * As JSON, some objects at a time: those of a large cluster at once would hold up everything else for half a second. Between
+ * the pieces other work goes on, which does not change what is written.
+ */
+async function* savedText({ kinds, ...head }: SavedCluster): AsyncGenerator<string> {
+  yield `${JSON.stringify(head).slice(0, -1)},"kinds":[`;
+  for (const [index, { kind, objects }] of kinds.entries()) {
+    yield `${index === 0 ? "" : ","}{"kind":${JSON.stringify(kind)},"objects":[`;
+    for (let from = 0; from < objects.length; from += OBJECTS_AT_ONCE) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const some = objects.slice(from, from + OBJECTS_AT_ONCE).map((object) => JSON.stringify(object));
+      yield `${from === 0 ? "" : ","}${some.join()}`;
+    }
+    yield "]}";
+  }
+  yield "]}";
 }
 
 export class LastKnownGood {
@@ -61,7 +80,7 @@ export class LastKnownGood {
   /** Beside its place and then into it, so that a power cut leaves the old or the new one, never half of one. */
   async #save(): Promise<void> {
     const beside = `${this.#path}.new`;
-    await writeFile(beside, JSON.stringify(this.#content()), { mode: 0o600 });
+    await writeFile(beside, savedText(this.#content()), { mode: 0o600 });
     renameSync(beside, this.#path);
   }
 }

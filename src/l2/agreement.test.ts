@@ -259,7 +259,7 @@ describe("an address", () => {
       } else {
         agreement.step({ type: "tick" }, now);
       }
-      if (now === 600) expect(agreement.claims.size).toBe(3);
+      if (now === 400) expect(agreement.claims.size).toBe(3);
     }
     expect(agreement.claims.size).toBe(6);
   });

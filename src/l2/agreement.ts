@@ -300,7 +300,7 @@ export class OwnerAgreement {
       }
       const waiting = this.#waiting.get(vip);
       if (waiting === undefined || waiting.node !== owner) this.#waiting.set(vip, { node: owner, since: now });
-      else if (now - waiting.since >= deadAfterMilliseconds(this.timing)) this.#passOver(vip, owner, now);
+      else if (now - waiting.since >= this.timing.heartbeatMilliseconds * 1.5) this.#passOver(vip, owner, now);
     }
   }
 

@@ -42,13 +42,12 @@ export class Candidacy {
   candidates(vip: string, now: number): string[] {
     const self = this.canOwn(vip) ? [this.#roll.self] : [];
     const member = (node: string) => this.#roll.members.get(node);
-    const isHeldHere = this.#roll.living().some(({ holdsUs }) => holdsUs);
     return preferring(
       preferring(
         preferring([...self, ...this.#able(vip)], (node) => !this.#isPassedOver(vip, node, now)),
         (node) => !(member(node)?.poor ?? this.poor).has(vip),
       ),
-      (node) => !(member(node)?.isHeld(now) ?? isHeldHere),
+      (node) => !this.#isHeld(node, now),
     );
   }
 
@@ -56,7 +55,7 @@ export class Candidacy {
   takers(vip: string, now: number): string[] {
     return this.#able(vip).filter((name) => {
       const member = this.#roll.members.get(name)!;
-      return !member.isHeld(now) && !member.poor.has(vip) && !this.#isPassedOver(vip, name, now);
+      return !this.#isHeld(name, now) && !member.poor.has(vip) && !this.#isPassedOver(vip, name, now);
     });
   }
 
@@ -75,6 +74,13 @@ export class Candidacy {
       const member = this.#roll.members.get(name);
       return member?.alive && member.ready && !member.draining && !member.refused.has(vip);
     });
+  }
+
+  /** One who holds it is enough: the others may not have seen it go. */
+  #isHeld(node: string, now: number): boolean {
+    return (
+      (this.#roll.members.get(node)?.isHeld(now) ?? false) || this.#roll.living().some(({ holds }) => holds.has(node))
+    );
   }
 
   #isPassedOver(vip: string, node: string, now: number): boolean {

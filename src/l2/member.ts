@@ -40,8 +40,8 @@ export class Member {
   hasOfUs = -1;
   ready = false;
   draining = false;
-  /** It would rather not see us own anything new. */
-  holdsUs = false;
+  /** Nodes that it would rather not see own anything new: ourselves too. */
+  holds: ReadonlySet<string> = new Set();
   lastHeard = Number.NEGATIVE_INFINITY;
   aliveSince = Number.NEGATIVE_INFINITY;
   heldUntil = Number.NEGATIVE_INFINITY;
@@ -88,11 +88,13 @@ export class Member {
       this.alive = true;
       this.aliveSince = now;
     }
-    news ||= this.ready !== message.ready || this.draining !== message.draining || this.holdsUs !== ofUs.held;
+    const holds = new Set(message.heard.filter(({ held }) => held).map(({ node }) => node));
+    news ||= this.ready !== message.ready || this.draining !== message.draining;
+    news ||= holds.size !== this.holds.size || [...holds].some((name) => !this.holds.has(name));
     news ||= this.currentVersion !== message.version;
     this.ready = message.ready;
     this.draining = message.draining;
-    this.holdsUs = ofUs.held;
+    this.holds = holds;
     this.hasOfUs = ofUs.version;
     if (this.isCurrent && this.currentVersion !== message.version) this.staleSince = now;
     this.currentVersion = message.version;
@@ -114,7 +116,7 @@ export class Member {
   /** What was heard of it is too old to be believed, but that is our fault: it is not counted as a death. */
   forget(): void {
     this.alive = false;
-    this.holdsUs = false;
+    this.holds = new Set();
   }
 
   #begin(session: number): void {
@@ -140,7 +142,7 @@ export class Member {
 
   #die(timing: Timing, now: number): void {
     this.alive = false;
-    this.holdsUs = false;
+    this.holds = new Set();
     // Who goes on purpose says so before.
     if (this.draining) return;
     this.#deaths = [...this.#deaths.filter((at) => now - at < timing.flapWindowMilliseconds), now];

@@ -2,6 +2,7 @@
 import type { AddressPool } from "../intent/address-pool.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Problem } from "../intent/problem.ts";
+import { Recall, sameElements, settled } from "../intent/recall.ts";
 import {
   type BackendState,
   type Service,
@@ -23,52 +24,96 @@ export interface SourcedManifest {
   readonly manifest: Manifest;
 }
 
-export function composeIntent(sources: readonly SourcedManifest[]): {
+interface Composed {
   readonly intent: Intent;
   readonly problems: readonly Problem[];
-} {
-  const problems: Problem[] = [];
-  const latest = new Map<string, SourcedManifest>();
-  for (const source of sources) {
-    const earlier = latest.get(source.object);
-    if (earlier !== undefined) {
-      const message = `is defined twice; this one replaces the one in ${earlier.where}`;
-      problems.push({ severity: "warning", object: source.object, field: "", message, where: source.where });
+}
+
+/** What the rest of an Intent follows from: everything but Services and where they run, which change most. */
+type Frame = Omit<Intent, "services"> & { readonly problems: readonly Problem[] };
+
+export function composeIntent(sources: readonly SourcedManifest[]): Composed {
+  return new IntentComposer().compose(sources);
+}
+
+/** For those who do it again and again: what did not change is, in the next Intent, the very same object. */
+export class IntentComposer {
+  readonly #joined = new Recall<Service>();
+  #framed: readonly SourcedManifest[] = [];
+  #frame: Frame | null = null;
+  #services: readonly Service[] = [];
+
+  compose(sources: readonly SourcedManifest[]): Composed {
+    const problems: Problem[] = [];
+    const latest = new Map<string, SourcedManifest>();
+    for (const source of sources) {
+      const earlier = latest.get(source.object);
+      if (earlier !== undefined) {
+        const message = `is defined twice; this one replaces the one in ${earlier.where}`;
+        problems.push({ severity: "warning", object: source.object, field: "", message, where: source.where });
+      }
+      latest.set(source.object, source);
     }
-    latest.set(source.object, source);
+    const services: { readonly key: string; readonly service: Service }[] = [];
+    const slices = new Map<string, BackendSlice[]>();
+    const others: SourcedManifest[] = [];
+    for (const source of latest.values()) {
+      const { manifest } = source;
+      if (manifest.type === "service") services.push({ key: serviceKey(manifest.service), service: manifest.service });
+      else if (manifest.type !== "backend-slice") others.push(source);
+      else {
+        const known = slices.get(manifest.slice.service);
+        if (known === undefined) slices.set(manifest.slice.service, [manifest.slice]);
+        else known.push(manifest.slice);
+      }
+    }
+    if (this.#frame === null || !sameElements(others, this.#framed)) this.#frame = frameOf(others);
+    this.#framed = others;
+    const joined = services
+      .sort((a, b) => compareText(a.key, b.key))
+      .map(({ key, service }) => {
+        const own = slices.get(key) ?? [];
+        return this.#joined.of(key, [service, ...own], () => joinBackends(service, own));
+      });
+    this.#joined.endRound();
+    this.#services = settled(this.#services, joined);
+    const { problems: found, ...frame } = this.#frame;
+    return { intent: { ...frame, services: this.#services }, problems: [...problems, ...found] };
   }
-  const manifests = [...latest.values()].map((source) => source.manifest);
+}
+
+function frameOf(sources: readonly SourcedManifest[]): Frame {
+  const manifests = sources.map(({ manifest }) => manifest);
   const settings = manifests.flatMap((manifest) => (manifest.type === "settings" ? [manifest.settings] : []));
-  const slices = Map.groupBy(
-    manifests.flatMap((manifest) => (manifest.type === "backend-slice" ? [manifest.slice] : [])),
-    (slice) => slice.service,
-  );
   const inForce = settings[0] ?? DEFAULT_SETTINGS;
   const metalLb = metalLbIntent(manifests);
-  problems.push(...metalLb.problems);
-  const intent: Intent = {
+  return {
+    problems: metalLb.problems,
     settings: inForce,
     nodes: manifests.flatMap((manifest) => (manifest.type === "node" ? [manifest.node] : [])).sort(byName),
     pools: distinctPools([
       ...manifests.flatMap((manifest) => (manifest.type === "pool" ? [manifest.pool] : [])),
       ...metalLb.pools,
     ]).sort(byName),
-    services: manifests
-      .flatMap((manifest) => (manifest.type === "service" ? [manifest.service] : []))
-      .map((service) => joinBackends(service, slices.get(serviceKey(service)) ?? []))
-      .sort((a, b) => compareText(serviceKey(a), serviceKey(b))),
     bgpPolicies: [
       ...manifests.flatMap((manifest) => (manifest.type === "bgp-policy" ? [manifest.policy] : [])),
       ...ciliumBgpPolicies(manifests),
       ...metalLb.policies,
     ].sort((a, b) => compareText(a.object, b.object)),
+    bgpPeerConfigs: manifests.flatMap((manifest) =>
+      manifest.type === "bgp-peer-config"
+        ? [{ object: `CiliumBGPPeerConfig/${manifest.name}`, passwordName: manifest.config.passwordName }]
+        : [],
+    ),
     l2Policies: [
       ...manifests.flatMap((manifest) => (manifest.type === "l2-policy" ? [manifest.policy] : [])),
       ...metalLb.l2Policies,
     ].sort((a, b) => compareText(a.object, b.object)),
+    flowPolicies: sources
+      .flatMap(({ manifest, where }) => (manifest.type === "flow-policy" ? [{ ...manifest.policy, where }] : []))
+      .sort((a, b) => a.order - b.order || byName(a, b)),
     bgpPasswords: { ...secretPasswords(manifests, inForce), ...metalLb.passwords },
   };
-  return { intent, problems };
 }
 
 /** Cilium's policies name Secrets of one namespace, MetalLB's say which; so each is kept under both names. */
@@ -102,8 +147,9 @@ function backendsOfPort(port: ServicePort, slices: readonly BackendSlice[]): Ser
   for (const slice of slices) {
     const slicePort = slice.ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol);
     if (slicePort === undefined) continue;
-    for (const { address, node, state, isServing } of slice.backends) {
-      const backend = { address, port: slicePort.port ?? port.port, node, state, isServing };
+    for (const { address, node, state, isServing, hints } of slice.backends) {
+      const rest = hints === undefined ? {} : { hints };
+      const backend = { address, port: slicePort.port ?? port.port, node, state, isServing, ...rest };
       const key = `${formatIpAddress(address)} ${backend.port}`;
       const known = best.get(key);
       if (known === undefined || STATE_RANK[state] < STATE_RANK[known.state]) best.set(key, backend);

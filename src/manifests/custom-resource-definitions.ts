@@ -25,6 +25,7 @@ import {
   SERVICE_BGP_STATUS_SCHEMA,
   SERVICE_L2_STATUS_SCHEMA,
 } from "./metallb-status-schema.ts";
+import { SLUICE_POLICY } from "./sluice-policy.ts";
 
 interface Column {
   readonly name: string;
@@ -91,6 +92,17 @@ const DEFINITIONS: readonly Definition[] = [
     plural: "ciliuml2announcementpolicies",
     shortNames: ["l2announcement"],
     columns: [AGE],
+  },
+  {
+    kind: SLUICE_POLICY,
+    plural: "sluicepolicies",
+    shortNames: [],
+    columns: [
+      text("Module", ".spec.module"),
+      { name: "Order", type: "integer", jsonPath: ".spec.order" },
+      text("On Error", ".spec.onError"),
+      AGE,
+    ],
   },
   {
     kind: IP_ADDRESS_POOL,

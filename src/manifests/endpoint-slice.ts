@@ -1,5 +1,5 @@
 /** `EndpointSlice` (discovery.k8s.io/v1): where a Service runs. */
-import type { BackendState, ServiceProtocol } from "../intent/service.ts";
+import type { BackendState, ServiceProtocol, TopologyHints } from "../intent/service.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import type { Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
@@ -26,6 +26,7 @@ export interface SliceBackend {
   readonly node: string | null;
   readonly state: BackendState;
   readonly isServing: boolean;
+  readonly hints?: TopologyHints;
 }
 
 interface EndpointSliceObject extends KubernetesObject {
@@ -42,9 +43,19 @@ interface EndpointFields {
     readonly serving?: boolean | null;
     readonly terminating?: boolean | null;
   };
+  readonly hints?: {
+    readonly forZones?: readonly { readonly name: string }[] | null;
+    readonly forNodes?: readonly { readonly name: string }[] | null;
+  } | null;
 }
 
 const CONDITION: JsonSchema = { type: "boolean", nullable: true };
+
+const NAMES: JsonSchema = {
+  type: "array",
+  nullable: true,
+  items: { type: "object", required: ["name"], properties: { name: { type: "string" } } },
+};
 
 const ENDPOINT_SCHEMA: JsonSchema = {
   type: "object",
@@ -56,6 +67,7 @@ const ENDPOINT_SCHEMA: JsonSchema = {
       type: "object",
       properties: { ready: CONDITION, serving: CONDITION, terminating: CONDITION },
     },
+    hints: { type: "object", nullable: true, properties: { forZones: NAMES, forNodes: NAMES } },
   },
 };
 
@@ -113,7 +125,8 @@ function readEndpoint(endpoint: EndpointFields, family: 4 | 6, index: number, re
     report("error", path, `must be an IPv${family} address; is ${JSON.stringify(text)}`);
     return [];
   }
-  return [{ address, node: endpoint.nodeName || null, ...backendState(endpoint.conditions ?? {}) }];
+  const node = endpoint.nodeName || null;
+  return [{ address, node, ...backendState(endpoint.conditions ?? {}), ...readHints(endpoint) }];
 }
 
 /** What is not said counts as ready, as serving as it is ready, and as not terminating. */
@@ -124,4 +137,11 @@ function backendState(
   const serving = conditions.serving ?? ready;
   if (ready) return { state: "ready", isServing: true };
   return { state: serving && conditions.terminating === true ? "serving" : "draining", isServing: serving };
+}
+
+function readHints({ hints }: EndpointFields): Pick<SliceBackend, "hints"> {
+  const namesOf = (list: readonly { readonly name: string }[] | null | undefined) =>
+    (list ?? []).map(({ name }) => name);
+  const read = { zones: namesOf(hints?.forZones), nodes: namesOf(hints?.forNodes) };
+  return read.zones.length + read.nodes.length === 0 ? {} : { hints: read };
 }

@@ -25,6 +25,8 @@ export interface JsonSchema {
   readonly format?: "date-time" | "object-name";
   /** Rules across fields, in CEL, for the API server. Files are held to the same rules by the adapter beside the schema. */
   readonly "x-kubernetes-validations"?: readonly CelRule[];
+  /** Fields that no schema here knows are kept. */
+  readonly "x-kubernetes-preserve-unknown-fields"?: true;
   readonly "x-kubernetes-list-type"?: "map" | "set" | "atomic";
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
 }

@@ -1,6 +1,7 @@
 /** What an adapter of one kind is, and what it makes of an object. */
 import type { AddressPool } from "../intent/address-pool.ts";
 import type { Advertisement, BfdSettings, BgpPolicy, RouterOverride } from "../intent/bgp-policy.ts";
+import type { FlowPolicy } from "../intent/flow-policy.ts";
 import type { L2Policy } from "../intent/l2-policy.ts";
 import type { ClusterNode } from "../intent/node.ts";
 import type { Labels } from "../intent/selector.ts";
@@ -25,6 +26,7 @@ export type Manifest =
   | { readonly type: "service"; readonly service: Service }
   | { readonly type: "backend-slice"; readonly slice: BackendSlice }
   | { readonly type: "bgp-policy"; readonly policy: BgpPolicy }
+  | { readonly type: "flow-policy"; readonly policy: FlowPolicy }
   | { readonly type: "bgp-password"; readonly namespace: string; readonly name: string; readonly password: string }
   | { readonly type: "bgp-routers"; readonly routers: CiliumRouters }
   | { readonly type: "bgp-peer-config"; readonly name: string; readonly config: CiliumPeerConfig }

@@ -25,6 +25,7 @@ import { nearMiss } from "./near-miss.ts";
 import { NODE } from "./node.ts";
 import { SECRET } from "./secret.ts";
 import { SERVICE } from "./service.ts";
+import { SLUICE_POLICY } from "./sluice-policy.ts";
 
 export const KIND_ADAPTERS: readonly KindAdapter[] = [
   BGP_PEERING_POLICY,
@@ -42,6 +43,7 @@ export const KIND_ADAPTERS: readonly KindAdapter[] = [
   L2_ADVERTISEMENT,
   BFD_PROFILE,
   COMMUNITY,
+  SLUICE_POLICY,
   SERVICE,
   ENDPOINT_SLICE,
   NODE,

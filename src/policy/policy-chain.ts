@@ -5,7 +5,7 @@
  * of errors it is switched off until it is loaded anew, and still comes to what `onError` says. One call in sixteen is
  * timed. Before each call the number of the policy is written where the watchdog looks, in case the call never returns.
  */
-import { NO_BACKEND } from "../dataplane/forwarding-table.ts";
+import { NO_BACKEND } from "../dataplane/forwarding-layout.ts";
 import type { NewFlowPolicies } from "../dataplane/new-flow-policies.ts";
 import type { Pipeline } from "../dataplane/pipeline.ts";
 import type { PolicyHooks } from "./define-policy.ts";

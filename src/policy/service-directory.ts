@@ -1,5 +1,8 @@
 /** The Services that a worker serves, by name: for views, which show names, and for answers that name another Service. */
+import { addressWords } from "../dataplane/address-hash.ts";
+import { PROTOCOL_NUMBER } from "../dataplane/forwarding-layout.ts";
 import { type ForwardingTable, NO_VIP } from "../dataplane/forwarding-table.ts";
+import type { IdRegistry } from "../dataplane/id-registry.ts";
 import { swap16 } from "../wire/raw.ts";
 
 /** A VIP as it crosses threads. */
@@ -11,6 +14,21 @@ export interface DirectoryEntry {
   readonly port: number;
   /** IP protocol number. */
   readonly protocol: number;
+}
+
+/** What is served by the VIPs that have ids. */
+export function directoryOf(ids: IdRegistry): ServiceDirectory {
+  return new ServiceDirectory(directoryEntries(ids));
+}
+
+export function directoryEntries(ids: IdRegistry): DirectoryEntry[] {
+  return [...ids.vips()].map(([vipId, { service, address, port, protocol }]) => ({
+    vipId,
+    service,
+    address: addressWords(address),
+    port,
+    protocol: PROTOCOL_NUMBER[protocol],
+  }));
 }
 
 export class ServiceDirectory {

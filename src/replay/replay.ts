@@ -1,28 +1,22 @@
 /**
- * Replay: the frames of a scenario through the real pipeline, without a NIC. The tables are the workers' tables, over
- * ordinary memory; only sockets, clock and kernel are missing. Every scenario starts from nothing.
+ * Replay: the frames of a scenario through the real pipeline, without a NIC. Only sockets, clock and kernel are missing.
+ * Every scenario starts from nothing.
  */
-import { type Counters, countersMemory, TOTALS } from "../dataplane/counters.ts";
+import { type Counters, TOTALS } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
-import { FlowExpiry } from "../dataplane/expiry.ts";
-import { Fib, NO_ROUTE } from "../dataplane/fib.ts";
-import type { HashKey } from "../dataplane/flow-hash.ts";
-import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
-import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
-import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
-import { buildForwardingTable } from "../dataplane/forwarding-table.ts";
-import { FragmentTable } from "../dataplane/fragment-table.ts";
-import { FRAME_HEADROOM_BYTES, FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
-import { IdRegistry } from "../dataplane/id-registry.ts";
-import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
-import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
-import { Pipeline } from "../dataplane/pipeline.ts";
-import { PORT_WIRE, PortTable } from "../dataplane/port-table.ts";
-import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
+import type { RunningPolicy } from "../policy/policy-chain.ts";
+import {
+  type Departure,
+  NodePlayer,
+  ordinaryTables,
+  type Played,
+  type PlayerTables,
+  REPLAY_KEY,
+} from "./node-player.ts";
 import type { Scenario, ScenarioNode } from "./scenario.ts";
 
 export interface FrameResult {
-  readonly verdict: "tx" | "reply" | "pass" | "drop";
+  readonly verdict: Played["verdict"];
   /** The interface that the frame leaves by. */
   readonly iface?: string;
   /** The frame as it leaves, hex. */
@@ -32,127 +26,73 @@ export interface FrameResult {
   readonly also?: readonly { readonly iface: string; readonly frame: string }[];
 }
 
+/** Totals that are not 0; `reasons` counts dropped and passed frames by why. */
+export type ReadableCounters = Readonly<Record<string, number | Readonly<Record<string, number>>>>;
+
 export interface ScenarioResult {
   readonly id: string;
   readonly results: readonly FrameResult[];
-  /** Totals that are not 0; `reasons` counts dropped and passed frames by why. */
-  readonly counters: Readonly<Record<string, number | Readonly<Record<string, number>>>>;
+  readonly counters: ReadableCounters;
 }
 
-/** A replay is reproducible: this key is no secret. */
-const REPLAY_KEY: HashKey = { k0: 0x736c7569, k1: 0x63652d30 };
-const FLOW_ROWS = 1 << 12;
-const MAX_FRAME_BYTES = 1 << 14;
-/** The clock starts well after 0, as a machine's does. */
-const START_SECONDS = 1000;
+/** The tables of a replay, for one who has memory of his own for them and looks on. */
+export interface ReplayStage extends PlayerTables {
+  /** Gets each frame before the pipeline does; what it returns is then called with what became of the frame. */
+  readonly watch: (frame: Uint8Array, port: number) => (result: FrameResult) => void;
+}
 
-export function replay(scenario: Scenario): ScenarioResult {
-  const { node } = scenario;
-  const ids = new IdRegistry();
-  let epoch = 0;
-  const tableOf = (spec: ForwardingSpec) =>
-    buildForwardingTable(spec, {
-      epoch: ++epoch,
-      key: REPLAY_KEY,
-      ids,
-      portNames: node.interfaces.map(({ name }) => name),
-    });
-  const memory = new Uint8Array(FRAME_HEADROOM_BYTES + MAX_FRAME_BYTES);
-  const flows4 = new FlowTable4(flowTable4Memory(FLOW_ROWS), REPLAY_KEY);
-  const flows6 = new FlowTable6(flowTable6Memory(FLOW_ROWS), REPLAY_KEY);
-  const expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
-  const batch = new FrameBatch(1);
-  const pipeline = pipelineFor(node, batch, new DataView(memory.buffer), flows4, flows6, tableOf(scenario.spec));
+const FLOW_ROWS = 1 << 12;
+const VIPS = 256;
+/** The clock starts well after 0, as a machine's does. */
+export const START_SECONDS = 1000;
+
+function ordinaryStage(): ReplayStage {
+  return { ...ordinaryTables(FLOW_ROWS), watch: () => () => {} };
+}
+
+/** @param policies the scenario's, ready to be asked. */
+export function replay(
+  scenario: Scenario,
+  stage: ReplayStage = ordinaryStage(),
+  policies: readonly RunningPolicy[] = [],
+): ScenarioResult {
+  const { node, spec } = scenario;
+  const player = new NodePlayer(node, spec, { key: REPLAY_KEY, tables: stage, vips: VIPS, policies });
   const results: FrameResult[] = [];
   let now = START_SECONDS;
-
   for (const step of scenario.steps) {
     if (step.kind === "services") {
-      pipeline.table = tableOf(step.spec);
+      player.serve(step.spec);
     } else if (step.kind === "advance") {
       now += step.seconds;
-      for (const each of expiry) each.tick(1, now);
+      player.expire(now);
     } else {
-      memory.set(step.bytes, FRAME_HEADROOM_BYTES);
-      batch.count = 1;
-      batch.offset[0] = FRAME_HEADROOM_BYTES;
-      batch.length[0] = step.bytes.length;
-      batch.port[0] = step.port;
-      pipeline.run(now);
-      const result = resultOf(batch, memory, node);
-      const also = releaseHeld(pipeline, memory, node, now);
-      results.push(also.length === 0 ? result : { ...result, also });
+      const seen = stage.watch(step.bytes, step.port);
+      const result = resultOf(player.feed(step.bytes, step.port, now), node);
+      seen(result);
+      results.push(result);
     }
   }
-  return { id: scenario.id, results, counters: readable(pipeline.counters) };
+  return { id: scenario.id, results, counters: readableCounters(player.counters) };
 }
 
-function pipelineFor(
-  node: ScenarioNode,
-  batch: FrameBatch,
-  view: DataView,
-  flows4: FlowTable4,
-  flows6: FlowTable6,
-  table: Pipeline["table"],
-): Pipeline {
-  const ports = new PortTable();
-  node.interfaces.forEach(({ mac, mtu, ipv4, ipv6, tags }, port) => {
-    ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null, tags });
-  });
-  const fib = Fib.build(node.routes);
-  const neighbors = new NeighborTable(neighborTableMemory(1024));
-  const words = new Int32Array(ADDRESS_WORDS);
-  for (const { address, mac } of node.neighbors) {
-    storeAddress(words, 0, address);
-    const route = fib.lookup(words, 0);
-    if (route === NO_ROUTE) continue;
-    const port = fib.port(route);
-    neighbors.set(words, port, mac, node.interfaces[port]!.mac);
-  }
-  const neighborRequests = new NeighborRequests();
-  const counters = countersMemory(256);
-  const fragments = new FragmentTable();
-  const tables = { flows4, flows6, ports, neighbors, neighborRequests, fragments, counters };
-  return new Pipeline(batch, view, tables, table, fib);
-}
-
-function resultOf(batch: FrameBatch, memory: Uint8Array, node: ScenarioNode): FrameResult {
-  const verdict = batch.verdict[0]!;
-  if (verdict === Verdict.Drop || verdict === Verdict.Pass) {
-    return { verdict: verdict === Verdict.Drop ? "drop" : "pass", reason: DROP_REASONS[batch.reason[0]!]! };
-  }
+function resultOf({ verdict, departure, reason, also }: Played, node: ScenarioNode): FrameResult {
   return {
-    verdict: verdict === Verdict.Transmit ? "tx" : "reply",
-    iface: node.interfaces[batch.egress[0]!]!.name,
-    frame: hex(memory.subarray(batch.offset[0]!, batch.offset[0]! + batch.length[0]!)),
+    verdict,
+    ...(departure === null ? { reason: reason! } : readable(departure, node)),
+    ...(also.length === 0 ? {} : { also: also.map((each) => readable(each, node)) }),
   };
 }
 
-/** Runs the fragments that the last frame has set free, one by one. */
-function releaseHeld(
-  pipeline: Pipeline,
-  memory: Uint8Array,
-  node: ScenarioNode,
-  now: number,
-): { iface: string; frame: string }[] {
-  const also: { iface: string; frame: string }[] = [];
-  const findRoom = () => 0;
-  while (pipeline.held.release(pipeline.batch, pipeline.fragments, memory, findRoom, now) > 0) {
-    pipeline.run(now);
-    const { iface, frame } = resultOf(pipeline.batch, memory, node);
-    if (iface !== undefined && frame !== undefined) also.push({ iface, frame });
-  }
-  return also;
+function readable({ interface: port, bytes }: Departure, node: ScenarioNode): { iface: string; frame: string } {
+  const frame = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return { iface: node.interfaces[port]!.name, frame };
 }
 
-function readable(counters: Counters): ScenarioResult["counters"] {
+export function readableCounters(counters: Counters): ReadableCounters {
   const totals = TOTALS.map((name, index) => [name, counters.totals[index]!] as const);
   const reasons = DROP_REASONS.map((name, index) => [name, counters.reasons[index]!] as const);
   const nonZero = (entries: readonly (readonly [string, number])[]) =>
     Object.fromEntries(entries.filter(([, n]) => n !== 0));
   return { ...nonZero(totals), reasons: nonZero(reasons) };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

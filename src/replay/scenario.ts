@@ -12,6 +12,7 @@ import {
   type ForwardingMode,
   type ForwardingSpec,
   NO_DSR,
+  type PortRange,
   type SourceRanges,
   type TransportProtocol,
   type VipSpec,
@@ -46,11 +47,22 @@ export type Step =
   | { readonly kind: "services"; readonly spec: ForwardingSpec }
   | { readonly kind: "advance"; readonly seconds: number };
 
+/** A policy module that is asked about new flows. */
+export interface ScenarioPolicy {
+  readonly name: string;
+  /** As in a SluicePolicy: `builtin:NAME`, or a path. */
+  readonly module: string;
+  readonly onError: "allow" | "deny";
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 export interface Scenario {
   readonly id: string;
   readonly node: ScenarioNode;
   readonly spec: ForwardingSpec;
   readonly steps: readonly Step[];
+  /** In the order in which they are asked, about the flows of every VIP that doesn't name its own. */
+  readonly policies: readonly ScenarioPolicy[];
 }
 
 type Json = Record<string, unknown>;
@@ -60,7 +72,11 @@ export function parseScenario(value: unknown): Scenario {
   const id = String(scenario["id"] ?? "");
   const rawNode = object(scenario["node"], "node");
   const node = parseNode(rawNode);
-  const specOf = (vips: unknown) => parseSpec(vips, rawNode, scenario);
+  const policies = list(scenario["policies"] ?? [], "policies").map((policy, index) =>
+    parsePolicy(object(policy, `policies[${index}]`), `policies[${index}]`),
+  );
+  const names = policies.map(({ name }) => name);
+  const specOf = (vips: unknown) => parseSpec(vips, rawNode, scenario, names);
   return {
     id,
     node,
@@ -68,6 +84,20 @@ export function parseScenario(value: unknown): Scenario {
     steps: list(scenario["frames"], "frames").map((step, index) =>
       parseStep(object(step, `frames[${index}]`), index, node, specOf),
     ),
+    policies,
+  };
+}
+
+function parsePolicy(policy: Json, where: string): ScenarioPolicy {
+  const module = policy["module"];
+  if (typeof module !== "string") throw new ScenarioError(`${where}.module: must be builtin:NAME or a path`);
+  const onError = policy["onError"] ?? "allow";
+  if (onError !== "allow" && onError !== "deny") throw new ScenarioError(`${where}.onError: must be allow or deny`);
+  return {
+    name: String(policy["name"] ?? module),
+    module,
+    onError,
+    options: object(policy["options"] ?? {}, `${where}.options`),
   };
 }
 
@@ -136,12 +166,14 @@ function parseTags(value: unknown, where: string): readonly number[] {
   });
 }
 
-function parseSpec(vips: unknown, node: Json, scenario: Json): ForwardingSpec {
+function parseSpec(vips: unknown, node: Json, scenario: Json, policies: readonly string[]): ForwardingSpec {
   const policy = object(scenario["policy"] ?? {}, "policy");
   const announce = scenario["announce"] === undefined ? null : object(scenario["announce"], "announce");
   const answerOn = announce === null ? "all" : list(announce["interfaces"], "announce.interfaces").map(String);
   return {
-    vips: list(vips ?? [], "vips").map((vip, index) => parseVip(object(vip, `vips[${index}]`), `vips[${index}]`)),
+    vips: list(vips ?? [], "vips").map((vip, index) =>
+      parseVip(object(vip, `vips[${index}]`), `vips[${index}]`, policies),
+    ),
     owned: list(node["owned_addrs"] ?? [], "node.owned_addrs").map((address) => ({
       address: ip(address, "node.owned_addrs"),
       answerOn,
@@ -197,7 +229,7 @@ function parseDsr(scenario: Json, policy: Json): DsrSpec {
   };
 }
 
-function parseVip(vip: Json, where: string): VipSpec {
+function parseVip(vip: Json, where: string, policies: readonly string[]): VipSpec {
   const mode = String(vip["mode"] ?? "nat");
   if (!isMode(mode)) {
     throw new ScenarioError(`${where}.mode: must be one of ${Object.keys(TTL_BY_MODE).join(", ")}, not ${mode}`);
@@ -222,16 +254,17 @@ function parseVip(vip: Json, where: string): VipSpec {
     ),
     affinity: vip["affinity"] !== undefined,
     sourceNat,
+    policies: vip["policies"] === undefined ? policies : list(vip["policies"], `${where}.policies`).map(String),
     sources: vip["source_ranges"] === undefined ? null : parseSources(vip["source_ranges"], `${where}.source_ranges`),
   };
 }
 
 /** The address of a scenario's source NAT is that of the interface that the frame leaves by; the ports are given. */
-function parseSourcePorts(value: unknown): readonly [number, number] {
+function parseSourcePorts(value: unknown): readonly PortRange[] {
   const ports = value === undefined ? undefined : object(value, "snat")["ports"];
   if (ports === undefined) return DEFAULT_SOURCE_PORTS;
   const [first, last] = list(ports, "snat.ports");
-  return [number(first, "snat.ports[0]"), number(last, "snat.ports[1]")];
+  return [[number(first, "snat.ports[0]"), number(last, "snat.ports[1]")]];
 }
 
 function isMode(mode: string): mode is ForwardingMode {

@@ -100,6 +100,11 @@ export class PeerSession implements ConnectionOwner {
     return this.#declared;
   }
 
+  /** The peer keeps our routes for a while when the session ends without a word. */
+  get restartsGracefully(): boolean {
+    return this.#main.state === "Established" && this.#main.negotiated?.gracefulRestart === true;
+  }
+
   start(): void {
     if (this.#spec.shutdown != null) this.#lastError = shutdownWords(this.#spec.shutdown);
     else if (this.#spec.discovery != null) this.#liveness.discover(this.#spec.discovery);
@@ -251,11 +256,11 @@ export class PeerSession implements ConnectionOwner {
     if (other === null || (other.state !== "OpenSent" && other.state !== "OpenConfirm")) return;
     const loser = collisionLoser(this.config, negotiated.peerRouterId, negotiated.peerAsn);
     if (loser === "incoming") this.#dropIncoming();
-    else this.#promoteIncoming();
+    else this.#promoteIncoming(connection);
   }
 
   onEstablished(connection: Connection, negotiated: Negotiated): void {
-    if (connection !== this.#main) this.#promoteIncoming();
+    if (connection !== this.#main) this.#promoteIncoming(connection);
     if (!this.#errorEndedSession) this.#lastError = null;
     this.#timesEstablished++;
     this.#establishedAtMilliseconds = this.#environment.now();
@@ -356,7 +361,7 @@ export class PeerSession implements ConnectionOwner {
   }
 
   /** The peer's connection takes the place of ours. */
-  #promoteIncoming(): void {
+  #promoteIncoming(inTransition: Connection): void {
     const incoming = this.#incoming;
     if (incoming === null) return;
     const ours = this.#main;
@@ -365,7 +370,8 @@ export class PeerSession implements ConnectionOwner {
     this.#main = incoming;
     ours.handle({ type: "collision" });
     ours.handle({ type: "stop", notification: null });
-    this.onState(incoming, from, incoming.state);
+    // One that is in a transition of its own tells of it itself.
+    if (ours === inTransition) this.onState(incoming, from, incoming.state);
   }
 }
 

@@ -3,7 +3,8 @@
  * other process was replaced; the declaration that was last in force is then given to it anew.
  */
 import { connect, type Socket } from "node:net";
-import type { DeclaredSpec } from "../bgp/declared-spec.ts";
+import type { DeclaredPeer, DeclaredSpec } from "../bgp/declared-spec.ts";
+import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import { LineReader, lineOf, parseLine } from "./sidecar-line.ts";
 import { SpeakerCalls } from "./speaker-calls.ts";
 import type { StopOptions } from "./speaker-core.ts";
@@ -13,25 +14,55 @@ const RETRY_MILLISECONDS = 500;
 
 export class RemoteSpeaker extends SpeakerCalls {
   readonly #path: string;
+  readonly #patienceMilliseconds: number;
   #socket: Socket | null = null;
   #last: DeclaredSpec | null = null;
   #retry: NodeJS.Timeout | null = null;
-  #stopped = false;
+  #stopped = true;
 
-  constructor(path: string) {
+  /** @param patienceMilliseconds how long `start` waits for a process that may be starting as well. */
+  constructor(path: string, patienceMilliseconds = 0) {
     super();
     this.#path = path;
+    this.#patienceMilliseconds = patienceMilliseconds;
   }
 
   /** Rejects when nobody serves the socket. */
   async start(): Promise<void> {
     this.#stopped = false;
-    await this.#connect();
+    const deadline = performance.now() + this.#patienceMilliseconds;
+    for (;;) {
+      try {
+        await this.#connect();
+        return;
+      } catch (error) {
+        if (performance.now() + RETRY_MILLISECONDS > deadline) {
+          this.#stopped = true;
+          throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS));
+      }
+    }
   }
 
+  /** While the other process is away there are no sessions to change: it is given the declaration when it is back. */
   override async declare(spec: DeclaredSpec): Promise<void> {
-    await super.declare(spec);
+    const before = this.#last;
     this.#last = spec;
+    try {
+      if (this.#socket !== null || this.#stopped) await super.declare(spec);
+    } catch (error) {
+      if (this.#socket === null && !this.#stopped) return;
+      this.#last = before;
+      throw error;
+    }
+  }
+
+  override async status(): Promise<PeerStatus[]> {
+    if (this.#socket !== null || this.#stopped) return super.status();
+    const instances = this.#last?.instances ?? [];
+    const lastError = `the speaker at ${this.#path} is not reachable`;
+    return instances.flatMap(({ localAsn, peers }) => peers.map((peer) => unknownStatus(localAsn, peer, lastError)));
   }
 
   /** With Cease all sessions end; without it they go on in the other process. Safe to call twice. */
@@ -40,7 +71,7 @@ export class RemoteSpeaker extends SpeakerCalls {
     if (this.#retry !== null) clearTimeout(this.#retry);
     const socket = this.#socket;
     if (socket === null) return;
-    if (cease) await this.call({ call: "stop", options: { cease } });
+    if (cease !== false) await this.call({ call: "stop", options: { cease } });
     this.#socket = null;
     socket.end();
   }
@@ -76,8 +107,30 @@ export class RemoteSpeaker extends SpeakerCalls {
       this.#connect()
         .then(() => (this.#last === null ? undefined : super.declare(this.#last)))
         .catch(() => {
-          if (!this.#stopped) this.#connectLater();
+          // A declaration that was refused is no reason to connect once more.
+          if (!this.#stopped && this.#socket === null) this.#connectLater();
         });
     }, RETRY_MILLISECONDS);
   }
+}
+
+/** Of a session that nobody can tell about. */
+function unknownStatus(localAsn: number, { name, address, asn }: DeclaredPeer, lastError: string): PeerStatus {
+  return {
+    localAsn,
+    name,
+    address,
+    asn,
+    state: "Idle",
+    establishedAtMilliseconds: null,
+    holdTimeSeconds: null,
+    routesAdvertised: 0,
+    routesReceived: 0,
+    messagesSent: 0,
+    messagesReceived: 0,
+    timesEstablished: 0,
+    lastError,
+    hint: "start `sluice speaker` with this socket; what it is to do is kept for it",
+    bfd: null,
+  };
 }

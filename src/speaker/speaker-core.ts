@@ -22,8 +22,11 @@ export interface SpeakerOptions {
 }
 
 export interface StopOptions {
-  /** Tell the peers (they drop our routes at once); false leaves that to graceful restart. */
-  readonly cease: boolean;
+  /**
+   * Tell the peers (they drop our routes at once); false closes without a word, so that a graceful restart may follow;
+   * `"unless-graceful"` tells those that have not agreed on one.
+   */
+  readonly cease: boolean | "unless-graceful";
 }
 
 export interface Explanation {
@@ -110,7 +113,10 @@ export class SpeakerCore {
   }
 
   async stop({ cease }: StopOptions): Promise<void> {
-    for (const session of this.#sessions.values()) session.stop(cease ? STOPPED : null);
+    for (const session of this.#sessions.values()) {
+      const isTold = cease === "unless-graceful" ? !session.restartsGracefully : cease;
+      session.stop(isTold ? STOPPED : null);
+    }
     this.#sessions.clear();
     await this.#ports.apply({ instances: [] });
     this.#platform.close();

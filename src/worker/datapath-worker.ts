@@ -21,6 +21,8 @@ import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
 import { PortTable } from "../dataplane/port-table.ts";
+import type { PolicyChain } from "../policy/policy-chain.ts";
+import { WorkerPolicies } from "../policy-host/worker-policies.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
 import { PACKET_CONTINUES } from "../xdp/ring.ts";
 import { Umem } from "../xdp/umem.ts";
@@ -31,10 +33,12 @@ import {
   CONTROL_COMMANDS,
   CONTROL_EPOCH,
   CONTROL_HEARTBEAT,
+  CONTROL_POLICY,
   CONTROL_READY,
   CONTROL_STOP,
   QUEUES_PER_PORT,
   type WorkerMessage,
+  type WorkerNews,
   type WorkerTask,
 } from "./task.ts";
 
@@ -114,6 +118,16 @@ function forwardUntilStopped(
   const wakeEntry = sockets.length * POLL_WORDS;
   const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
   const clock = new Float64Array(1);
+  const policies = new WorkerPolicies({
+    readClock: monotonic,
+    stats: task.policyStats,
+    watch: control,
+    watchAt: CONTROL_POLICY,
+    onTrouble: (policy, message, isOff) => tell({ kind: "policy-trouble", policy, message, isOff }),
+    onReason: (policy, reason) => tell({ kind: "policy-reason", policy, reason }),
+  });
+  let chain = policies.chain(task.policies, pipeline);
+  pipeline.policies = chain;
   let commandsSeen = 0;
   let joinedBytes = 0;
 
@@ -134,6 +148,7 @@ function forwardUntilStopped(
   Atomics.notify(control, CONTROL_READY);
 
   let idleTurns = 0;
+  let tickedAt = 0;
   while (Atomics.load(control, CONTROL_STOP) === 0) {
     const commands = Atomics.load(control, CONTROL_COMMANDS);
     if (commands !== commandsSeen) {
@@ -141,12 +156,25 @@ function forwardUntilStopped(
       readMessages();
     }
     control[CONTROL_HEARTBEAT]!++;
+    if (chain !== null) tickPolicies(chain);
     if (turn() > 0) {
       idleTurns = 0;
     } else if (++idleTurns > IDLE_TURNS) {
       wait();
       idleTurns = 0;
     }
+  }
+
+  /** Once a second, by the clock of the last batch: a worker without frames wakes about as often. */
+  function tickPolicies(asked: PolicyChain): void {
+    if (idleTurns === 0) monotonic(clock);
+    if (seconds() === tickedAt) return;
+    tickedAt = seconds();
+    asked.tick(clock[0]! / 1e6);
+  }
+
+  function tell(news: WorkerNews): void {
+    messages.postMessage(news);
   }
 
   /** @returns how many frames came in. */
@@ -320,8 +348,13 @@ function forwardUntilStopped(
       const received = receiveMessageOnPort(messages) as { message: WorkerMessage } | undefined;
       if (received === undefined) break;
       const { message } = received;
-      if (message.kind === "table") pipeline.table = new ForwardingTable(message.columns);
-      else pipeline.fib = new Fib(message.words);
+      if (message.kind === "table") {
+        pipeline.table = new ForwardingTable(message.columns);
+        chain = policies.chain(message.policies, pipeline);
+        pipeline.policies = chain;
+      } else {
+        pipeline.fib = new Fib(message.words);
+      }
     }
     Atomics.store(control, CONTROL_EPOCH, pipeline.table.epoch);
     Atomics.notify(control, CONTROL_EPOCH);

@@ -8,6 +8,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Counters } from "../dataplane/counters.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
+import type { PolicyScene } from "../policy-host/loaded-policy.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 
 /** Words of `WorkerTask.control`. */
@@ -16,6 +17,8 @@ export const CONTROL_STOP = 1;
 export const CONTROL_EPOCH = 2;
 export const CONTROL_HEARTBEAT = 3;
 export const CONTROL_READY = 4;
+/** The number of the policy that is being asked, from 1; 0 when none is. */
+export const CONTROL_POLICY = 5;
 export const CONTROL_WORDS = 8;
 
 /** A socket for the worker to open. */
@@ -43,14 +46,24 @@ export interface WorkerTask {
   readonly fragments: Int32Array;
   readonly counters: Counters;
   readonly table: ForwardingColumns;
+  readonly policies: PolicyScene | null;
+  /** What policies have answered in this worker. */
+  readonly policyStats: Float64Array;
   readonly fib: Int32Array;
   readonly messages: MessagePort;
 }
 
 /** Replaces what the worker forwards by, between two batches. */
 export type WorkerMessage =
-  | { readonly kind: "table"; readonly columns: ForwardingColumns }
+  | { readonly kind: "table"; readonly columns: ForwardingColumns; readonly policies: PolicyScene | null }
   | { readonly kind: "fib"; readonly words: Int32Array };
+
+/** What the worker says of its own accord. */
+export type WorkerNews =
+  /** A policy's first error in this worker, or the one after which it is switched off. */
+  | { readonly kind: "policy-trouble"; readonly policy: string; readonly message: string; readonly isOff: boolean }
+  /** A reason for which a policy has denied a flow for the first time. */
+  | { readonly kind: "policy-reason"; readonly policy: string; readonly reason: string };
 
 /** XSKMAP slots of one port: QUEUES_PER_PORT of native/bpf/maps.h. */
 export const QUEUES_PER_PORT = 64;

@@ -1,24 +1,27 @@
 /**
  * The datapath workers as the main thread sees them: a piscina pool in which each thread runs one endless task.
  *
- *     const pool = new WorkerPool(tasks, onFailure);
+ *     const pool = new WorkerPool(tasks, listener);
  *     await pool.start();                   // resolves when every worker has its sockets
- *     await pool.publishTable(columns);     // resolves when every worker forwards by it
+ *     await pool.publishTable(columns, policies);   // resolves when every worker forwards by it
  *     await pool.stop();
  */
 import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
+import type { PolicyScene } from "../policy-host/loaded-policy.ts";
 import { EventFd } from "../xdp/wait.ts";
 import {
   CONTROL_COMMANDS,
   CONTROL_EPOCH,
   CONTROL_HEARTBEAT,
+  CONTROL_POLICY,
   CONTROL_READY,
   CONTROL_STOP,
   CONTROL_WORDS,
   type WorkerMessage,
+  type WorkerNews,
   type WorkerTask,
 } from "./task.ts";
 
@@ -29,6 +32,16 @@ const ACKNOWLEDGE_MILLISECONDS = 5000;
 const STOP_MILLISECONDS = 3000;
 /** A worker that has failed is started anew after this long: its flows are in the shared table and go on. */
 const RESTART_MILLISECONDS = 1000;
+/** How often the watchdog looks, and how many times it must find a worker in the same call of a policy. */
+const WATCH_MILLISECONDS = 500;
+const WATCH_PATIENCE = 4;
+
+export interface WorkerListener {
+  readonly onFailure: (worker: number, error: Error) => void;
+  readonly onNews: (worker: number, news: WorkerNews) => void;
+  /** A policy in this slot has not returned; the worker is replaced when this has been heard. */
+  readonly onStuckPolicy: (worker: number, slot: number) => void;
+}
 
 interface RunningWorker {
   readonly control: Int32Array;
@@ -36,22 +49,30 @@ interface RunningWorker {
   readonly messages: MessagePort;
   /** Settles when the worker's task ends. */
   readonly ended: Promise<void>;
+  /** Ends the thread, whatever it does. */
+  readonly terminate: () => void;
   alive: boolean;
+  /** The heartbeat as the watchdog saw it last, and how often it was the same while a policy was being asked. */
+  heartbeat: number;
+  stuck: number;
 }
 
 export class WorkerPool {
   readonly #specs: readonly WorkerSpec[];
-  readonly #onFailure: (worker: number, error: Error) => void;
+  readonly #listener: WorkerListener;
   readonly #pool: Piscina;
   #workers: RunningWorker[] = [];
   /** What a worker that is started anew forwards by. */
-  #newest: Partial<Pick<WorkerSpec, "table" | "fib">> = {};
+  #newest: Partial<Pick<WorkerSpec, "table" | "policies" | "fib">> = {};
   #started = false;
   #stopping = false;
+  readonly #watchdog: NodeJS.Timeout;
 
-  constructor(specs: readonly WorkerSpec[], onFailure: (worker: number, error: Error) => void) {
+  constructor(specs: readonly WorkerSpec[], listener: WorkerListener) {
     this.#specs = specs;
-    this.#onFailure = onFailure;
+    this.#listener = listener;
+    this.#watchdog = setInterval(() => this.#watch(), WATCH_MILLISECONDS);
+    this.#watchdog.unref();
     this.#pool = new Piscina({
       filename: workerFile(),
       name: "runDatapathWorker",
@@ -72,10 +93,10 @@ export class WorkerPool {
     this.#started = true;
   }
 
-  /** Makes every worker forward by a new table; resolves when all do. */
-  async publishTable(columns: ForwardingColumns): Promise<void> {
-    this.#newest = { ...this.#newest, table: columns };
-    this.#send({ kind: "table", columns });
+  /** Makes every worker forward by a new table and ask these policies; resolves when all do. */
+  async publishTable(columns: ForwardingColumns, policies: PolicyScene | null): Promise<void> {
+    this.#newest = { ...this.#newest, table: columns, policies };
+    this.#send({ kind: "table", columns, policies });
     const deadline = Date.now() + ACKNOWLEDGE_MILLISECONDS;
     for (const worker of this.#workers) {
       for (;;) {
@@ -104,6 +125,7 @@ export class WorkerPool {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    clearInterval(this.#watchdog);
     for (const { control, wake } of this.#workers) {
       Atomics.store(control, CONTROL_STOP, 1);
       wake.signal();
@@ -122,8 +144,12 @@ export class WorkerPool {
     const wake = new EventFd();
     const { port1, port2 } = new MessageChannel();
     const task: WorkerTask = { ...spec, control, wakeFd: wake.fd, messages: port2 };
-    const ended: Promise<void> = this.#pool.run(task, { transferList: [port2] });
-    const worker: RunningWorker = { control, wake, messages: port1, ended, alive: true };
+    const abort = new AbortController();
+    const ended: Promise<void> = this.#pool.run(task, { transferList: [port2], signal: abort.signal });
+    const terminate = () => abort.abort();
+    const watched = { heartbeat: 0, stuck: 0 };
+    const worker: RunningWorker = { control, wake, messages: port1, ended, terminate, alive: true, ...watched };
+    port1.on("message", (news: WorkerNews) => this.#listener.onNews(index, news));
     port1.unref();
     ended.then(
       () => {
@@ -138,13 +164,27 @@ export class WorkerPool {
   }
 
   #replace(worker: RunningWorker, index: number, error: Error): void {
-    this.#onFailure(index, error);
+    this.#listener.onFailure(index, error);
     worker.messages.close();
     setTimeout(() => {
       if (this.#stopping) return;
       worker.wake.close();
       this.#workers[index] = this.#run({ ...this.#specs[index]!, ...this.#newest }, index);
     }, RESTART_MILLISECONDS).unref();
+  }
+
+  /** A worker that stays in one call of a policy is replaced: its flows are in the shared table and go on. */
+  #watch(): void {
+    for (const [index, worker] of this.#workers.entries()) {
+      const policy = Atomics.load(worker.control, CONTROL_POLICY);
+      const heartbeat = Atomics.load(worker.control, CONTROL_HEARTBEAT);
+      worker.stuck = worker.alive && policy !== 0 && heartbeat === worker.heartbeat ? worker.stuck + 1 : 0;
+      worker.heartbeat = heartbeat;
+      if (worker.stuck < WATCH_PATIENCE) continue;
+      worker.stuck = 0;
+      this.#listener.onStuckPolicy(index, policy - 1);
+      worker.terminate();
+    }
   }
 
   #send(message: WorkerMessage): void {

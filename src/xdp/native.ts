@@ -83,6 +83,12 @@ export interface NativeNetlinkMonitor {
   close(): void;
 }
 
+export interface NativePacketSocket {
+  send(frame: Uint8Array): number;
+  receive(into: Uint8Array): number;
+  close(): void;
+}
+
 interface Native {
   readonly Umem: new (lengthBytes: number) => NativeUmem;
   readonly Xsk: new (
@@ -101,6 +107,7 @@ interface Native {
   readonly BpfObject: new (path: string, maxEntries: Readonly<Record<string, number>>) => NativeBpfObject;
   readonly BpfMap: new (fd: number) => NativeBpfMap;
   readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
+  readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;
   readonly Link: new (
     kind: "xdp" | "tcx" | "clsact" | "dispatcher",
     program: number | string,

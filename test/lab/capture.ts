@@ -1,4 +1,5 @@
 /** A tcpdump running on one interface of a namespace. */
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Lab } from "./lab.ts";
 import type { Namespace } from "./namespace.ts";
@@ -9,11 +10,11 @@ import { waitFor } from "./wait-for.ts";
 let captures = 0;
 
 export class Capture {
-  readonly #file: string;
+  readonly file: string;
   readonly #tcpdump: LabProcess;
 
   private constructor(file: string, tcpdump: LabProcess) {
-    this.#file = file;
+    this.file = file;
     this.#tcpdump = tcpdump;
   }
 
@@ -31,11 +32,19 @@ export class Capture {
 
   /** Frames captured so far. */
   frames(): CapturedFrame[] {
-    return readPcap(readFileSync(this.#file));
+    return readPcap(readFileSync(this.file));
   }
 
   segments(): TcpSegment[] {
     return this.frames().flatMap((frame) => tcpSegment(frame) ?? []);
+  }
+
+  /** What tcpdump prints of it, a line for each frame. */
+  text(...flags: string[]): string {
+    return execFileSync("tcpdump", ["-nn", "-r", this.file, ...flags], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
   }
 
   /** Ends the capture; what it holds stays readable until the lab closes. Throws when it is not all that passed. */

@@ -48,8 +48,13 @@ export interface PodPlace {
   readonly route?: string;
 }
 
-/** One address of each family, a gateway at the node's end of the link, a host route back. */
 export async function startPod(lab: Lab, node: Namespace, place: PodPlace): Promise<Backend> {
+  const pod = await startServers(place.name, podNamespace(lab, node, place));
+  return { pod, ipv4: place.ipv4, ipv6: place.ipv6 };
+}
+
+/** One address of each family, a gateway at the node's end of the link, a host route back. Nothing runs in it yet. */
+export function podNamespace(lab: Lab, node: Namespace, place: PodPlace): Namespace {
   const { name, device, ipv4, ipv6, gateway4, route = "" } = place;
   const namespace = host(lab, name);
   lab.connect(
@@ -59,5 +64,5 @@ export async function startPod(lab: Lab, node: Namespace, place: PodPlace): Prom
   namespace.ip(`route add ${gateway4} dev eth0`, `route add default via ${gateway4}`);
   namespace.ip("route add default via fe80::1 dev eth0");
   node.ip(`route add ${ipv4}/32 dev ${device} ${route}`, `route add ${ipv6}/128 dev ${device} ${route}`);
-  return { pod: await startServers(name, namespace), ipv4, ipv6 };
+  return namespace;
 }

@@ -76,11 +76,15 @@ export interface DualStack {
   readonly gateway: Gateway;
 }
 
-/**
- * Builds the network with the backends that `inside` makes, starts the gateway, and resolves when it forwards.
- * @param mtu of every link.
- */
-export async function dualStack(lab: Lab, inside: MakeBackends, mtu = 1500): Promise<DualStack> {
+export interface DualStackOptions {
+  /** Of every link. */
+  readonly mtu?: number;
+  /** Further arguments of the gateway. */
+  readonly arguments?: readonly string[];
+}
+
+/** Builds the network with the backends that `inside` makes, starts the gateway, and resolves when it forwards. */
+export async function dualStack(lab: Lab, inside: MakeBackends, options: DualStackOptions = {}): Promise<DualStack> {
   const client = host(lab, "client");
   const router = forwarder(lab, "router");
   const node = forwarder(lab, "node1");
@@ -103,7 +107,7 @@ export async function dualStack(lab: Lab, inside: MakeBackends, mtu = 1500): Pro
   node.ip("route add default via 10.1.1.1", "route add default via fe80::1 dev net0");
   router.ip("route add 192.168.10.96/28 via 10.1.1.2", "route add fd00:10::/112 via fd00:1::2");
   const backends = await inside(lab, node, router);
-  lab.setMtu(mtu);
+  lab.setMtu(options.mtu ?? 1500);
 
   const configuration = new Configuration(lab, "dual-stack");
   configuration.write("endpoints.yaml", endpointSlices(backends));
@@ -112,6 +116,7 @@ export async function dualStack(lab: Lab, inside: MakeBackends, mtu = 1500): Pro
     node: "node1",
     uplink: "net0",
     inside: backends.inside,
+    arguments: options.arguments ?? [],
   });
   const served = () => gateway.status().services.map(({ vip }) => vip);
   const isServed = ({ narrow }: Places) => served().some((vip) => vip.includes(narrow));

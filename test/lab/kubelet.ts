@@ -6,14 +6,13 @@
  *      Pod, pending --bind--> Pod on a node --namespace, address, nginx--> Pod, Ready
  *      Pod, deleted --a while for the word to spread, nginx ends--> gone
  *
- * A pod's end of its link is as CNIs make it: one address of each family, a gateway at the node's end, a host route back.
  * Any image is nginx.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiConnection } from "../../src/kubernetes/api-connection.ts";
 import { ObjectWatch, type StoredObject, type WatchedKind } from "../../src/kubernetes/object-watch.ts";
 import { type Family, inFamily, toIpv6 } from "./both-families.ts";
-import { host } from "./dual-stack-host.ts";
+import { podNamespace } from "./dual-stack-host.ts";
 import type { Lab } from "./lab.ts";
 import type { RackNode } from "./leaf-spine.ts";
 import type { Namespace } from "./namespace.ts";
@@ -125,7 +124,9 @@ export class Kubelet {
     const number = FIRST_HOST + (this.#given.get(nodeName) ?? 0);
     this.#given.set(nodeName, number - FIRST_HOST + 1);
     const ipv4 = node.podCidr.replace(/\d+\/\d+$/, `${number}`);
-    const namespace = joinNode(this.#lab, node, name, number, ipv4);
+    const gateway4 = gatewayOf(node.podCidr);
+    const place = { name, device: `lxc${number}`, ipv4, ipv6: toIpv6(ipv4), gateway4 };
+    const namespace = podNamespace(this.#lab, node.namespace, place);
     const nginx = await Nginx.start(namespace, name, `${this.#lab.folder}/${name}`);
     const address = inFamily(ipv4, this.#family);
     this.#running.set(name, { name, node: nodeName, address, namespace, nginx });
@@ -159,19 +160,4 @@ function path(pod: string): string {
 
 function gatewayOf(podCidr: string): string {
   return podCidr.replace(/\d+\/\d+$/, "1");
-}
-
-function joinNode(lab: Lab, node: LabMachine, name: string, number: number, ipv4: string): Namespace {
-  const device = `lxc${number}`;
-  const ipv6 = toIpv6(ipv4);
-  const gateway = gatewayOf(node.podCidr);
-  const namespace = host(lab, name);
-  lab.connect(
-    { namespace: node.namespace, device, addresses: ["fe80::1/64"] },
-    { namespace, device: "eth0", addresses: [`${ipv4}/32`, `${ipv6}/128`] },
-  );
-  namespace.ip(`route add ${gateway} dev eth0`, `route add default via ${gateway}`);
-  namespace.ip("route add default via fe80::1 dev eth0");
-  node.namespace.ip(`route add ${ipv4}/32 dev ${device}`, `route add ${ipv6}/128 dev ${device}`);
-  return namespace;
 }

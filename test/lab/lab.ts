@@ -83,6 +83,13 @@ export class Lab {
     command("ip", ["netns", "del", namespace.name]);
   }
 
+  /** A namespace made before, by its name without the prefix. */
+  find(name: string): Namespace {
+    const found = this.#namespaces.find((namespace) => namespace.name === `${this.prefix}-${name}`);
+    if (found === undefined) throw new Error(`the lab has no namespace ${name}`);
+    return found;
+  }
+
   /** Joins two namespaces by a veth pair, both ends up. */
   connect(a: LinkEnd, b: LinkEnd): void {
     const end = (link: LinkEnd) => {

@@ -10,7 +10,7 @@ import { waitFor } from "./wait-for.ts";
 
 /** The file that a transfer test fetches. */
 export const LARGE_FILE = "10mb";
-const LARGE_FILE_BYTES = 10_000_000;
+export const LARGE_FILE_BYTES = 10_000_000;
 
 const WELCOME = `<!DOCTYPE html>
 <html>

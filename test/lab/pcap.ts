@@ -1,6 +1,6 @@
 /**
  * What tcpdump captured, read without the project's own parsers: a test of the datapath must not trust the datapath's
- * reading of a frame. Classic pcap files of Ethernet links; IPv4 and TCP as far as the checks need them.
+ * reading of a frame. Classic pcap files of Ethernet links; IP and TCP as far as the checks need them.
  */
 
 export interface CapturedFrame {
@@ -17,6 +17,7 @@ export interface TcpSegment {
   readonly sequence: number;
   readonly syn: boolean;
   readonly ack: boolean;
+  readonly fin: boolean;
   readonly ttl: number;
   readonly payload: Buffer;
 }
@@ -42,25 +43,45 @@ export function readPcap(file: Buffer): CapturedFrame[] {
   return frames;
 }
 
-/** The IPv4 TCP segment in an Ethernet frame, or `null` for anything else. */
+/** Hop-by-hop, routing and destination options: headers that may stand between IPv6 and TCP (RFC 8200 §4). */
+const SKIPPED_HEADERS = [0, 43, 60];
+
+/** The TCP segment in an Ethernet frame, or `null` for anything else. */
 export function tcpSegment({ bytes, timestampSeconds }: CapturedFrame): TcpSegment | null {
-  if (bytes.length < 54 || bytes.readUInt16BE(12) !== 0x0800 || bytes[23] !== 6) return null;
+  if (bytes.length < 54) return null;
   const ip = 14;
-  const tcp = ip + (bytes[ip]! & 15) * 4;
-  const end = ip + bytes.readUInt16BE(ip + 2);
+  const isIpv4 = bytes.readUInt16BE(12) === 0x0800;
+  if (!isIpv4 && bytes.readUInt16BE(12) !== 0x86dd) return null;
+  let protocol = bytes[isIpv4 ? ip + 9 : ip + 6]!;
+  let tcp = ip + (isIpv4 ? (bytes[ip]! & 15) * 4 : 40);
+  while (!isIpv4 && SKIPPED_HEADERS.includes(protocol) && tcp + 8 <= bytes.length) {
+    protocol = bytes[tcp]!;
+    tcp += (bytes[tcp + 1]! + 1) * 8;
+  }
+  if (protocol !== 6 || tcp + 20 > bytes.length) return null;
+  const end = ip + (isIpv4 ? bytes.readUInt16BE(ip + 2) : 40 + bytes.readUInt16BE(ip + 4));
   const flags = bytes[tcp + 13]!;
+  const [source, destination] = isIpv4 ? [ip + 12, ip + 16] : [ip + 8, ip + 24];
   return {
     timestampSeconds,
-    source: bytes.subarray(ip + 12, ip + 16).join("."),
+    source: addressAt(bytes, source, isIpv4),
     sourcePort: bytes.readUInt16BE(tcp),
-    destination: bytes.subarray(ip + 16, ip + 20).join("."),
+    destination: addressAt(bytes, destination, isIpv4),
     destinationPort: bytes.readUInt16BE(tcp + 2),
     sequence: bytes.readUInt32BE(tcp + 4),
     syn: (flags & 0x02) !== 0,
     ack: (flags & 0x10) !== 0,
-    ttl: bytes[ip + 8]!,
+    fin: (flags & 0x01) !== 0,
+    ttl: bytes[isIpv4 ? ip + 8 : ip + 7]!,
     payload: bytes.subarray(tcp + (bytes[tcp + 12]! >> 4) * 4, end),
   };
+}
+
+function addressAt(bytes: Buffer, at: number, isIpv4: boolean): string {
+  if (isIpv4) return bytes.subarray(at, at + 4).join(".");
+  const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(at + index * 2).toString(16));
+  // URLs have addresses in the canonical form of RFC 5952.
+  return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
 }
 
 /**

@@ -93,7 +93,7 @@ class BirdRouter implements Router {
   established(): string[] {
     const protocols = this.#bird.askWords("show", "protocols", "all").split(/\n(?=\S)/);
     const up = protocols.filter((text) => /BGP state: +Established/.test(text));
-    return unique(up.flatMap((text) => /Neighbor address: +(\S+)/.exec(text)?.[1] ?? []));
+    return unique(up.flatMap((text) => /Neighbor address: +([^\s%]+)/.exec(text)?.[1] ?? []));
   }
 
   sessionsCommand(): string[] {

@@ -38,11 +38,15 @@ router bgp 65001
  neighbor ${NODE_ADDRESS} disable-connected-check
 `;
 
-/** Everything outside the node, and the node with its uplink. */
-export interface Outside {
+/** The machines up to the node's uplink, joined. */
+export interface OutsideLinks {
   readonly client: Namespace;
   readonly router: Namespace;
   readonly node: Namespace;
+}
+
+/** Everything outside the node, and the node with its uplink. */
+export interface Outside extends OutsideLinks {
   readonly frr: Frr;
 }
 
@@ -64,7 +68,15 @@ export async function seedA(lab: Lab, options: SeedAOptions = {}): Promise<SeedA
 }
 
 /** Client, router and node up to its uplink; what stands behind the node is up to the caller. */
-export async function outside(lab: Lab, { queues = 1 }: SeedAOptions): Promise<Outside> {
+export async function outside(lab: Lab, options: SeedAOptions): Promise<Outside> {
+  const links = outsideLinks(lab, options);
+  const frr = new Frr(lab, links.router, FRR_CONFIG);
+  await frr.start();
+  return { ...links, frr };
+}
+
+/** The same before anything runs on the router. */
+export function outsideLinks(lab: Lab, { queues = 1 }: SeedAOptions = {}): OutsideLinks {
   const client = lab.namespace("client");
   const router = lab.namespace("router");
   const node = lab.namespace("node1");
@@ -80,9 +92,7 @@ export async function outside(lab: Lab, { queues = 1 }: SeedAOptions): Promise<O
   client.ip("route add default via 203.0.113.1");
   node.ip("route add default via 10.1.1.1");
   for (const forwarder of [router, node]) forwarder.sysctl("net.ipv4.ip_forward", 1);
-  const frr = new Frr(lab, router, FRR_CONFIG);
-  await frr.start();
-  return { client, router, node, frr };
+  return { client, router, node };
 }
 
 /** A pod as CNIs make it: one /32, a gateway that is an address of the node, and a host route back. */

@@ -26,7 +26,7 @@ describe.each([
 
   beforeAll(async () => {
     lab = new Lab("slj");
-    network = await dualStack(lab, inside, MTU);
+    network = await dualStack(lab, inside, { mtu: MTU });
   });
 
   afterAll(() => lab?.close());

@@ -1,7 +1,7 @@
 /** The document's first half: addresses from a pool, told to the leaves by BGP. Claims B1 to B7, and B20. */
 import type { Router } from "../../lab/router.ts";
 import { waitFor } from "../../lab/wait-for.ts";
-import type { Stop } from "../document-lab.ts";
+import { pasteable, type Stop } from "../document-lab.ts";
 import { nameOf, type Tour } from "../tour.ts";
 import { type ClusterOnLeafSpine, RACKS } from "./cluster-on-leaf-spine.ts";
 
@@ -23,7 +23,7 @@ const peering: Stop<ClusterOnLeafSpine> = {
       ...PATIENCE,
       seen,
     });
-    tour.type(leaf01.namespace, leaf01.sessionsCommand().map(quoteBlank).join(" "));
+    tour.type(leaf01.namespace, pasteable(leaf01.sessionsCommand()));
     const holds = RACKS.every(({ nodes }, index) => {
       const expected = nodes.map((node) => lab.at(node)).sort();
       return nodesOf([leaf01, leaf02][index]!).join() === expected.join();
@@ -211,10 +211,6 @@ function isLeaf(ways: readonly string[]): boolean {
 
 function isNodeOf(lab: ClusterOnLeafSpine, leaf: string, way: string): boolean {
   return RACKS.find((rack) => rack.leaf === leaf)!.nodes.some((node) => lab.at(node) === way);
-}
-
-function quoteBlank(word: string): string {
-  return word.includes(" ") ? `'${word}'` : word;
 }
 
 export const BGP_STOPS = [peering, asPrinted, fromOutside, sixServices];

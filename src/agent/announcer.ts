@@ -1,0 +1,142 @@
+/**
+ * What routers are told, over a speaker on a thread of this process or in a process of its own: the node's plan, unless
+ * an operator drains the node.
+ *
+ *     serving --drain--> marked (graceful shutdown, RFC 8326) --after the grace time--> withdrawn --undrain--> serving
+ *
+ * While marked, routers move new traffic to other nodes and the old still arrives; when withdrawn, nothing new comes, and
+ * the flows that are left go on. Sessions stay up all the time. Each call takes effect after those before it.
+ */
+import type { InstanceSpec, PeerSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import { RemoteSpeaker } from "../speaker/remote-speaker.ts";
+import { Speaker } from "../speaker/speaker.ts";
+
+/** How long a speaker of its own may take to start: containers of one pod start in no order. */
+const SPEAKER_START_MILLISECONDS = 30_000;
+
+const NO_SESSIONS: SpeakerSpec = { instances: [] };
+
+export type DrainState = "serving" | "marked" | "withdrawn";
+
+export interface DrainProgress {
+  readonly state: DrainState;
+  /** Until the routes are withdrawn; 0 unless marked. */
+  readonly secondsLeft: number;
+  /** Routes that routers still have of us, over all sessions. */
+  readonly routesAnnounced: number;
+  readonly sessions: number;
+}
+
+/** What becomes of the sessions when the gateway ends. */
+export const GOODBYES = ["cease", "graceful"] as const;
+export type Goodbye = (typeof GOODBYES)[number];
+
+export class Announcer {
+  readonly speaker: Speaker | RemoteSpeaker;
+  readonly #isRemote: boolean;
+  #wanted: SpeakerSpec = NO_SESSIONS;
+  #announced: SpeakerSpec | null = null;
+  #state: DrainState = "serving";
+  #grace: { readonly timer: NodeJS.Timeout; readonly endsAt: number } | null = null;
+  #turn: Promise<void> = Promise.resolve();
+
+  /** @param speakerSocket of a speaker in a process of its own; `null` starts one on a thread. */
+  constructor(speakerSocket: string | null) {
+    this.#isRemote = speakerSocket !== null;
+    // Routers may still have our routes: they keep them until we have told them all again (RFC 4724).
+    this.speaker =
+      speakerSocket === null
+        ? new Speaker({ restarting: true })
+        : new RemoteSpeaker(speakerSocket, SPEAKER_START_MILLISECONDS);
+  }
+
+  /**
+   * Takes back what `next` has not, before it stops being served. At the start there is nothing to take back, and a
+   * session without routes would tell routers to forget ours.
+   */
+  async withdrawBefore(next: SpeakerSpec): Promise<void> {
+    if (this.#announced !== null && next !== this.#announced) await this.#declare(onlyAnnounced(next, this.#announced));
+  }
+
+  /** The very same declaration as the last is not told again. */
+  async announce(next: SpeakerSpec): Promise<void> {
+    if (next === this.#announced) return;
+    await this.#declare(next);
+    this.#announced = next;
+  }
+
+  async drain(graceSeconds: number): Promise<void> {
+    if (this.#state !== "serving") return;
+    this.#state = "marked";
+    const timer = setTimeout(() => {
+      this.#state = "withdrawn";
+      this.#grace = null;
+      // A speaker that is away is given the declaration when it is back.
+      this.#declare(this.#wanted).catch(() => {});
+    }, graceSeconds * 1000);
+    this.#grace = { timer, endsAt: performance.now() + graceSeconds * 1000 };
+    await this.#declare(this.#wanted);
+  }
+
+  async undrain(): Promise<void> {
+    clearTimeout(this.#grace?.timer);
+    this.#grace = null;
+    this.#state = "serving";
+    await this.#declare(this.#wanted);
+  }
+
+  async progress(): Promise<DrainProgress> {
+    const peers = await this.speaker.status();
+    const left = this.#grace === null ? 0 : Math.max(0, this.#grace.endsAt - performance.now());
+    return {
+      state: this.#state,
+      secondsLeft: Math.ceil(left / 1000),
+      routesAnnounced: peers.reduce((sum, { routesAdvertised }) => sum + routesAdvertised, 0),
+      sessions: peers.filter(({ state }) => state === "Established").length,
+    };
+  }
+
+  /** A speaker in a process of its own outlives us, and so do its sessions. */
+  async stop(goodbye: Goodbye): Promise<void> {
+    clearTimeout(this.#grace?.timer);
+    await this.#turn;
+    const cease = goodbye === "cease" ? true : ("unless-graceful" as const);
+    await this.speaker.stop({ cease: this.#isRemote ? false : cease });
+  }
+
+  #declare(spec: SpeakerSpec): Promise<void> {
+    this.#wanted = spec;
+    const applied = this.#turn.then(() => this.speaker.apply(drained(this.#wanted, this.#state)));
+    this.#turn = applied.catch(() => {});
+    return applied;
+  }
+}
+
+/** The declaration as it is while the node is drained. */
+export function drained(spec: SpeakerSpec, state: DrainState): SpeakerSpec {
+  if (state === "serving") return spec;
+  const peerOf = (peer: PeerSpec): PeerSpec =>
+    state === "marked" ? { ...peer, gracefulShutdown: true } : { ...peer, routes: [] };
+  return {
+    instances: spec.instances.map((instance) => ({ ...instance, peers: instance.peers.map(peerOf) })),
+  };
+}
+
+/** The sessions of `next` with only those routes that `now` has too: what a change withdraws is gone, nothing is new. */
+function onlyAnnounced(next: SpeakerSpec, now: SpeakerSpec): SpeakerSpec {
+  const keyOf = (instance: InstanceSpec, peer: PeerSpec) => `${instance.localAsn} ${peer.name}`;
+  const announced = new Map(
+    now.instances.flatMap((instance) =>
+      instance.peers.map((peer) => [keyOf(instance, peer), new Set(peer.routes.map(({ prefix }) => prefix))] as const),
+    ),
+  );
+  return {
+    instances: next.instances.map((instance) => ({
+      ...instance,
+      peers: instance.peers.map((peer) => ({
+        ...peer,
+        routes: peer.routes.filter(({ prefix }) => announced.get(keyOf(instance, peer))?.has(prefix) ?? false),
+      })),
+    })),
+  };
+}

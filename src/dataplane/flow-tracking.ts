@@ -1,0 +1,72 @@
+/**
+ * What the frames of a flow say about its state: each direction's row keeps the flags that it has shown. Only frames that
+ * say something new come here, a handful per flow; the forwarder tells them by one comparison (`isNews`).
+ *
+ * SCTP's chunks are read as the TCP flags that mean the same (wire/sctp.ts), so both have one set of states.
+ *
+ * Each row's flags are changed by atomic operations: a direction may change its queue in the middle of a flow, and the
+ * kernel adds those of the frames that it forwards (it leaves all frames of a row with a RST to us).
+ */
+import { PROTOCOL_TCP } from "../wire/ipv4.ts";
+import { ACK, FIN, RST, SYN } from "../wire/transport.ts";
+import { reopenFlow } from "./first-frame.ts";
+import { flowState, STATE_CLOSED_FIRST, STATE_FLAGS } from "./flow-state.ts";
+import { NO_ROW } from "./flow-table.ts";
+import { offloadEstablished } from "./offload.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { limitSegmentSize } from "./segment-size.ts";
+
+/**
+ * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, or one
+ * of the flags that change a state.
+ */
+export function isNews(state: number, flags: number): boolean {
+  return (((state & (flags | RST)) ^ flags) | (flags & (SYN | FIN | RST))) !== 0;
+}
+
+/** @returns the row to forward by: a new one where the frame opens the flow anew; `NO_ROW` when it has been dropped. */
+export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, flags: number): number {
+  const flows = pipeline.flowsOf(isIpv4);
+  const { batch } = pipeline;
+  const { words, layout } = flows;
+  const state = row + layout.state;
+  if ((flags & (SYN | ACK)) === SYN && !flows.isReply(row)) {
+    const begun = beginAgain(pipeline, i, isIpv4, row);
+    if (begun !== row) return begun;
+  }
+  if ((flags & (SYN | ACK)) === (SYN | ACK) && flows.isReply(row) && batch.protocol[i] === PROTOCOL_TCP) {
+    limitSegmentSize(pipeline, i, isIpv4, row);
+  }
+  if ((flags & FIN) !== 0 && (words[state]! & FIN) === 0) {
+    const peer = flows.peer(row);
+    if (peer === NO_ROW || (words[peer + layout.state]! & FIN) === 0) Atomics.or(words, state, STATE_CLOSED_FIRST);
+  }
+  // Who has sent a RST has nothing more to say: somebody else did.
+  if ((flags & RST) === 0 && (words[state]! & RST) !== 0) Atomics.and(words, state, ~RST);
+  if ((words[state]! & flags) !== flags) {
+    flows.addFlags(row, flags);
+    offloadEstablished(pipeline, flows, row);
+  }
+  return row;
+}
+
+/**
+ * A SYN on a flow that has ended: the client uses its port again. After both FINs the old flow is over and a new one
+ * opens, so that it gets a backend of today. After a RST, which anybody may have sent, it stays where it is as long as
+ * its backend takes new flows: so a forged RST and a forged SYN together move nothing.
+ */
+function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
+  const flows = pipeline.flowsOf(isIpv4);
+  const { words, layout } = flows;
+  const peer = flows.peer(row);
+  const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
+  if ((flags & (FIN | RST)) === 0) return row;
+  if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
+  if ((flags & RST) === 0) return row;
+  if (!pipeline.table.takesNewFlows(words[row + layout.owner]!)) {
+    return reopenFlow(pipeline, i, isIpv4, row, peer);
+  }
+  Atomics.and(words, row + layout.state, ~STATE_FLAGS);
+  if (peer !== NO_ROW) Atomics.and(words, peer + layout.state, ~STATE_FLAGS);
+  return row;
+}

@@ -1,0 +1,95 @@
+import { createHmac } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Heartbeat, Statement } from "./heartbeat.ts";
+import { Assembly, decodeHeartbeat, encodeHeartbeat, LONGEST_DATAGRAM } from "./heartbeat-codec.ts";
+
+const keyed = (key: string) => (octets: Uint8Array) => createHmac("sha256", key).update(octets).digest();
+const authenticate = keyed("the secret");
+
+const vip = fc.oneof(
+  fc.integer({ min: 0, max: 255 }).map((last) => `10.0.5.${last}`),
+  fc.integer({ min: 0, max: 0xffff }).map((last) => `2001:db8::5:${last.toString(16)}`),
+);
+const fixedVip = vip.map((text) => text.replace(/:0$/, ":1"));
+const name = fc.stringMatching(/^[a-zé0-9.-]{1,40}$/);
+const number48 = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+const number32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const statement: fc.Arbitrary<Statement> = fc.record({
+  claims: fc.array(fc.record({ vip: fixedVip, term: number32, weak: fc.boolean(), pinned: fc.boolean() }), {
+    maxLength: 150,
+  }),
+  handovers: fc.array(fc.record({ vip: fixedVip, term: number32, to: name, pinned: fc.boolean() }), { maxLength: 5 }),
+  refused: fc.array(fixedVip, { maxLength: 5 }),
+  poor: fc.array(fixedVip, { maxLength: 5 }),
+  macs: fc.array(number48, { maxLength: 3 }),
+});
+const heartbeat: fc.Arbitrary<Heartbeat> = fc.record({
+  from: name,
+  session: number48,
+  sequence: number48,
+  ready: fc.boolean(),
+  draining: fc.boolean(),
+  heard: fc.array(
+    fc.record({
+      node: name,
+      session: number48,
+      version: fc.integer({ min: -1, max: 2 ** 31 - 1 }),
+      held: fc.boolean(),
+    }),
+    { maxLength: 8 },
+  ),
+  version: number32,
+  statement: fc.option(statement),
+  moves: fc.array(fc.record({ vip: fixedVip, to: name }), { maxLength: 3 }),
+});
+
+describe("a heartbeat", () => {
+  test("is read as it was written, in whatever order its parts arrive", () => {
+    fc.assert(
+      fc.property(heartbeat, fc.boolean(), (message, reversed) => {
+        const datagrams = encodeHeartbeat(message, authenticate);
+        for (const { length } of datagrams) expect(length).toBeLessThanOrEqual(LONGEST_DATAGRAM);
+        const assembly = new Assembly();
+        const parts = (reversed ? datagrams.toReversed() : datagrams).map((one) => decodeHeartbeat(one, authenticate)!);
+        const read = parts.map((part) => assembly.add(part)).at(-1)!;
+        const sorted = ({ statement: given, ...rest }: Heartbeat) => ({
+          ...rest,
+          claims: given?.claims,
+          handovers: given?.handovers,
+          others: given && [given.refused, given.poor, given.macs],
+        });
+        expect(sorted(read)).toEqual(sorted(message));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("that anybody has changed, or that another secret signed, is refused", () => {
+    fc.assert(
+      fc.property(heartbeat, fc.nat(), fc.integer({ min: 1, max: 255 }), (message, at, change) => {
+        const [datagram] = encodeHeartbeat(message, authenticate);
+        expect(decodeHeartbeat(datagram!, keyed("another secret"))).toBeNull();
+        datagram![at % datagram!.length]! ^= change;
+        expect(decodeHeartbeat(datagram!, authenticate)).toBeNull();
+      }),
+    );
+  });
+
+  test("that is cut or made up is refused even where it is signed", () => {
+    const sign = (octets: Uint8Array) => Uint8Array.of(...octets, ...authenticate(octets).subarray(0, 16));
+    fc.assert(
+      fc.property(heartbeat, fc.nat(), (message, cut) => {
+        const [datagram] = encodeHeartbeat(message, authenticate);
+        const octets = datagram!.subarray(0, datagram!.length - 16);
+        expect(decodeHeartbeat(sign(octets.subarray(0, cut % octets.length)), authenticate)).toBeNull();
+        expect(decodeHeartbeat(sign(Uint8Array.of(...octets, 0)), authenticate)).toBeNull();
+      }),
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (octets) => {
+        decodeHeartbeat(sign(Uint8Array.of(0x53, 0x4c, 0x32, 1, ...octets)), authenticate);
+      }),
+    );
+  });
+});

@@ -1,0 +1,357 @@
+/**
+ * Heartbeats as datagrams, each of at most 1200 bytes: a statement that does not fit is spread over several. All numbers
+ * in network order. Pure: the authentication code is computed by a function that is given.
+ *
+ *   0 "SL2" version=1   4 part, parts: 8 bits each   6 flags   7 length of the name, then the name
+ *   . session 48   sequence 48   statement's version 32
+ *   . heard: count 16, each: name, session 48, version 32, flags 8
+ *   . moves: count 8, each: address, name
+ *   . entries of the statement in this part: count 16, each: kind 8, then what the kind has
+ *   . authentication code, 16 bytes, over everything before it
+ *
+ * A name is its length (8 bits) and its UTF-8, an address 16 bytes (IPv4 as ::ffff:a.b.c.d).
+ */
+import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
+import type { Heard, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
+
+/** Authenticates octets: HMAC with the cluster's secret, cut to `CODE_BYTES`. */
+export type Authenticate = (octets: Uint8Array) => Uint8Array;
+
+export const CODE_BYTES = 16;
+export const LONGEST_DATAGRAM = 1200;
+const MAGIC = 0x534c3201;
+const MOST_PARTS = 255;
+
+const FLAG_READY = 1;
+const FLAG_DRAINING = 2;
+const FLAG_STATEMENT = 4;
+const HELD = 1;
+const KIND_CLAIM = 1;
+const KIND_HANDOVER = 2;
+const KIND_REFUSED = 3;
+const KIND_POOR = 4;
+const KIND_MAC = 5;
+const WEAK = 1;
+const PINNED = 2;
+/** The longest entry: kind, address, term, flags, name. */
+const LONGEST_ENTRY = 1 + 16 + 4 + 1 + 256;
+
+/** One datagram, read: a heartbeat with that part of the statement that it carries. */
+export interface HeartbeatPart {
+  readonly heartbeat: Heartbeat;
+  readonly part: number;
+  readonly parts: number;
+}
+
+export function encodeHeartbeat(heartbeat: Heartbeat, authenticate: Authenticate): Uint8Array[] {
+  const entries = heartbeat.statement === null ? [] : statementEntries(heartbeat.statement);
+  const head = encodeHead(heartbeat);
+  const bodies: Uint8Array[][] = [[]];
+  let free = LONGEST_DATAGRAM - head.length - 2 - CODE_BYTES;
+  const room = Math.max(free, LONGEST_ENTRY);
+  free = room;
+  for (const entry of entries) {
+    if (entry.length > free) {
+      bodies.push([]);
+      free = room;
+    }
+    bodies.at(-1)!.push(entry);
+    free -= entry.length;
+  }
+  if (bodies.length > MOST_PARTS) throw new RangeError("more addresses than heartbeats can carry");
+  return bodies.map((body, part) => {
+    const out = new Octets();
+    out.bytes(head);
+    out.u16(body.length);
+    for (const entry of body) out.bytes(entry);
+    const octets = out.take();
+    octets[4] = part;
+    octets[5] = bodies.length;
+    const code = authenticate(octets);
+    const datagram = new Uint8Array(octets.length + CODE_BYTES);
+    datagram.set(octets);
+    datagram.set(code.subarray(0, CODE_BYTES), octets.length);
+    return datagram;
+  });
+}
+
+/** `null` for anything that no holder of the secret has sent, or that is not well formed. */
+export function decodeHeartbeat(datagram: Uint8Array, authenticate: Authenticate): HeartbeatPart | null {
+  if (datagram.length < 8 + CODE_BYTES) return null;
+  const octets = datagram.subarray(0, datagram.length - CODE_BYTES);
+  const reader = new Reader(octets);
+  if (reader.u32() !== MAGIC) return null;
+  if (!isSame(authenticate(octets), datagram.subarray(octets.length))) return null;
+  try {
+    return readPart(reader);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
+/** Joins the parts of a statement. */
+export class Assembly {
+  readonly #open = new Map<string, { readonly key: string; readonly parts: (HeartbeatPart | undefined)[] }>();
+
+  /** The heartbeat, with its whole statement once all of its parts are here; until then it carries none. */
+  add(part: HeartbeatPart): Heartbeat {
+    const { heartbeat, parts } = part;
+    if (heartbeat.statement === null || parts === 1) return heartbeat;
+    const key = `${heartbeat.session} ${heartbeat.sequence}`;
+    let open = this.#open.get(heartbeat.from);
+    if (open?.key !== key) {
+      open = { key, parts: new Array<HeartbeatPart | undefined>(parts).fill(undefined) };
+      this.#open.set(heartbeat.from, open);
+    }
+    open.parts[part.part] = part;
+    const statements = open.parts.flatMap((one) => one?.heartbeat.statement ?? []);
+    if (statements.length < parts) return { ...heartbeat, statement: null };
+    this.#open.delete(heartbeat.from);
+    return {
+      ...heartbeat,
+      statement: {
+        claims: statements.flatMap(({ claims }) => claims),
+        handovers: statements.flatMap(({ handovers }) => handovers),
+        refused: statements.flatMap(({ refused }) => refused),
+        poor: statements.flatMap(({ poor }) => poor),
+        macs: statements.flatMap(({ macs }) => macs),
+      },
+    };
+  }
+}
+
+function encodeHead(heartbeat: Heartbeat): Uint8Array {
+  const out = new Octets();
+  out.u32(MAGIC);
+  out.u16(0);
+  const flags = (heartbeat.ready ? FLAG_READY : 0) | (heartbeat.draining ? FLAG_DRAINING : 0);
+  out.u8(flags | (heartbeat.statement === null ? 0 : FLAG_STATEMENT));
+  out.name(heartbeat.from);
+  out.u48(heartbeat.session);
+  out.u48(heartbeat.sequence);
+  out.u32(heartbeat.version);
+  out.u16(heartbeat.heard.length);
+  for (const { node, session, version, held } of heartbeat.heard) {
+    out.name(node);
+    out.u48(session);
+    // -1, for none, is all ones.
+    out.u32(version >>> 0);
+    out.u8(held ? HELD : 0);
+  }
+  out.u8(heartbeat.moves.length);
+  for (const { vip, to } of heartbeat.moves) {
+    out.address(vip);
+    out.name(to);
+  }
+  return out.take();
+}
+
+function statementEntries({ claims, handovers, refused, poor, macs }: Statement): Uint8Array[] {
+  const entry = (kind: number, fill: (out: Octets) => void): Uint8Array => {
+    const out = new Octets();
+    out.u8(kind);
+    fill(out);
+    return out.take();
+  };
+  return [
+    ...claims.map(({ vip, term, weak, pinned }) =>
+      entry(KIND_CLAIM, (out) => {
+        out.address(vip);
+        out.u32(term);
+        out.u8((weak ? WEAK : 0) | (pinned ? PINNED : 0));
+      }),
+    ),
+    ...handovers.map(({ vip, term, to, pinned }) =>
+      entry(KIND_HANDOVER, (out) => {
+        out.address(vip);
+        out.u32(term);
+        out.u8(pinned ? PINNED : 0);
+        out.name(to);
+      }),
+    ),
+    ...refused.map((vip) => entry(KIND_REFUSED, (out) => out.address(vip))),
+    ...poor.map((vip) => entry(KIND_POOR, (out) => out.address(vip))),
+    ...macs.map((mac) => entry(KIND_MAC, (out) => out.u48(mac))),
+  ];
+}
+
+function readPart(reader: Reader): HeartbeatPart {
+  const part = reader.u8();
+  const parts = reader.u8();
+  if (part >= parts) throw new RangeError("no such part");
+  const flags = reader.u8();
+  const from = reader.name();
+  const session = reader.u48();
+  const sequence = reader.u48();
+  const version = reader.u32();
+  const heard: Heard[] = [];
+  for (let count = reader.u16(); count > 0; count--) {
+    const node = reader.name();
+    const sessionOf = reader.u48();
+    const has = reader.u32() | 0;
+    heard.push({ node, session: sessionOf, version: has, held: (reader.u8() & HELD) !== 0 });
+  }
+  const moves: MoveRequest[] = [];
+  for (let count = reader.u8(); count > 0; count--) moves.push({ vip: reader.address(), to: reader.name() });
+  const statement = readStatement(reader);
+  reader.end();
+  return {
+    part,
+    parts,
+    heartbeat: {
+      from,
+      session,
+      sequence,
+      ready: (flags & FLAG_READY) !== 0,
+      draining: (flags & FLAG_DRAINING) !== 0,
+      heard,
+      version,
+      statement: (flags & FLAG_STATEMENT) === 0 ? null : statement,
+      moves,
+    },
+  };
+}
+
+function readStatement(reader: Reader): Statement {
+  const statement = {
+    claims: [] as Statement["claims"][number][],
+    handovers: [] as Statement["handovers"][number][],
+    refused: [] as string[],
+    poor: [] as string[],
+    macs: [] as number[],
+  };
+  for (let count = reader.u16(); count > 0; count--) {
+    const kind = reader.u8();
+    if (kind === KIND_MAC) {
+      statement.macs.push(reader.u48());
+      continue;
+    }
+    const vip = reader.address();
+    if (kind === KIND_REFUSED) statement.refused.push(vip);
+    else if (kind === KIND_POOR) statement.poor.push(vip);
+    else {
+      const term = reader.u32();
+      const flags = reader.u8();
+      const pinned = (flags & PINNED) !== 0;
+      if (kind === KIND_CLAIM) statement.claims.push({ vip, term, weak: (flags & WEAK) !== 0, pinned });
+      else if (kind === KIND_HANDOVER) statement.handovers.push({ vip, term, to: reader.name(), pinned });
+      else throw new RangeError("an entry of an unknown kind");
+    }
+  }
+  return statement;
+}
+
+/** In constant time: how much of a guess was right must not show. */
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = 0;
+  for (let i = 0; i < CODE_BYTES; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}
+
+class Octets {
+  #octets = new Uint8Array(512);
+  #length = 0;
+
+  take(): Uint8Array {
+    return this.#octets.slice(0, this.#length);
+  }
+
+  u8(value: number): void {
+    this.#reserve(1);
+    this.#octets[this.#length++] = value;
+  }
+
+  u16(value: number): void {
+    this.u8(value >>> 8);
+    this.u8(value & 0xff);
+  }
+
+  u32(value: number): void {
+    this.u16(value >>> 16);
+    this.u16(value & 0xffff);
+  }
+
+  u48(value: number): void {
+    this.u16(Math.floor(value / 2 ** 32));
+    this.u32(value % 2 ** 32);
+  }
+
+  name(text: string): void {
+    const octets = new TextEncoder().encode(text);
+    if (octets.length > 255) throw new RangeError(`the name ${text} is too long`);
+    this.u8(octets.length);
+    this.bytes(octets);
+  }
+
+  address(text: string): void {
+    const address = parseIpAddress(text)!;
+    const value = address.family === 4 ? address.value | (0xffffn << 32n) : address.value;
+    for (let shift = 96n; shift >= 0n; shift -= 32n) this.u32(Number((value >> shift) & 0xffff_ffffn));
+  }
+
+  bytes(octets: Uint8Array): void {
+    this.#reserve(octets.length);
+    this.#octets.set(octets, this.#length);
+    this.#length += octets.length;
+  }
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#octets.length) return;
+    const larger = new Uint8Array(2 * (this.#length + count));
+    larger.set(this.#octets);
+    this.#octets = larger;
+  }
+}
+
+/** Reads only inside its bounds; a `RangeError` where the octets end too soon. */
+class Reader {
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(octets: Uint8Array) {
+    this.#view = new DataView(octets.buffer, octets.byteOffset, octets.length);
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#at++);
+  }
+
+  u16(): number {
+    this.#at += 2;
+    return this.#view.getUint16(this.#at - 2);
+  }
+
+  u32(): number {
+    this.#at += 4;
+    return this.#view.getUint32(this.#at - 4);
+  }
+
+  u48(): number {
+    return this.u16() * 2 ** 32 + this.u32();
+  }
+
+  name(): string {
+    const length = this.u8();
+    const octets = new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.#at, this.#need(length));
+    this.#at += length;
+    return new TextDecoder().decode(octets);
+  }
+
+  address(): string {
+    const value = (BigInt(this.u32()) << 96n) | (BigInt(this.u32()) << 64n) | (BigInt(this.u32()) << 32n);
+    const low = BigInt(this.u32());
+    return value === 0xffffn << 32n
+      ? formatIpAddress({ family: 4, value: low })
+      : formatIpAddress({ family: 6, value: value | low });
+  }
+
+  end(): void {
+    if (this.#at !== this.#view.byteLength) throw new RangeError("octets are left over");
+  }
+
+  #need(count: number): number {
+    if (this.#at + count > this.#view.byteLength) throw new RangeError("the octets end too soon");
+    return count;
+  }
+}

@@ -1,0 +1,29 @@
+/** The thread in which a policy is tried; see try-policy.ts. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { SharedState } from "../policy/shared-state.ts";
+import { loadModule } from "./load-module.ts";
+import { checkOptions } from "./module-options.ts";
+import type { TryRequest, TryResult } from "./try-policy.ts";
+
+const { path, options, known, folder } = workerData as TryRequest;
+try {
+  parentPort!.postMessage({ result: attempt() });
+} catch (error) {
+  parentPort!.postMessage({ error: error instanceof Error ? error.message : String(error) });
+}
+
+function attempt(): TryResult {
+  const module = loadModule(path);
+  const checked = checkOptions(module.options, options);
+  const state = new SharedState(known, (file) => readFileSync(resolve(folder, file), "utf8"));
+  const hooks: unknown = module.create({ options: checked, state });
+  if (typeof hooks !== "object" || hooks === null) throw new Error("its create() returned no hooks");
+  return {
+    version: module.version,
+    options: checked,
+    memory: state.memory,
+    files: state.files.map((file) => resolve(folder, file)),
+  };
+}

@@ -1,0 +1,226 @@
+/**
+ * A node without NICs: the workers' pipeline over the workers' tables in ordinary memory. Frames are fed by hand, and so
+ * is the clock.
+ */
+import { buildForwardingTable } from "../dataplane/build-forwarding-table.ts";
+import { type Counters, countersMemory } from "../dataplane/counters.ts";
+import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
+import { FlowExpiry } from "../dataplane/expiry.ts";
+import { Fib, NO_ROUTE } from "../dataplane/fib.ts";
+import type { HashKey } from "../dataplane/flow-hash.ts";
+import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
+import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
+import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
+import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
+import { FragmentTable } from "../dataplane/fragment-table.ts";
+import { FRAME_HEADROOM_BYTES, FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
+import { IdRegistry } from "../dataplane/id-registry.ts";
+import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
+import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
+import { Pipeline } from "../dataplane/pipeline.ts";
+import { PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
+import { type ChainSurroundings, PolicyChain, type RunningPolicy } from "../policy/policy-chain.ts";
+import { policyStatsMemory } from "../policy/policy-stats.ts";
+import { directoryOf } from "../policy/service-directory.ts";
+import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
+import type { ScenarioNode } from "./scenario.ts";
+
+/** A frame that leaves. */
+export interface Departure {
+  /** Index of the node's interface. */
+  readonly interface: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Played {
+  readonly verdict: "tx" | "reply" | "pass" | "drop";
+  /** The frame as it leaves, rewritten; `null` when it does not. */
+  readonly departure: Departure | null;
+  /** Why it does not. */
+  readonly reason: DropReasonName | null;
+  /** Frames that leave because of this one: fragments that had waited for it. */
+  readonly also: readonly Departure[];
+}
+
+/** Reproducible, and no secret. */
+export const REPLAY_KEY: HashKey = { k0: 0x736c7569, k1: 0x63652d30 };
+/** Longer frames than this can't be fed. */
+export const LONGEST_FRAME_BYTES = 1 << 14;
+const SMALLEST_NEIGHBOR_TABLE = 1024;
+
+/** The tables of a player, for one who has memory of his own for them. */
+export interface PlayerTables {
+  /** Zeroed memory, of as many rows as there may be. */
+  readonly flows4: Int32Array;
+  readonly flows6: Int32Array;
+  readonly ports: Int32Array;
+  readonly neighbors: Int32Array;
+  /** Whether the pipeline marks established flows for the kernel. */
+  readonly offloads: boolean;
+}
+
+export interface PlayerOptions {
+  readonly key: HashKey;
+  readonly tables: PlayerTables;
+  /** VIPs that there may be at most. */
+  readonly vips: number;
+  /** Ready to be asked. */
+  readonly policies: readonly RunningPolicy[];
+}
+
+/** @param flowRows of each flow table, a power of two. @param neighbors that there may be at most. */
+export function ordinaryTables(flowRows: number, neighbors = 0): PlayerTables {
+  let rows = SMALLEST_NEIGHBOR_TABLE;
+  while (rows < 2 * neighbors) rows *= 2;
+  return {
+    flows4: flowTable4Memory(flowRows),
+    flows6: flowTable6Memory(flowRows),
+    ports: portTableMemory(),
+    neighbors: neighborTableMemory(rows),
+    offloads: false,
+  };
+}
+
+export class NodePlayer {
+  readonly #options: PlayerOptions;
+  readonly #portNames: readonly string[];
+  readonly #policySlots: ReadonlyMap<string, number>;
+  readonly #surroundings: ChainSurroundings;
+  readonly #ids = new IdRegistry();
+  readonly #memory = new Uint8Array(FRAME_HEADROOM_BYTES + LONGEST_FRAME_BYTES);
+  readonly #batch = new FrameBatch(1);
+  readonly #expiry: readonly FlowExpiry[];
+  readonly #pipeline: Pipeline;
+  #epoch = 0;
+  #now = 0;
+
+  constructor(node: ScenarioNode, spec: ForwardingSpec, options: PlayerOptions) {
+    const { key, tables, policies } = options;
+    this.#options = options;
+    this.#portNames = node.interfaces.map(({ name }) => name);
+    this.#policySlots = new Map(policies.map(({ name, slot }) => [name, slot]));
+    this.#surroundings = {
+      readClock: (into) => {
+        into[0] = this.#now * 1e9;
+      },
+      stats: policyStatsMemory(policies.length),
+      watch: new Int32Array(1),
+      watchAt: 0,
+      onTrouble: () => {},
+      onReason: () => {},
+    };
+    const flows4 = new FlowTable4(tables.flows4, key);
+    const flows6 = new FlowTable6(tables.flows6, key);
+    this.#expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
+    const fib = Fib.build(node.routes);
+    this.#pipeline = new Pipeline(
+      this.#batch,
+      new DataView(this.#memory.buffer),
+      {
+        flows4,
+        flows6,
+        ports: fillPorts(tables.ports, node),
+        neighbors: fillNeighbors(tables.neighbors, node, fib),
+        neighborRequests: new NeighborRequests(),
+        fragments: new FragmentTable(),
+        counters: countersMemory(options.vips),
+        offloads: tables.offloads,
+      },
+      this.#tableOf(spec),
+      fib,
+    );
+    this.#askPolicies();
+  }
+
+  get counters(): Counters {
+    return this.#pipeline.counters;
+  }
+
+  /** Replaces the services, as a new epoch does. */
+  serve(spec: ForwardingSpec): void {
+    this.#pipeline.table = this.#tableOf(spec);
+    this.#askPolicies();
+  }
+
+  /** Ends what has been silent for too long. @param now monotonic seconds. */
+  expire(now: number): void {
+    for (const each of this.#expiry) each.tick(1, now);
+  }
+
+  /** @param port index of the interface that the frame comes in by. */
+  feed(bytes: Uint8Array, port: number, now: number): Played {
+    const batch = this.#batch;
+    this.#memory.set(bytes, FRAME_HEADROOM_BYTES);
+    batch.count = 1;
+    batch.offset[0] = FRAME_HEADROOM_BYTES;
+    batch.length[0] = bytes.length;
+    batch.port[0] = port;
+    this.#now = now;
+    this.#pipeline.run(now);
+    const played = this.#outcome();
+    const also = this.#releaseHeld(now);
+    return also.length === 0 ? played : { ...played, also };
+  }
+
+  #tableOf(spec: ForwardingSpec): ForwardingTable {
+    return buildForwardingTable(spec, {
+      epoch: ++this.#epoch,
+      key: this.#options.key,
+      ids: this.#ids,
+      portNames: this.#portNames,
+      policySlots: this.#policySlots,
+    });
+  }
+
+  #askPolicies(): void {
+    const { policies } = this.#options;
+    if (policies.length === 0) return;
+    const directory = directoryOf(this.#ids);
+    this.#pipeline.policies = new PolicyChain(this.#pipeline, policies, directory, this.#portNames, this.#surroundings);
+  }
+
+  #outcome(): Played {
+    const batch = this.#batch;
+    const verdict = batch.verdict[0]!;
+    if (verdict === Verdict.Drop || verdict === Verdict.Pass) {
+      const reason = DROP_REASONS[batch.reason[0]!]!;
+      return { verdict: verdict === Verdict.Drop ? "drop" : "pass", departure: null, reason, also: [] };
+    }
+    const bytes = this.#memory.slice(batch.offset[0]!, batch.offset[0]! + batch.length[0]!);
+    const departure = { interface: batch.egress[0]!, bytes };
+    return { verdict: verdict === Verdict.Transmit ? "tx" : "reply", departure, reason: null, also: [] };
+  }
+
+  /** Runs the fragments that the last frame has set free, one by one. */
+  #releaseHeld(now: number): Departure[] {
+    const also: Departure[] = [];
+    const { held, fragments } = this.#pipeline;
+    while (held.release(this.#batch, fragments, this.#memory, () => FRAME_HEADROOM_BYTES, now) > 0) {
+      this.#pipeline.run(now);
+      const { departure } = this.#outcome();
+      if (departure !== null) also.push(departure);
+    }
+    return also;
+  }
+}
+
+function fillPorts(memory: Int32Array, node: ScenarioNode): PortTable {
+  const ports = new PortTable(memory);
+  node.interfaces.forEach(({ mac, mtu, ipv4, ipv6, tags }, port) => {
+    ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null, tags });
+  });
+  return ports;
+}
+
+function fillNeighbors(memory: Int32Array, node: ScenarioNode, fib: Fib): NeighborTable {
+  const neighbors = new NeighborTable(memory);
+  const words = new Int32Array(ADDRESS_WORDS);
+  for (const { address, mac } of node.neighbors) {
+    storeAddress(words, 0, address);
+    const route = fib.lookup(words, 0);
+    if (route === NO_ROUTE) continue;
+    const port = fib.port(route);
+    neighbors.set(words, port, mac, node.interfaces[port]!.mac);
+  }
+  return neighbors;
+}

@@ -1,0 +1,150 @@
+/**
+ * A stage for replays whose tables are the BPF programs' own, with the XDP program looking on: it gets each frame first,
+ * its writes to rows are noted and taken back, then the pipeline gets the same frame and both are compared.
+ *
+ *   forwarded by XDP       the frame is byte for byte what the pipeline makes of it, and both write the same to the row
+ *   left by XDP            the frame and all rows are as they were, and what the pipeline sends goes to the worker
+ */
+import { afterAll, expect } from "vitest";
+import { TAG_OFFLOADED } from "../../src/dataplane/flow-table.ts";
+import { REPLAY_KEY } from "../../src/replay/node-player.ts";
+import type { FrameResult, ReplayStage } from "../../src/replay/replay.ts";
+import type { Scenario } from "../../src/replay/scenario.ts";
+import { RST } from "../../src/wire/transport.ts";
+import { BpfObject } from "../../src/xdp/bpf.ts";
+import { encodeAddress, encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { Umem } from "../../src/xdp/umem.ts";
+import { readXdpCounters } from "../../src/xdp/xdp-counters.ts";
+import { XskSocket } from "../../src/xdp/xsk.ts";
+import { moveIntoOwnNamespace, vethPair } from "./own-namespace.ts";
+import { interfaceIndex, SMALL_RINGS, words } from "./traffic.ts";
+
+const ROWS = 1 << 12;
+const XDP_TX = 3;
+const XDP_REDIRECT = 4;
+/** Scenarios have at most so many interfaces. */
+const DEVICES = ["pa", "qa", "ra"];
+
+/** Where a row of each family has its tag and what the kernel writes: state, last seen, packets, bytes. */
+const LAYOUT = {
+  4: { row: 16, tag: 3, state: 10, lastSeen: 11, counters: [12, 13, 14, 15] },
+  6: { row: 32, tag: 9, state: 12, lastSeen: 13, counters: [24, 25, 26, 27] },
+} as const;
+
+export interface Tally {
+  /** Frames that XDP has forwarded. */
+  forwarded: number;
+  /** Frames of established flows that the pipeline has forwarded and XDP has not. */
+  left: Uint8Array[];
+}
+
+export interface TwinStage {
+  readonly object: BpfObject;
+  /** Empties all tables and serves a scenario's addresses. */
+  prepare(scenario: Scenario): ReplayStage;
+  readonly tally: Tally;
+}
+
+export function openTwinStage(): TwinStage {
+  moveIntoOwnNamespace();
+  for (const device of DEVICES) vethPair(device, `${device}x`);
+  const object = BpfObject.load(undefined, { maxEntries: { flows: ROWS, flows6: ROWS } });
+  const program = object.program("sluice_xdp");
+  const umem = new Umem({ frameCount: 64, frameSize: 2048 });
+  const sockets = DEVICES.map((device) => new XskSocket(umem, { interface: device, queue: 0, ...SMALL_RINGS }));
+  const indexes = DEVICES.map(interfaceIndex);
+  const settings = object.map("settings").mmap();
+  const flows = { 4: object.map("flows").mmap(), 6: object.map("flows6").mmap() };
+  const ports = object.map("port_rows").mmap();
+  const neighbors = object.map("neighbors").mmap();
+  const tally: Tally = { forwarded: 0, left: [] };
+  settings.set([REPLAY_KEY.k0, REPLAY_KEY.k1, ROWS - 1, ROWS - 1]);
+  settings[SETTINGS_FLAGS] = SETTINGS_FORWARD;
+  indexes.forEach((index, port) => {
+    object.map("devices").update(words(port), words(index));
+    object.map("xsks").update(words(port * 64), words(sockets[port]!.fd));
+  });
+  afterAll(() => {
+    for (const socket of sockets) socket.close();
+    umem.close();
+    object.close();
+  });
+
+  function prepare(scenario: Scenario): ReplayStage {
+    for (const table of [flows[4], flows[6], ports, neighbors]) table.fill(0);
+    for (const name of ["owned4", "owned6"]) {
+      const map = object.map(name);
+      for (const { key } of map.entries()) map.delete(key);
+    }
+    for (const { address } of scenario.spec.owned) {
+      const key = encodeAddress(address);
+      if (address.family === 4) object.map("owned4").update(key.slice(12), words(3));
+      else object.map("owned6").update(key, words(3));
+    }
+    scenario.node.interfaces.forEach(({ tags }, port) => {
+      const vlan = tags.map((tag) => ({
+        protocol: ((tag & 0xff) << 8) | ((tag >>> 8) & 0xff),
+        id: ((tag >>> 8) & 0xf00) | (tag >>> 24),
+      }));
+      object.map("ports").update(words(indexes[port]!), encodePort({ id: port, vlan }));
+    });
+    return { flows4: flows[4], flows6: flows[6], ports, neighbors, offloads: true, watch };
+  }
+
+  function watch(frame: Uint8Array, port: number): (result: FrameResult) => void {
+    const before = { 4: flows[4].slice(), 6: flows[6].slice() };
+    const forwardedBefore = readXdpCounters(object.map("xdp_counters")).forward;
+    const { returnValue, data } = program.testRun(frame, { ingress: { interfaceIndex: indexes[port]!, queue: 0 } });
+    const isForwarded = readXdpCounters(object.map("xdp_counters")).forward !== forwardedBefore;
+    const written = { 4: changes(before[4], flows[4], 4), 6: changes(before[6], flows[6], 6) };
+    flows[4].set(before[4]);
+    flows[6].set(before[6]);
+    return (result) => {
+      if (isForwarded) {
+        tally.forwarded++;
+        expect({ frame: hex(data), verdict: "tx" }).toEqual({ frame: result.frame, verdict: result.verdict });
+        expect([XDP_TX, XDP_REDIRECT]).toContain(returnValue);
+        expect(written).toEqual({ 4: changes(before[4], flows[4], 4), 6: changes(before[6], flows[6], 6) });
+        return;
+      }
+      expect(hex(data), "XDP changes no frame that it leaves to others").toBe(hex(frame));
+      expect(written).toEqual({ 4: {}, 6: {} });
+      if (result.verdict === "tx" || result.verdict === "reply") {
+        expect(returnValue, "what the pipeline sends must come to it").toBe(XDP_REDIRECT);
+        const isEstablished = touchesEstablished(before[4], flows[4], 4) || touchesEstablished(before[6], flows[6], 6);
+        if (result.verdict === "tx" && isEstablished) tally.left.push(frame);
+      }
+    };
+  }
+
+  return { object, prepare, tally };
+}
+
+/** Which words of a table have changed to what; the two clocks are not compared. */
+function changes(before: Int32Array, after: Int32Array, family: 4 | 6): Record<number, number> {
+  const { row, lastSeen } = LAYOUT[family];
+  const changed: Record<number, number> = {};
+  if (Buffer.compare(bytesOf(before), bytesOf(after)) === 0) return changed;
+  for (let i = 0; i < before.length; i++) {
+    if (before[i] !== after[i] && i % row !== lastSeen) changed[i] = after[i]!;
+  }
+  return changed;
+}
+
+/** Whether a row has counted a frame that was marked for the kernel before, and not reset. */
+function touchesEstablished(before: Int32Array, after: Int32Array, family: 4 | 6): boolean {
+  const { row, tag, state, counters } = LAYOUT[family];
+  return Object.keys(changes(before, after, family)).some((word) => {
+    const start = Number(word) - (Number(word) % row);
+    const isMarked = (before[start + tag]! & TAG_OFFLOADED) !== 0 && (before[start + state]! & RST) === 0;
+    return isMarked && Number(word) - start === counters[0];
+  });
+}
+
+function bytesOf(words: Int32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

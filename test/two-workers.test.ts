@@ -1,0 +1,52 @@
+/** One flow's frames on two queues at once, in two real threads over one flow table: one backend, one source port. */
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { expect, it } from "vitest";
+import { newFlowKey } from "../src/dataplane/flow-key.ts";
+import { FlowTable4, flowTable4Memory } from "../src/dataplane/flow-table4.ts";
+import { KEY } from "./fixtures/gateway.ts";
+import type { Race } from "./fixtures/racing-worker.ts";
+
+const FLOWS = 4000;
+const ROWS = 1 << 14;
+const BACKENDS = ["10.2.0.2", "10.2.0.3"];
+
+async function race(): Promise<FlowTable4> {
+  const race: Race = {
+    flowMemory: flowTable4Memory(ROWS),
+    backends: BACKENDS,
+    flows: FLOWS,
+    ready: new Int32Array(new SharedArrayBuffer(4)),
+    threads: 2,
+  };
+  const script = new URL("fixtures/racing-worker.ts", import.meta.url);
+  const workers = Array.from({ length: race.threads }, () => new Worker(script, { workerData: race }));
+  const codes = await Promise.all(workers.map((worker) => once(worker, "exit")));
+  expect(codes.flat()).toEqual([0, 0]);
+  return new FlowTable4(race.flowMemory, KEY);
+}
+
+/** Keys of the live rows of a direction, as text. */
+function keys(flows: FlowTable4, replies: boolean): string[] {
+  const list: string[] = [];
+  const key = newFlowKey();
+  for (let row = 0; row < flows.words.length; row += flows.layout.words) {
+    if (!flows.isLive(row) || flows.isReply(row) !== replies) continue;
+    flows.loadKey(row, key);
+    list.push(key.join());
+  }
+  return list;
+}
+
+it("two workers that open the same flows at once open each of them once, and no two with one port", async () => {
+  const flows = await race();
+  const requests = keys(flows, false);
+  const replies = keys(flows, true);
+  expect(requests).toHaveLength(FLOWS);
+  expect(new Set(requests).size).toBe(FLOWS);
+  expect(replies).toHaveLength(FLOWS);
+  expect(new Set(replies).size).toBe(FLOWS);
+  for (let row = 0; row < flows.words.length; row += flows.layout.words) {
+    if (flows.isLive(row)) expect(flows.peer(flows.peer(row))).toBe(row);
+  }
+}, 60_000);
