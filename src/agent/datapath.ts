@@ -41,7 +41,7 @@ import type { BindMode } from "../xdp/xsk.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
-import { portList, requireLink } from "./port-list.ts";
+import { type AnnouncerDoor, announcerDoor, portList, requireLink } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 import { Steering } from "./steering.ts";
@@ -270,7 +270,7 @@ export class Datapath {
     this.#table = parts.table;
     this.policies = parts.policies;
     this.offloads = parts.offloads;
-    this.#steering = new Steering(parts.object, parts.ports, parts.network, parts.stack, parts.log);
+    this.#steering = new Steering(parts.object, parts.network, parts.stack, parts.log);
     this.flows = [
       new FlowTable4(parts.object.map("flows").mmap(), parts.key),
       new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
@@ -329,6 +329,11 @@ export class Datapath {
 
   get flowsEnded(): number {
     return this.#flowsEnded;
+  }
+
+  /** What the announcer needs: where it may speak, and the maps of what is answered for. */
+  get doorToLinks(): AnnouncerDoor {
+    return announcerDoor(this.#portList, this.#object);
   }
 
   /** Seconds of the monotonic clock, as in the flow rows. */

@@ -7,29 +7,18 @@ import type { ForwardingSpec, OwnedAddress } from "../dataplane/forwarding-spec.
 import type { BpfObject } from "../xdp/bpf.ts";
 import { DsrMaps } from "./dsr-maps.ts";
 import { LocalRoutes } from "./local-routes.ts";
-import type { NetworkTables, Port } from "./network-tables.ts";
+import type { NetworkTables } from "./network-tables.ts";
 import { OwnedMap } from "./owned-map.ts";
 import type { StackInside } from "./stack-inside.ts";
 
 export class Steering {
-  readonly #ports: readonly Port[];
   readonly #owned: OwnedMap;
   readonly #dsr: DsrMaps;
   readonly #localRoutes: LocalRoutes | null;
   #addresses: readonly OwnedAddress[] | null = null;
 
-  constructor(
-    object: BpfObject,
-    ports: readonly Port[],
-    network: NetworkTables,
-    stack: StackInside | null,
-    log: Logger,
-  ) {
-    this.#ports = ports;
-    this.#owned = new OwnedMap({
-      4: { owned: object.map("owned4"), answered: object.map("arp4") },
-      6: { owned: object.map("owned6"), answered: object.map("ndp6") },
-    });
+  constructor(object: BpfObject, network: NetworkTables, stack: StackInside | null, log: Logger) {
+    this.#owned = new OwnedMap({ 4: object.map("owned4"), 6: object.map("owned6") });
     this.#dsr = new DsrMaps(object);
     this.#localRoutes = stack && new LocalRoutes(stack, (family) => network.ownAddress(family), log);
   }
@@ -45,7 +34,7 @@ export class Steering {
   widen(spec: ForwardingSpec): void {
     // The same list is what most changes leave, and it may be long.
     if (spec.owned !== this.#addresses) {
-      this.#owned.apply(spec.owned, (name) => this.#ports.find((port) => port.name === name)?.interfaceIndex ?? null);
+      this.#owned.apply(spec.owned);
       this.#addresses = spec.owned;
     }
     this.#dsr.apply(spec);

@@ -20,6 +20,7 @@ import {
 import { type IpAddress, type IpPrefix, parseIpAddress, parseIpPrefix } from "../net/ip-address.ts";
 import { type Mac, parseMac } from "../net/mac.ts";
 import { CUSTOMER_TAG, SERVICE_TAG, vlanTag } from "../wire/vlan.ts";
+import { packetStep } from "./packet-step.ts";
 
 /** Says which field of which scenario can't be read, and why. */
 export class ScenarioError extends Error {
@@ -43,7 +44,13 @@ export interface ScenarioNode {
 }
 
 export type Step =
-  | { readonly kind: "frame"; readonly port: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: "frame";
+      readonly port: number;
+      readonly bytes: Uint8Array;
+      /** It was given in words, so its result is said in words too. */
+      readonly inWords?: true;
+    }
   | { readonly kind: "services"; readonly spec: ForwardingSpec }
   | { readonly kind: "advance"; readonly seconds: number };
 
@@ -108,6 +115,11 @@ function parseStep(step: Json, index: number, node: ScenarioNode, specOf: (vips:
     return { kind: "advance", seconds: number(step["advanceSeconds"], `${where}.advanceSeconds`) };
   const port = node.interfaces.findIndex(({ name }) => name === step["iface"]);
   if (port < 0) throw new ScenarioError(`${where}.iface: the node has no interface ${JSON.stringify(step["iface"])}`);
+  if ("packet" in step) {
+    const bytes = packetStep(object(step["packet"], `${where}.packet`), node.interfaces[port]!.mac);
+    if (typeof bytes === "string") throw new ScenarioError(`${where}.packet.${bytes}`);
+    return { kind: "frame", port, bytes, inWords: true };
+  }
   const hex = step["frame"];
   if (typeof hex !== "string" || hex.length % 2 !== 0 || /[^0-9a-fA-F]/.test(hex)) {
     throw new ScenarioError(`${where}.frame: must be an even number of hex digits`);
