@@ -43,7 +43,7 @@ import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
 import { OwnedMap } from "./owned-map.ts";
-import { portList, requireLink } from "./port-list.ts";
+import { type AnnouncerDoor, announcerDoor, portList, requireLink } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 
@@ -274,10 +274,7 @@ export class Datapath {
     this.#table = parts.table;
     this.policies = parts.policies;
     this.offloads = parts.offloads;
-    this.#owned = new OwnedMap({
-      4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
-      6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
-    });
+    this.#owned = new OwnedMap({ 4: parts.object.map("owned4"), 6: parts.object.map("owned6") });
     this.#dsr = new DsrMaps(parts.object);
     this.flows = openFlowTables(parts.object, parts.key, parts.balancing);
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
@@ -313,11 +310,7 @@ export class Datapath {
     this.#network.prepare(spec.vips);
     await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
-    if (spec.owned !== this.#spec.owned)
-      this.#owned.apply(
-        spec.owned,
-        (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null,
-      );
+    if (spec.owned !== this.#spec.owned) this.#owned.apply(spec.owned);
     this.#dsr.apply(spec);
     this.#endRetiredFlows(spec);
     this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
@@ -338,6 +331,11 @@ export class Datapath {
 
   get flowsEnded(): number {
     return this.#flowsEnded;
+  }
+
+  /** What the announcer needs: where it may speak, and the maps of what is answered for. */
+  get doorToLinks(): AnnouncerDoor {
+    return announcerDoor(this.#portList, this.#object);
   }
 
   /** Seconds of the monotonic clock, as in the flow rows. */

@@ -20,8 +20,9 @@ import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
 import type { Speaker } from "../speaker/speaker.ts";
 import { Announcer } from "./announcer.ts";
-import { loadHashKey } from "./cluster-secret.ts";
+import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
+import { LinkAnnouncement } from "./link-announcement.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export class Gateway {
@@ -30,6 +31,7 @@ export class Gateway {
   readonly startedAt = Date.now();
   readonly #log: Logger;
   readonly announcer: Announcer;
+  #links: LinkAnnouncement | null = null;
   readonly #planner: NodePlanner;
   readonly #interfaces: OwnInterfaces;
   #watch: ConfigWatch | null = null;
@@ -102,12 +104,28 @@ export class Gateway {
     return this.announcer.speaker;
   }
 
+  /** Addresses on links, likewise. */
+  get links(): LinkAnnouncement {
+    if (this.#links === null) throw new Error("the gateway is still starting");
+    return this.#links;
+  }
+
+  /** Moves traffic away from this node. */
+  async drain(graceSeconds: number): Promise<void> {
+    await Promise.all([this.announcer.drain(graceSeconds), this.links.drain()]);
+  }
+
+  async undrain(): Promise<void> {
+    await Promise.all([this.announcer.undrain(), this.links.undrain()]);
+  }
+
   /** Closes the sessions first, so that routers look elsewhere, then the datapath. */
   async stop(): Promise<void> {
     this.#watch?.close();
     await this.#cluster?.close();
     this.#next = null;
     await this.#applying;
+    await this.#links?.stop();
     await this.announcer.stop(this.options.goodbye ?? "cease");
     await this.datapath.stop();
   }
@@ -121,6 +139,9 @@ export class Gateway {
     speaker.onEvent(({ name, from, to, words }) => {
       this.#log.info({ peer: name, from, to, ...(words === null ? {} : { why: words }) }, "BGP session");
     });
+    const { node, clusterSecret, l2Port, l2Timing } = this.options;
+    const setup = { node, key: loadHeartbeatKey(clusterSecret), port: l2Port, timing: l2Timing };
+    this.#links = new LinkAnnouncement({ ...setup, ...this.datapath.doorToLinks }, this.datapath, this.#log);
     if (this.options.kubernetes !== null) {
       // The client is large, and those who run on files have no use for it.
       const kubernetes = await import("../kubernetes/cluster-member.ts");
@@ -172,8 +193,10 @@ export class Gateway {
     );
 
     await this.announcer.withdrawBefore(own.bgp);
+    await this.links.withdrawBefore(own.l2);
     await this.datapath.apply(own.forwarding, policies);
     await this.announcer.announce(own.bgp);
+    await this.links.announce(own.l2, intent.nodes);
     this.#plan = planned;
     this.#intent = intent;
     this.#cluster?.planned(planned);

@@ -4,10 +4,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { GOODBYES } from "../agent/announcer.ts";
 import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
+import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addClusterCommands } from "./cluster-commands.ts";
 import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
+import { addL2Commands } from "./l2-commands.ts";
 import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
 import { addReplayCommand } from "./replay-command.ts";
@@ -15,6 +18,7 @@ import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
 const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
+const DEFAULT_L2_PORT = 9473;
 const DEFAULT_FLOW_ROWS = 1 << 20;
 
 /** Runs the command that `args` name. @returns the exit status. */
@@ -59,6 +63,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
     .option("--http <host:port>", "serve the API, /metrics and probes there as well")
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
+    .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
+    .option("--l2-heartbeat <milliseconds>", "a node is dead after three of them", positive, 200)
     .option("--flows <rows>", "rows of the flow table, a power of two; a flow takes two", powerOfTwo, DEFAULT_FLOW_ROWS)
     .option("--speaker-socket <path>", "BGP is spoken by `sluice speaker` behind this socket")
     .addOption(
@@ -97,6 +103,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         socket: flags.socket,
         http: flags.http ?? null,
         clusterSecret: flags.clusterSecret ?? null,
+        l2Port: flags.l2Port,
+        l2Timing: { ...DEFAULT_TIMING, heartbeatMilliseconds: flags.l2Heartbeat },
         flowRows: flags.flows,
         speakerSocket: flags.speakerSocket ?? null,
         goodbye: flags.goodbye,
@@ -155,6 +163,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       status = result.exitCode;
     });
 
+  addClusterCommands(program);
+
   program
     .command("explain")
     .description("why something is as it is")
@@ -190,6 +200,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   );
 
   addBgpCommands(program, show, DEFAULT_SOCKET);
+  addL2Commands(program, show, DEFAULT_SOCKET);
   addDrainCommands(program, DEFAULT_SOCKET, positive);
 
   try {

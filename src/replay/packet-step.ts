@@ -33,7 +33,7 @@ export function packetStep(packet: Readonly<Record<string, unknown>>, mac: Mac):
   const wanted = "must be ADDRESS:PORT, or [ADDRESS]:PORT";
   if (from === null) return `from: ${wanted}`;
   if (to === null) return `to: ${wanted}`;
-  if (from.address.family !== to.address.family) return "to: must be of the same family as from";
+  if (from.address.family !== to.address.family) return "to: must be of the family of the other end";
   if (protocol !== "tcp" && protocol !== "udp") return `protocol: must be tcp or udp, not ${JSON.stringify(protocol)}`;
   if (typeof flags !== "string" || tcpFlags(flags) === null) return "flags: must be some of the letters F S R P A";
   if (typeof payload !== "string" || payload.length % 2 !== 0 || /[^0-9a-fA-F]/.test(payload)) {
