@@ -86,6 +86,8 @@ export interface Service {
   readonly dialect: Dialect | null;
   /** Held already, by this or an earlier allocator. */
   readonly heldAddresses: readonly IpAddress[];
+  /** Who says on it that it gave it its addresses; absent where nobody does. */
+  readonly allocatedBy?: "MetalLB";
   readonly sharing: AddressSharing | null;
   /** One client keeps one backend, on all ports. */
   readonly clientAffinity: boolean;
