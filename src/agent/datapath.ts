@@ -6,6 +6,7 @@
  *     await datapath.stop();           // nothing is left behind
  */
 import type { Logger } from "pino";
+import { type BalancingMemory, balancingMemory } from "../dataplane/balancing-memory.ts";
 import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
 import {
   type Counters,
@@ -18,8 +19,6 @@ import {
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
-import { FlowTable4 } from "../dataplane/flow-table4.ts";
-import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
@@ -39,6 +38,7 @@ import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { DsrMaps } from "./dsr-maps.ts";
+import { openFlowTables } from "./flow-tables.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
@@ -142,6 +142,7 @@ export class Datapath {
     });
 
     const fragments = fragmentTableMemory();
+    const balancing = balancingMemory();
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
     const tables = {
@@ -185,6 +186,7 @@ export class Datapath {
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
           fragments,
+          balancing,
           counters: own,
           table: table.columns,
           policies: null,
@@ -230,6 +232,7 @@ export class Datapath {
       ids,
       workers,
       counters,
+      balancing,
       links,
       stack,
       ports,
@@ -249,6 +252,7 @@ export class Datapath {
     ids: IdRegistry;
     workers: WorkerPool;
     counters: readonly Counters[];
+    balancing: BalancingMemory;
     links: readonly Link[];
     stack: StackInside | null;
     ports: readonly Port[];
@@ -272,10 +276,7 @@ export class Datapath {
     this.offloads = parts.offloads;
     this.#owned = new OwnedMap({ 4: parts.object.map("owned4"), 6: parts.object.map("owned6") });
     this.#dsr = new DsrMaps(parts.object);
-    this.flows = [
-      new FlowTable4(parts.object.map("flows").mmap(), parts.key),
-      new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
-    ];
+    this.flows = openFlowTables(parts.object, parts.key, parts.balancing);
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
     this.ports = parts.ports.map((port, id) => ({
       id,

@@ -104,7 +104,9 @@ function serviceVips(service: Service, ingress: readonly string[], nodeName: str
           protocol,
           mode,
           backends: usableBackends(service, port, nodeName, address.family, mode, intent),
-          affinity: service.clientAffinity,
+          balancing: service.balancing ?? intent.settings.balancing,
+          affinity: service.affinitySeconds !== null,
+          ...(service.affinitySeconds === null ? {} : { affinitySeconds: service.affinitySeconds }),
           sources: service.clients,
           sourceNat: service.sourceNat ?? intent.settings.sourceNat,
           policies,
@@ -134,7 +136,7 @@ function usableBackends(
   return reachable.map((backend) => ({
     address: backend.address,
     port: backend.port,
-    weight: 1,
+    weight: backend.weight ?? 1,
     draining: backend.state !== usableState,
     node: mode === "nat" ? null : receivingNode(backend, intent),
   }));
