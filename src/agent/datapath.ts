@@ -6,6 +6,7 @@
  *     await datapath.stop();           // nothing is left behind
  */
 import type { Logger } from "pino";
+import { type BalancingMemory, balancingMemory } from "../dataplane/balancing-memory.ts";
 import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
 import {
   type Counters,
@@ -18,8 +19,6 @@ import {
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
-import { FlowTable4 } from "../dataplane/flow-table4.ts";
-import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
@@ -38,6 +37,7 @@ import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
+import { openFlowTables } from "./flow-tables.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
@@ -140,6 +140,7 @@ export class Datapath {
     });
 
     const fragments = fragmentTableMemory();
+    const balancing = balancingMemory();
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
     const tables = {
@@ -183,6 +184,7 @@ export class Datapath {
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
           fragments,
+          balancing,
           counters: own,
           table: table.columns,
           policies: null,
@@ -228,6 +230,7 @@ export class Datapath {
       ids,
       workers,
       counters,
+      balancing,
       links,
       stack,
       ports,
@@ -248,6 +251,7 @@ export class Datapath {
     ids: IdRegistry;
     workers: WorkerPool;
     counters: readonly Counters[];
+    balancing: BalancingMemory;
     links: readonly Link[];
     stack: StackInside | null;
     ports: readonly Port[];
@@ -271,10 +275,7 @@ export class Datapath {
     this.policies = parts.policies;
     this.offloads = parts.offloads;
     this.#steering = new Steering(parts.object, parts.network, parts.stack, parts.log);
-    this.flows = [
-      new FlowTable4(parts.object.map("flows").mmap(), parts.key),
-      new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
-    ];
+    this.flows = openFlowTables(parts.object, parts.key, parts.balancing);
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
     this.ports = parts.ports.map((port, id) => ({
       id,
