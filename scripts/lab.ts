@@ -9,10 +9,11 @@ import { parseArgs } from "node:util";
 import { DATAPATHS, type DocumentLab, goTo, type LabOptions, type StandingLab } from "../test/labs/document-lab.ts";
 import { EDGE } from "../test/labs/edge/edge-lab.ts";
 import { LEAF_SPINE } from "../test/labs/leaf-spine/leaf-spine-lab.ts";
+import { METALLB } from "../test/labs/metallb/metallb-lab.ts";
 import { type Row, Tour } from "../test/labs/tour.ts";
 import { build } from "./build.ts";
 
-const LABS = { "leaf-spine": LEAF_SPINE, edge: EDGE } as const;
+const LABS = { "leaf-spine": LEAF_SPINE, edge: EDGE, metallb: METALLB } as const;
 
 interface Asked {
   readonly name: keyof typeof LABS;

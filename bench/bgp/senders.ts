@@ -8,6 +8,7 @@ import type { Lab } from "../../test/lab/lab.ts";
 import type { LabProcess } from "../../test/lab/process.ts";
 import { waitFor } from "../../test/lab/wait-for.ts";
 import { type Memory, memoryOf } from "./memory.ts";
+import { whenAtRest } from "./processor-time.ts";
 import { prefixOf, RECEIVER, type Receiver, SENDER } from "./receiver.ts";
 import { sluice } from "./sluice-sender.ts";
 
@@ -70,10 +71,11 @@ function gobgp(lab: Lab, receiver: Receiver): Sender {
     announce: async () => null,
     withdraw: async () => void ask("global", "rib", "del", "all"),
     whenReceived: async (size) => {
-      // To be asked costs GoBGP up to a second of a locked table, so it is asked less often the larger the table is.
-      const wait = { timeoutSeconds: 600, everyMilliseconds: Math.max(5, size / 1000) };
-      await waitFor("GoBGP's table", () => ask("neighbor", "-j").includes(`"accepted":${size}}`), wait);
-      return performance.now();
+      // To be asked costs GoBGP up to a second of a locked table, so it is asked only when it has nothing more to do.
+      for (;;) {
+        const restsSince = await whenAtRest(daemon.pid);
+        if (ask("neighbor", "-j").includes(`"accepted":${size}}`)) return restsSince;
+      }
     },
     memory: () => memoryOf(daemon.pid),
   };

@@ -9,6 +9,11 @@ export function objectConditions(intent: Intent): Record<string, { readonly cond
   const objects: Record<string, { conditions: Condition[] }> = {};
   const configs = intent.bgpPolicies.filter(({ generation }) => generation === "cluster-config");
   for (const policy of configs) objects[policy.object] = { conditions: clusterConfigConditions(policy, intent) };
+  for (const { object, passwordName } of intent.bgpPeerConfigs) {
+    const isMissing = passwordName !== null && !Object.hasOwn(intent.bgpPasswords, passwordName);
+    const message = isMissing ? `Referenced Auth Secret "${passwordName}" is missing` : null;
+    objects[object] = { conditions: [condition("MissingAuthSecret", "MissingAuthSecret", message)] };
+  }
   for (const policy of intent.l2Policies) {
     if (policy.dialect === "cilium") objects[policy.object] = { conditions: l2PolicyConditions(policy) };
   }

@@ -3,7 +3,7 @@
  * it; nothing after it knows where it came from. Plain data, in a stable order, so that the same input gives the same plan.
  */
 import type { AddressPool } from "./address-pool.ts";
-import type { BgpPolicy } from "./bgp-policy.ts";
+import type { BgpPolicy, NamedPeerConfig } from "./bgp-policy.ts";
 import type { FlowPolicy } from "./flow-policy.ts";
 import type { L2Policy } from "./l2-policy.ts";
 import type { ClusterNode } from "./node.ts";
@@ -16,6 +16,7 @@ export interface Intent {
   readonly pools: readonly AddressPool[];
   readonly services: readonly Service[];
   readonly bgpPolicies: readonly BgpPolicy[];
+  readonly bgpPeerConfigs: readonly NamedPeerConfig[];
   readonly l2Policies: readonly L2Policy[];
   /** In the order in which they are asked. */
   readonly flowPolicies: readonly FlowPolicy[];
@@ -30,6 +31,7 @@ export const EMPTY_INTENT: Intent = {
   services: [],
   bgpPolicies: [],
   flowPolicies: [],
+  bgpPeerConfigs: [],
   l2Policies: [],
   bgpPasswords: {},
 };

@@ -17,6 +17,7 @@ export interface CiliumPeerConfig
     | "keepaliveTimeSeconds"
     | "gracefulRestartSeconds"
     | "passwordName"
+    | "bfd"
   > {
   /** Each with the advertisements that go to the session in it, by their labels; `null` is none. */
   readonly families: readonly (RouteFamily & { readonly advertisements: Selector | null })[];
@@ -38,6 +39,12 @@ interface PeerConfigObject extends KubernetesObject {
     } | null;
     readonly authSecretRef?: string | null;
     readonly gracefulRestart?: { readonly enabled: boolean; readonly restartTimeSeconds: number } | null;
+    readonly bfd?: {
+      readonly enabled: boolean;
+      readonly transmitIntervalMilliseconds: number;
+      readonly receiveIntervalMilliseconds: number;
+      readonly detectionMultiplier: number;
+    } | null;
     readonly ebgpMultihop?: number | null;
     readonly families?: readonly FamilyFields[];
   };
@@ -87,8 +94,23 @@ export const CILIUM_BGP_PEER_CONFIG: KindAdapter = {
         keepaliveTimeSeconds: timers?.keepAliveTimeSeconds ?? DEFAULT_PEER_CONFIG.keepaliveTimeSeconds,
         gracefulRestartSeconds: spec.gracefulRestart?.enabled ? spec.gracefulRestart.restartTimeSeconds : null,
         passwordName: spec.authSecretRef || null,
+        ...readBfd(spec),
         families: families ?? DEFAULT_PEER_CONFIG.families,
       },
     };
   },
 };
+
+/** Several hops away the TTL tells nothing, as without a profile of MetalLB's. */
+function readBfd({ bfd, ebgpMultihop }: PeerConfigObject["spec"]): Pick<CiliumPeerConfig, "bfd"> {
+  if (!bfd?.enabled) return {};
+  return {
+    bfd: {
+      transmitMilliseconds: bfd.transmitIntervalMilliseconds,
+      receiveMilliseconds: bfd.receiveIntervalMilliseconds,
+      multiplier: bfd.detectionMultiplier,
+      passive: false,
+      minimumTtl: (ebgpMultihop ?? 1) > 1 ? 1 : null,
+    },
+  };
+}

@@ -175,6 +175,17 @@ export const PEER_CONFIG_SPEC_SCHEMA: JsonSchema = {
         restartTimeSeconds: { type: "integer", minimum: 1, maximum: 4095, default: 120 },
       },
     },
+    bfd: {
+      type: "object",
+      nullable: true,
+      required: ["enabled"],
+      properties: {
+        enabled: { type: "boolean" },
+        transmitIntervalMilliseconds: { type: "integer", minimum: 10, maximum: 60000, default: 300 },
+        receiveIntervalMilliseconds: { type: "integer", minimum: 10, maximum: 60000, default: 300 },
+        detectionMultiplier: { type: "integer", minimum: 2, maximum: 255, default: 3 },
+      },
+    },
     ebgpMultihop: { type: "integer", nullable: true, minimum: 1, maximum: 255, default: 1 },
     families: {
       type: "array",

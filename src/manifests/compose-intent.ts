@@ -100,6 +100,11 @@ function frameOf(sources: readonly SourcedManifest[]): Frame {
       ...ciliumBgpPolicies(manifests),
       ...metalLb.policies,
     ].sort((a, b) => compareText(a.object, b.object)),
+    bgpPeerConfigs: manifests.flatMap((manifest) =>
+      manifest.type === "bgp-peer-config"
+        ? [{ object: `CiliumBGPPeerConfig/${manifest.name}`, passwordName: manifest.config.passwordName }]
+        : [],
+    ),
     l2Policies: [
       ...manifests.flatMap((manifest) => (manifest.type === "l2-policy" ? [manifest.policy] : [])),
       ...metalLb.l2Policies,
@@ -142,8 +147,9 @@ function backendsOfPort(port: ServicePort, slices: readonly BackendSlice[]): Ser
   for (const slice of slices) {
     const slicePort = slice.ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol);
     if (slicePort === undefined) continue;
-    for (const { address, node, state, isServing } of slice.backends) {
-      const backend = { address, port: slicePort.port ?? port.port, node, state, isServing };
+    for (const one of slice.backends) {
+      const { address, state } = one;
+      const backend = { ...one, port: slicePort.port ?? port.port };
       const key = `${formatIpAddress(address)} ${backend.port}`;
       const known = best.get(key);
       if (known === undefined || STATE_RANK[state] < STATE_RANK[known.state]) best.set(key, backend);

@@ -1,10 +1,10 @@
 /** `EndpointSlice` (discovery.k8s.io/v1): where a Service runs. */
-import type { BackendState, ServiceProtocol } from "../intent/service.ts";
+import type { BackendState, ServiceProtocol, TopologyHints } from "../intent/service.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import type { Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { KindAdapter } from "./kind.ts";
-import { type KubernetesObject, objectSchema } from "./object-metadata.ts";
+import { type KubernetesObject, type ObjectMetadata, objectSchema } from "./object-metadata.ts";
 
 /** One slice in our words; slices are joined to their Service by name when all objects are known. */
 export interface BackendSlice {
@@ -26,6 +26,8 @@ export interface SliceBackend {
   readonly node: string | null;
   readonly state: BackendState;
   readonly isServing: boolean;
+  readonly weight?: number;
+  readonly hints?: TopologyHints;
 }
 
 interface EndpointSliceObject extends KubernetesObject {
@@ -42,9 +44,19 @@ interface EndpointFields {
     readonly serving?: boolean | null;
     readonly terminating?: boolean | null;
   };
+  readonly hints?: {
+    readonly forZones?: readonly { readonly name: string }[] | null;
+    readonly forNodes?: readonly { readonly name: string }[] | null;
+  } | null;
 }
 
 const CONDITION: JsonSchema = { type: "boolean", nullable: true };
+
+const NAMES: JsonSchema = {
+  type: "array",
+  nullable: true,
+  items: { type: "object", required: ["name"], properties: { name: { type: "string" } } },
+};
 
 const ENDPOINT_SCHEMA: JsonSchema = {
   type: "object",
@@ -56,6 +68,7 @@ const ENDPOINT_SCHEMA: JsonSchema = {
       type: "object",
       properties: { ready: CONDITION, serving: CONDITION, terminating: CONDITION },
     },
+    hints: { type: "object", nullable: true, properties: { forZones: NAMES, forNodes: NAMES } },
   },
 };
 
@@ -91,18 +104,36 @@ export const ENDPOINT_SLICE: KindAdapter = {
       return { type: "nothing" };
     }
     if (addressType === "FQDN") return { type: "nothing" };
+    const weight = readWeight(metadata, report);
     return {
       type: "backend-slice",
       slice: {
         service: `${metadata.namespace}/${service}`,
         ports: (ports ?? []).map(({ name, port, protocol }) => ({ name: name ?? "", port: port ?? null, protocol })),
         backends: (endpoints ?? []).flatMap((endpoint, index) =>
-          readEndpoint(endpoint, addressType === "IPv4" ? 4 : 6, index, report),
+          readEndpoint(endpoint, addressType === "IPv4" ? 4 : 6, index, report).map((backend) => ({
+            ...backend,
+            ...weight,
+          })),
         ),
       },
     };
   },
 };
+
+const WEIGHT = "service.cilium.io/weight";
+const MOST_WEIGHT = 65_535;
+
+/** The weight of all endpoints of a slice; 0 takes them out of service for new flows. */
+function readWeight(metadata: ObjectMetadata, report: Report): Pick<SliceBackend, "weight"> {
+  const text = metadata.annotations?.[WEIGHT];
+  if (text === undefined) return {};
+  const weight = Number(text);
+  if (/^\d+$/.test(text) && weight <= MOST_WEIGHT) return { weight };
+  const message = `must be a number from 0 to ${MOST_WEIGHT}; ${JSON.stringify(text)} counts as not given`;
+  report("warning", ["metadata", "annotations", WEIGHT], message);
+  return {};
+}
 
 function readEndpoint(endpoint: EndpointFields, family: 4 | 6, index: number, report: Report): SliceBackend[] {
   // All addresses of an endpoint are the same backend; as in kube-proxy only the first one counts.
@@ -113,7 +144,8 @@ function readEndpoint(endpoint: EndpointFields, family: 4 | 6, index: number, re
     report("error", path, `must be an IPv${family} address; is ${JSON.stringify(text)}`);
     return [];
   }
-  return [{ address, node: endpoint.nodeName || null, ...backendState(endpoint.conditions ?? {}) }];
+  const node = endpoint.nodeName || null;
+  return [{ address, node, ...backendState(endpoint.conditions ?? {}), ...readHints(endpoint) }];
 }
 
 /** What is not said counts as ready, as serving as it is ready, and as not terminating. */
@@ -124,4 +156,11 @@ function backendState(
   const serving = conditions.serving ?? ready;
   if (ready) return { state: "ready", isServing: true };
   return { state: serving && conditions.terminating === true ? "serving" : "draining", isServing: serving };
+}
+
+function readHints({ hints }: EndpointFields): Pick<SliceBackend, "hints"> {
+  const namesOf = (list: readonly { readonly name: string }[] | null | undefined) =>
+    (list ?? []).map(({ name }) => name);
+  const read = { zones: namesOf(hints?.forZones), nodes: namesOf(hints?.forNodes) };
+  return read.zones.length + read.nodes.length === 0 ? {} : { hints: read };
 }

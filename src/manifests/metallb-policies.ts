@@ -3,7 +3,7 @@ import type { AddressPool } from "../intent/address-pool.ts";
 import type { Advertisement, BfdSettings, BgpPolicy } from "../intent/bgp-policy.ts";
 import type { L2Policy } from "../intent/l2-policy.ts";
 import type { Problem } from "../intent/problem.ts";
-import { type Labels, matches, matchesAny } from "../intent/selector.ts";
+import { type Labels, matches, matchesAny, type Selector } from "../intent/selector.ts";
 import type { Manifest } from "./kind.ts";
 import type { MetalLbAdvertisement } from "./metallb-bgp-advertisement.ts";
 import type { MetalLbPeer } from "./metallb-bgp-peer.ts";
@@ -42,6 +42,7 @@ export function metalLbIntent(manifests: readonly Manifest[]): MetalLbIntent {
     peers: one.peers,
     advertisement: advertisementOf(one, pools, communityNames, problems),
   }));
+  problems.push(...preferenceConflicts(advertisements, pools));
   return {
     pools: pools.map((one) => withNamespaces(one, namespaces)),
     policies: peers.map((peer) =>
@@ -121,6 +122,43 @@ function chosenPools(
   if (one.pools.length === 0 && one.poolSelectors.length === 0) return null;
   const selected = pools.filter(({ pool }) => matchesAny(one.poolSelectors, pool.labels));
   return [...new Set([...one.pools, ...selected.map(({ pool }) => pool.name)])];
+}
+
+/**
+ * Two advertisements that give one prefix to one peer with different preferences: MetalLB refuses them; here the larger
+ * one counts, which is said. Selectors that may meet on a node count as meeting.
+ */
+export function preferenceConflicts(
+  advertisements: readonly MetalLbAdvertisement[],
+  pools: readonly MetalLbPool[],
+): Problem[] {
+  return advertisements.flatMap((one, index) =>
+    advertisements.slice(0, index).flatMap((other): Problem[] => {
+      const sameLengths =
+        one.aggregationLength[4] === other.aggregationLength[4] &&
+        one.aggregationLength[6] === other.aggregationLength[6];
+      const poolsOf = (advertisement: MetalLbAdvertisement) =>
+        chosenPools(advertisement, pools) ?? pools.map(({ pool }) => pool.name);
+      const meet = (a: readonly string[], b: readonly string[]) => a.some((name) => b.includes(name));
+      const samePeers = one.peers.length === 0 || other.peers.length === 0 || meet(one.peers, other.peers);
+      if (one.localPreference === other.localPreference || !sameLengths || !samePeers) return [];
+      if (!meet(poolsOf(one), poolsOf(other)) || !mayMeet(one.nodeSelectors, other.nodeSelectors)) return [];
+      const message =
+        `gives the same prefixes another local preference (${one.localPreference ?? "none"}) than ` +
+        `${other.object} (${other.localPreference ?? "none"}); the larger one counts`;
+      return [{ severity: "warning", object: one.object, field: "spec.localPref", message, where: null }];
+    }),
+  );
+}
+
+/** Only selectors that ask for different values of one label exclude each other for sure. */
+function mayMeet(a: readonly Selector[], b: readonly Selector[]): boolean {
+  if (a.length === 0 || b.length === 0) return true;
+  return a.some((one) =>
+    b.some((other) =>
+      Object.entries(one.matchLabels).every(([key, value]) => (other.matchLabels[key] ?? value) === value),
+    ),
+  );
 }
 
 function l2PolicyOf(one: MetalLbL2Advertisement, pools: readonly MetalLbPool[]): L2Policy {

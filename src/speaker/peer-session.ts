@@ -256,11 +256,11 @@ export class PeerSession implements ConnectionOwner {
     if (other === null || (other.state !== "OpenSent" && other.state !== "OpenConfirm")) return;
     const loser = collisionLoser(this.config, negotiated.peerRouterId, negotiated.peerAsn);
     if (loser === "incoming") this.#dropIncoming();
-    else this.#promoteIncoming();
+    else this.#promoteIncoming(connection);
   }
 
   onEstablished(connection: Connection, negotiated: Negotiated): void {
-    if (connection !== this.#main) this.#promoteIncoming();
+    if (connection !== this.#main) this.#promoteIncoming(connection);
     if (!this.#errorEndedSession) this.#lastError = null;
     this.#timesEstablished++;
     this.#establishedAtMilliseconds = this.#environment.now();
@@ -361,7 +361,7 @@ export class PeerSession implements ConnectionOwner {
   }
 
   /** The peer's connection takes the place of ours. */
-  #promoteIncoming(): void {
+  #promoteIncoming(inTransition: Connection): void {
     const incoming = this.#incoming;
     if (incoming === null) return;
     const ours = this.#main;
@@ -370,7 +370,8 @@ export class PeerSession implements ConnectionOwner {
     this.#main = incoming;
     ours.handle({ type: "collision" });
     ours.handle({ type: "stop", notification: null });
-    this.onState(incoming, from, incoming.state);
+    // One that is in a transition of its own tells of it itself.
+    if (ours === inTransition) this.onState(incoming, from, incoming.state);
   }
 }
 

@@ -1,9 +1,26 @@
-/** Our speaker against a real ExaBGP. */
+/**
+ * Our speaker against a real ExaBGP 4.2: sessions in both directions, routes and attributes, our answer to a refresh, MD5, TTL
+ * security, both families over IPv4 and IPv6 and RFC 8950, shutdown, hold time, collision, graceful restart.
+ *
+ * It cannot do: answer a refresh of ours (it resets the connection); roles and BFD; install routes, or keep them after a crash of ours (it is no router); show a NOTIFICATION
+ * of ours in its API.
+ */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { route } from "../fixtures/bgp-peers.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { Exabgp } from "./exabgp.ts";
-import { BOTH_FAMILIES, instanceWith, NODE, NODE6, PeerLab, ROUTER, routerPeer, VIP, VIP6 } from "./peer-lab.ts";
+import {
+  BOTH_FAMILIES,
+  instanceWith,
+  NODE,
+  NODE6,
+  PeerLab,
+  ROUTER,
+  ROUTER6,
+  routerPeer,
+  VIP,
+  VIP6,
+} from "./peer-lab.ts";
 
 let net: PeerLab;
 let exabgp: Exabgp;
@@ -60,7 +77,72 @@ test("routes of ExaBGP are shown here, with communities of all kinds", async () 
     med: 77,
     communities: ["65001:100", "65535:65281"],
     largeCommunities: ["65001:1:2"],
+    extendedCommunities: ["rt:65001:7"],
   });
+});
+
+test("our routes come again when ExaBGP asks, and its own go when it withdraws them", async () => {
+  await net.apply(waiting({ routes: [route(VIP)] }));
+  await exabgp.start(NODE, NEIGHBOR);
+  await heard(VIP);
+  exabgp.tell(`announce route 203.0.113.0/24 next-hop ${ROUTER}`);
+  await waitFor("the route", async () => (await net.status()).routesReceived === 1);
+  const { messagesSent } = await net.status();
+  exabgp.tell("announce route-refresh ipv4 unicast");
+  await waitFor("our answer", async () => (await net.status()).messagesSent > messagesSent, {
+    seen: () => exabgp.log().slice(-1500),
+  });
+  exabgp.tell(`withdraw route 203.0.113.0/24 next-hop ${ROUTER}`);
+  await waitFor("the withdrawal", async () => (await net.status()).routesReceived === 0);
+  expect((await net.status()).timesEstablished).toBe(1);
+});
+
+test("both families go over one IPv6 session, IPv4 with an IPv6 next hop (RFC 8950)", async () => {
+  const routes = [route(VIP, { nextHop: "self" }), route(VIP6, { nextHop: "self" })];
+  await net.apply(waiting({ address: ROUTER6, extendedNextHop: true, routes }));
+  const over6 = NEIGHBOR.replace(ROUTER, ROUTER6).replace("asn4 enable;", "asn4 enable; nexthop enable;");
+  await exabgp.start(NODE6, `${over6} nexthop { ipv4 unicast ipv6; }`);
+  await heard(VIP6);
+  await heard(VIP);
+  expect(exabgp.updates()).toMatch(new RegExp(`"ipv4 unicast":\\{"${NODE6}"`));
+});
+
+test("TTL security holds on a connection that ExaBGP opens", async () => {
+  await net.apply(waiting({ ttlSecurityHops: 1, routes: [route(VIP)] }));
+  await exabgp.start(NODE, `${NEIGHBOR} outgoing-ttl 255; incoming-ttl 255;`);
+  await heard(VIP);
+});
+
+test("silence ends the session when the hold time is over, on both sides", async () => {
+  await net.apply(waiting({ routes: [route(VIP)], holdTimeSeconds: 3, keepaliveTimeSeconds: 1 }));
+  await exabgp.start(NODE, NEIGHBOR.replace("hold-time 9", "hold-time 3"));
+  await heard(VIP);
+  exabgp.signal("SIGSTOP");
+  try {
+    expect(await net.ended(8)).toContain("nothing was heard from the peer for 3 seconds");
+  } finally {
+    exabgp.signal("SIGCONT");
+  }
+  await net.established(30);
+  net.speaker.signal("SIGSTOP");
+  try {
+    const downs = () => exabgp.lines().filter(({ neighbor }) => neighbor?.state === "down").length;
+    const before = downs();
+    await waitFor("ExaBGP to notice", () => downs() > before, { timeoutSeconds: 10 });
+  } finally {
+    net.speaker.signal("SIGCONT");
+  }
+});
+
+test("connections from both sides end with one session", async () => {
+  await net.speaker.apply(
+    instanceWith({ listenPort: 179 }, routerPeer({ families: BOTH_FAMILIES, routes: [route(VIP)] })),
+  );
+  await exabgp.start(NODE, NEIGHBOR, { "exabgp.tcp.bind": ROUTER, "exabgp.tcp.port": "179" });
+  await heard(VIP);
+  await net.established(20);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  expect((await net.status()).state).toBe("Established");
 });
 
 test("a password holds on a connection that ExaBGP opens", async () => {

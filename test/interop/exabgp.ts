@@ -1,5 +1,5 @@
 /** A real ExaBGP inside a namespace; what it hears comes as lines of JSON. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import type { Lab } from "../lab/lab.ts";
 import type { Namespace } from "../lab/namespace.ts";
 import type { LabProcess } from "../lab/process.ts";
@@ -15,9 +15,20 @@ export interface ExabgpLine {
   };
 }
 
-const READER = `import sys, signal
+/** Writes down what it hears; a command to ExaBGP is a line appended to a second file. */
+const READER = `import sys, signal, threading, time
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 out = open(sys.argv[1], "a", buffering=1)
+def commands():
+    seen = 0
+    while True:
+        lines = open(sys.argv[2]).read().split("\\n")[:-1]
+        for line in lines[seen:]:
+            sys.stdout.write(line + "\\n")
+            sys.stdout.flush()
+        seen = len(lines)
+        time.sleep(0.05)
+threading.Thread(target=commands, daemon=True).start()
 for line in iter(sys.stdin.readline, ""):
     out.write(line)
 `;
@@ -33,15 +44,16 @@ export class Exabgp {
   }
 
   /** @param neighbor what stands inside the `neighbor` block of the configuration. */
-  async start(address: string, neighbor: string): Promise<void> {
+  async start(address: string, neighbor: string, more: Record<string, string> = {}): Promise<void> {
     await this.stop();
     const { lines, reader } = { lines: `${this.#folder}/exabgp.json`, reader: `${this.#folder}/exabgp-reader.py` };
     writeFileSync(lines, "");
+    writeFileSync(this.#commands, "");
     writeFileSync(reader, READER);
     const api = "api { processes [ lines ]; receive { parsed; update; open; notification; } neighbor-changes; }";
     writeFileSync(
       `${this.#folder}/exabgp.conf`,
-      `process lines { run /usr/bin/python3 ${reader} ${lines}; encoder json; }\nneighbor ${address} { ${neighbor} ${api} }\n`,
+      `process lines { run /usr/bin/python3 ${reader} ${lines} ${this.#commands}; encoder json; }\nneighbor ${address} { ${neighbor} ${api} }\n`,
     );
     const env = {
       "exabgp.daemon.user": "root",
@@ -49,8 +61,23 @@ export class Exabgp {
       "exabgp.log.destination": "stdout",
       "exabgp.api.cli": "false",
       "exabgp.api.ack": "false",
+      ...more,
     };
     this.#process = this.#namespace.start("exabgp", ["exabgp", `${this.#folder}/exabgp.conf`], { env });
+  }
+
+  get #commands(): string {
+    return `${this.#folder}/exabgp.commands`;
+  }
+
+  /** A command of ExaBGP's API, such as `announce route 10.0.0.0/8 next-hop self`. */
+  tell(command: string): void {
+    appendFileSync(this.#commands, `${command}\n`);
+  }
+
+  /** `SIGSTOP` makes it fall silent. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
   }
 
   /** Everything heard so far. */

@@ -4,6 +4,7 @@ import { route } from "../fixtures/bgp-peers.ts";
 import { Frr } from "../lab/frr.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { BOTH_FAMILIES, instanceWith, NODE, NODE6, PeerLab, ROUTER6, routerPeer, VIP, VIP6 } from "./peer-lab.ts";
+import { TwoPaths } from "./two-paths.ts";
 
 const CONFIG = `
 bfd
@@ -143,6 +144,36 @@ test("a crash of ours makes FRR's kernel see not one event (graceful restart)", 
 });
 
 describe("BFD at 50 ms x 3", () => {
+  test("moves traffic to another path within 250 ms, while our main thread stands still", async () => {
+    neighbor(NODE, "bfd", "bfd profile fast");
+    await net.apply(routerPeer({ routes: [route(VIP)], bfd: BFD }));
+    await waitFor("BFD to be up", async () => (await net.status()).bfd === "Up", { timeoutSeconds: 15 });
+    const first = () => net.kernelRoute(VIP).includes(`via ${NODE}`);
+    await waitFor("the route", first);
+    const paths = new TwoPaths(net);
+    try {
+      const blocked = (async () => {
+        for (let i = 0; i < 10; i++) await net.speaker.block(250);
+      })();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await paths.gap();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect((await paths.gap()).count).toBeGreaterThan(50);
+      await waitFor("the first path to be in use", first);
+      paths.loseFirstPath(true);
+      await waitFor("the route to go", () => !first());
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const { longestGapMilliseconds, count } = await paths.gap();
+      expect(longestGapMilliseconds).toBeLessThan(250);
+      expect(longestGapMilliseconds, "the first path was in use and lost").toBeGreaterThan(20);
+      expect(count).toBeGreaterThan(50);
+      await blocked;
+    } finally {
+      paths.loseFirstPath(false);
+      paths.stop();
+    }
+  });
+
   test("stays up while our main thread is blocked, and takes the route away within 250 ms when the path is lost", async () => {
     neighbor(NODE, "bfd", "bfd profile fast");
     await net.apply(routerPeer({ routes: [route(VIP)], bfd: BFD }));
@@ -178,18 +209,36 @@ test("without addresses: both sides find each other on the link (unnumbered)", a
   net.lab.connect({ namespace: net.router, device: "u0" }, { namespace: net.node, device: "u0" });
   frr.configure("interface u0", "ipv6 nd ra-interval 1", "no ipv6 nd suppress-ra");
   frr.configure("router bgp 65001", "neighbor u0 interface remote-as external", "neighbor u0 timers connect 1");
+  frr.configure("router bgp 65001", "neighbor u0 bfd", "neighbor u0 bfd profile fast");
   inFamily("ipv6", "neighbor u0 activate");
   const discovery = { kind: "unnumbered", interfaceName: "u0" } as const;
   const routes = [route(VIP, { nextHop: "self" }), route(VIP6, { nextHop: "self" })];
   try {
     await net.apply(
-      routerPeer({ address: "", discovery, families: BOTH_FAMILIES, extendedNextHop: true, asn: 65001, routes }),
+      routerPeer({
+        address: "",
+        discovery,
+        families: BOTH_FAMILIES,
+        extendedNextHop: true,
+        asn: 65001,
+        routes,
+        bfd: BFD,
+      }),
     );
     const status = await net.established(40);
     expect(status.address).toMatch(/^fe80:/);
     expect(await net.installed(VIP, 15)).toContain("via inet6 fe80:");
     await net.installed(VIP6);
+    await waitFor("BFD between link-local addresses", async () => (await net.status()).bfd === "Up", {
+      timeoutSeconds: 15,
+      seen: () => frr.vtysh("show bfd peers brief"),
+    });
+    net.loseEverything(true);
+    const lostAt = performance.now();
+    await net.gone(VIP, 2);
+    expect(performance.now() - lostAt).toBeLessThan(250);
   } finally {
+    net.router.try(["nft", "delete table inet lost"]);
     frr.configure("router bgp 65001", "no neighbor u0 interface remote-as external");
   }
 });

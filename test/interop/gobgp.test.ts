@@ -1,4 +1,9 @@
-/** Our speaker against a real GoBGP router. */
+/**
+ * Our speaker against a real GoBGP 3.10 router: sessions, routes and attributes in both directions, refresh in both, MD5,
+ * TTL security, both families and RFC 8950, shutdown texts, hold time, collision, graceful restart.
+ *
+ * It cannot do: roles, BFD (since 4.6 only), kernel routes without zebra (so its own table is looked at).
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { route } from "../fixtures/bgp-peers.ts";
 import { waitFor } from "../lab/wait-for.ts";
@@ -83,13 +88,38 @@ describe("routes", () => {
     await gobgp.start(router());
     await net.apply(routerPeer());
     await net.established();
-    gobgp.ask("global", "rib", "add", "198.51.100.0/24", "community", "65001:5");
+    const attributes = "community 65001:5,no-export large-community 65001:1:2 rt 65001:7 med 77".split(" ");
+    gobgp.ask("global", "rib", "add", "198.51.100.0/24", ...attributes);
     await waitFor("the route", async () => (await net.speaker.received("router")).length === 1);
     expect((await net.speaker.received("router"))[0]).toMatchObject({
       prefix: "198.51.100.0/24",
-      communities: ["65001:5"],
+      communities: ["65001:5", "65535:65281"],
+      largeCommunities: ["65001:1:2"],
+      extendedCommunities: ["rt:65001:7"],
+      med: 77,
       asPath: [{ kind: "sequence", asns: [65001] }],
     });
+  });
+
+  test("of GoBGP come again when we ask, and it forgets those that it takes back", async () => {
+    await gobgp.start(router());
+    await net.apply(routerPeer());
+    await net.established();
+    gobgp.ask("global", "rib", "add", "198.51.100.0/24");
+    await waitFor("the route", async () => (await net.status()).routesReceived === 1);
+    const { messagesReceived } = await net.status();
+    await net.speaker.refresh("router");
+    await waitFor("the route again", async () => (await net.status()).messagesReceived > messagesReceived);
+    expect(await net.status()).toMatchObject({ routesReceived: 1, timesEstablished: 1 });
+    gobgp.ask("global", "rib", "del", "198.51.100.0/24");
+    await waitFor("the withdrawal", async () => (await net.status()).routesReceived === 0);
+  });
+
+  test("marked with well-known communities are what GoBGP shows by name", async () => {
+    await gobgp.start(router());
+    await net.apply(routerPeer({ routes: [route(VIP, { communities: ["no-export", "blackhole"] })] }));
+    await learned(VIP);
+    expect(gobgp.ask("global", "rib", VIP)).toMatch(/no-export.*blackhole|blackhole.*no-export/i);
   });
 
   test("of both families go over one IPv6 session, IPv4 with an IPv6 next hop", async () => {
@@ -132,8 +162,29 @@ describe("the end of a session", () => {
     await gobgp.start(router());
     await net.apply(routerPeer({ routes: [route(VIP)] }));
     await learned(VIP);
-    await net.apply(routerPeer({ routes: [route(VIP)], shutdown: "drain" }));
+    await net.apply(routerPeer({ routes: [route(VIP)], shutdown: "node drain" }));
     await forgotten(VIP);
+    await waitFor("our words in its log", () => gobgp.log().includes("node drain"), { seen: () => gobgp.log() });
+  });
+
+  test("by silence comes when the hold time is over, on both sides", async () => {
+    await gobgp.start(router());
+    await net.apply(routerPeer({ routes: [route(VIP)], holdTimeSeconds: 3, keepaliveTimeSeconds: 1 }));
+    await learned(VIP);
+    gobgp.signal("SIGSTOP");
+    try {
+      expect(await net.ended(8)).toContain("nothing was heard from the peer for 3 seconds");
+    } finally {
+      gobgp.signal("SIGCONT");
+    }
+    await net.established();
+    await learned(VIP);
+    net.speaker.signal("SIGSTOP");
+    try {
+      await waitFor("the route to go", () => gobgp.rib()[VIP] === undefined, { timeoutSeconds: 8 });
+    } finally {
+      net.speaker.signal("SIGCONT");
+    }
   });
 
   test("that a crash makes leaves the route in GoBGP's table all the time (graceful restart)", async () => {

@@ -53,6 +53,16 @@ export class Gobgp {
     return attribute?.value ?? attribute?.nexthop;
   }
 
+  /** `SIGSTOP` makes it fall silent. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.signal(signal);
+  }
+
+  /** Everything that it has printed. */
+  log(): string {
+    return this.#process?.log() ?? "";
+  }
+
   /** Ends it; a killed one leaves its socket behind, which the next would take for a running one. */
   async stop(): Promise<void> {
     await this.#process?.stop("SIGKILL");

@@ -124,7 +124,7 @@ function routerConfig(kind: RouterKind): RouterConfig {
   ];
   if (kind === "bird") {
     const parts = families.map(({ name, own, node }) => {
-      const ends = `local ${own} as 65001; neighbor ${node} as 65000; interface "to-node"; connect retry time 1;`;
+      const ends = `local ${own} as 65001; neighbor ${node} as 65000; interface "to-node"; connect retry time 1; graceful restart off;`;
       return `
 protocol kernel kernel_${name} { metric 20; ${name} { import none; export where source = RTS_BGP; }; }
 protocol bgp node_${name} { ${ends} ${name} { import all; export none; }; }`;
