@@ -12,6 +12,7 @@ import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
+import { withLiveOwners } from "../control/live-owners.ts";
 import { NodePlanner } from "../control/node-plan.ts";
 import { OwnInterfaces } from "../control/own-interfaces.ts";
 import { withParts } from "../control/parts.ts";
@@ -90,8 +91,11 @@ export class Gateway {
   }
 
   /** Why a Service is where it is; `null` for one that does not exist. */
-  explainService(key: string): ServiceExplanation | null {
-    return this.#plan === null ? null : explainService(this.#intent, this.#plan, key);
+  async explainService(key: string): Promise<ServiceExplanation | null> {
+    if (this.#plan === null) return null;
+    const { owners } = await this.links.status();
+    const live = Object.fromEntries(owners.map(({ address, owner }) => [address, owner]));
+    return explainService(this.#intent, withLiveOwners(this.#plan, live), key);
   }
 
   /** `null` without a cluster. */
