@@ -6,6 +6,7 @@
  *     await datapath.stop();           // nothing is left behind
  */
 import type { Logger } from "pino";
+import { type BalancingMemory, balancingMemory } from "../dataplane/balancing-memory.ts";
 import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
 import {
   type Counters,
@@ -18,8 +19,6 @@ import {
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
-import { FlowTable4 } from "../dataplane/flow-table4.ts";
-import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
@@ -37,13 +36,14 @@ import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
-import { DsrMaps } from "./dsr-maps.ts";
+import { openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
-import { OwnedMap } from "./owned-map.ts";
+import { type AnnouncerDoor, announcerDoor } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
+import { Steering } from "./steering.ts";
 import { adoptIds } from "./takeover.ts";
 
 const MAX_VIPS = 1 << 16;
@@ -79,8 +79,7 @@ export class Datapath {
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
-  readonly #owned: OwnedMap;
-  readonly #dsr: DsrMaps;
+  readonly #steering: Steering;
   readonly #workers: WorkerPool;
   readonly #counters: readonly Counters[];
   readonly #links: readonly Link[];
@@ -116,6 +115,7 @@ export class Datapath {
     const { object, ports, queues, mtu, key, kernelForwards } = foundation;
 
     const fragments = fragmentTableMemory();
+    const balancing = balancingMemory();
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
     const tables = {
@@ -159,6 +159,7 @@ export class Datapath {
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
           fragments,
+          balancing,
           counters: own,
           table: table.columns,
           policies: null,
@@ -196,10 +197,12 @@ export class Datapath {
       ids,
       workers,
       counters,
+      balancing,
       links,
       table,
       policies,
       offloads,
+      log,
     });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
@@ -212,10 +215,12 @@ export class Datapath {
     ids: IdRegistry;
     workers: WorkerPool;
     counters: readonly Counters[];
+    balancing: BalancingMemory;
     links: readonly Link[];
     table: ForwardingTable;
     policies: NodePolicies;
     offloads: OffloadReport;
+    log: Logger;
   }) {
     const { object, key, ports, taken } = parts.foundation;
     this.mode = parts.options.datapath;
@@ -233,12 +238,8 @@ export class Datapath {
     this.#table = parts.table;
     this.policies = parts.policies;
     this.offloads = parts.offloads;
-    this.#owned = new OwnedMap({
-      4: { owned: object.map("owned4"), answered: object.map("arp4") },
-      6: { owned: object.map("owned6"), answered: object.map("ndp6") },
-    });
-    this.#dsr = new DsrMaps(object);
-    this.flows = [new FlowTable4(object.map("flows").mmap(), key), new FlowTable6(object.map("flows6").mmap(), key)];
+    this.#steering = new Steering(object, parts.network, parts.foundation.stack, parts.log);
+    this.flows = openFlowTables(object, key, parts.balancing);
     this.flowsTakenOver = taken ? adoptIds(this.flows, this.ids, this.now()) : 0;
     this.#isJudged = this.flowsTakenOver === 0;
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
@@ -272,14 +273,10 @@ export class Datapath {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
     this.#network.prepare(spec.vips);
+    this.#steering.narrow(spec);
     await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
-    if (spec.owned !== this.#spec.owned)
-      this.#owned.apply(
-        spec.owned,
-        (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null,
-      );
-    this.#dsr.apply(spec);
+    this.#steering.widen(spec);
     this.#endRetiredFlows(spec);
     this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
     this.#spec = spec;
@@ -299,6 +296,11 @@ export class Datapath {
 
   get flowsEnded(): number {
     return this.#flowsEnded;
+  }
+
+  /** What the announcer needs: where it may speak, and the maps of what is answered for. */
+  get doorToLinks(): AnnouncerDoor {
+    return announcerDoor(this.#portList, this.#object);
   }
 
   /** Seconds of the monotonic clock, as in the flow rows. */

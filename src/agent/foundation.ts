@@ -124,6 +124,13 @@ export async function layFoundation(
     object.map("ports").update(word(port.interfaceIndex), encode(port, id));
     object.map("devices").update(word(id), word(port.interfaceIndex));
   });
+  if (taken) {
+    // Whether this node answers for an address on a link is agreed anew.
+    for (const name of ["arp4", "ndp6"]) {
+      const map = object.map(name);
+      for (const { key: answered } of map.entries()) map.delete(answered);
+    }
+  }
   return { object, key, ports, stack, queues, mtu, kernelForwards, pins, claim, taken };
 }
 
