@@ -2,7 +2,7 @@
  * The gateway dies in the middle of a download and another takes its place: established flows go on in the kernel, and
  * the next process finds them. The router has a route of its own to the VIP, as it would with graceful restart.
  */
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { Configuration } from "../lab/configuration.ts";
@@ -14,11 +14,9 @@ import { isVipRouted, NODE_ADDRESS, type Outside, seedA, VIP } from "../lab/seed
 import { BACKENDS, twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
-const MEGABYTES = 48;
-const BYTES = MEGABYTES * 1_000_000;
-/** Slow enough for a process to die and another to start meanwhile, also on a busy machine. */
+/** More than is waited for: a process must have time to die and another to start, also on a busy machine. */
+const MEGABYTES = 200;
 const BYTES_PER_SECOND = 2_000_000;
-const LONGEST_STALL_MILLISECONDS = 1000;
 
 let lab: Lab | null = null;
 afterEach(() => lab?.close());
@@ -52,63 +50,42 @@ describe.each([
     // What the client's kernel holds must not hide a stall.
     network.client.sysctl("net.ipv4.tcp_rmem", "4096 65536 65536");
     const file = join(lab.folder, "download");
-    const limit = ["--limit-rate", String(BYTES_PER_SECOND), "--max-time", "90"];
+    const limit = [
+      "--limit-rate",
+      String(BYTES_PER_SECOND),
+      "--max-time",
+      "100",
+      "--speed-limit",
+      "1",
+      "--speed-time",
+      "1",
+    ];
     const download = network.client.start("curl", [
       ...["curl", "-sS", "--fail", "-o", file],
       ...limit,
       `http://${VIP}/${MEGABYTES}mb`,
     ]);
-    const progress = new Progress(file);
-    await waitFor("the download to be under way", () => progress.bytes() > 2_000_000);
+    const bytes = () => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    await waitFor("the download to be under way", () => bytes() > 2_000_000);
     expect(first.status().datapath.xdp.forward).toBeGreaterThan(0);
 
     await first.stop("SIGKILL");
-    const atDeath = progress.bytes();
-    await waitFor("progress without a process", () => progress.bytes() > atDeath + 4_000_000);
+    const atDeath = bytes();
+    await waitFor("progress without a process", () => bytes() > atDeath + 4_000_000);
     const second = await Gateway.start(lab, network.node, options);
-    const atBirth = progress.bytes();
-    await waitFor("progress with the next process", () => progress.bytes() > atBirth + 2_000_000);
+    const atBirth = bytes();
+    await waitFor("progress with the next process", () => bytes() > atBirth + 2_000_000);
     expect(second.status().datapath.flows.live).toBeGreaterThan(0);
     expect(JSON.parse(second.ask("flows", "-o", "json"))).toContainEqual(
       expect.objectContaining({ vip: `${VIP}:80`, state: "established" }),
     );
-    await waitFor("the end of the download", () => download.exit() !== null, { timeoutSeconds: 60 });
-    expect(download.exit()).toEqual({ code: 0, signal: null });
-    expect(progress.longestStall()).toBeLessThan(LONGEST_STALL_MILLISECONDS);
-    expect(network.client.run(["sha256sum", file]).split(" ")[0]).toBe(sha256(deterministicBody(BYTES)));
+    // curl gives up when nothing has come for a second.
+    expect(download.exit()).toBeNull();
+    await download.stop();
+    const arrived = readFileSync(file);
+    expect(sha256(arrived)).toBe(sha256(deterministicBody(arrived.length)));
     expect(curl(network.client, `http://${VIP}/`).error).toBe("");
     await second.stop();
     expect(network.node.run(["ip", "-d", "link", "show"])).not.toMatch(/prog\/xdp|\bsl[01]\b/);
   });
 });
-
-/** Watches a file grow. */
-class Progress {
-  readonly #timer: NodeJS.Timeout;
-  readonly #file: string;
-  #bytes = 0;
-  #changed = performance.now();
-  #longest = 0;
-
-  constructor(file: string) {
-    this.#file = file;
-    this.#timer = setInterval(() => this.bytes(), 20);
-  }
-
-  bytes(): number {
-    const now = performance.now();
-    const bytes = statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
-    if (bytes !== this.#bytes) {
-      if (this.#bytes > 0) this.#longest = Math.max(this.#longest, now - this.#changed);
-      this.#bytes = bytes;
-      this.#changed = now;
-    }
-    return bytes;
-  }
-
-  /** The longest time without a new byte, between the first and the last. */
-  longestStall(): number {
-    clearInterval(this.#timer);
-    return this.#longest;
-  }
-}
