@@ -7,6 +7,7 @@
  */
 import type { Logger } from "pino";
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
+import { HeldFile } from "../config/held-file.ts";
 import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
@@ -15,6 +16,7 @@ import { NodePlanner } from "../control/node-plan.ts";
 import { OwnInterfaces } from "../control/own-interfaces.ts";
 import { withParts } from "../control/parts.ts";
 import type { Plan } from "../control/plan.ts";
+import { type ForwardingSpec, NO_DSR } from "../dataplane/forwarding-spec.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
@@ -34,6 +36,7 @@ export class Gateway {
   #links: LinkAnnouncement | null = null;
   readonly #planner: NodePlanner;
   readonly #interfaces: OwnInterfaces;
+  readonly #heldFile: HeldFile | null;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
   #plan: Plan | null = null;
@@ -69,6 +72,7 @@ export class Gateway {
     this.announcer = new Announcer(options.speakerSocket ?? null);
     this.#planner = new NodePlanner(options.node);
     this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
+    this.#heldFile = options.heldFile ? new HeldFile(options.heldFile) : null;
   }
 
   /** What is wrong with the configuration, and where. */
@@ -180,10 +184,13 @@ export class Gateway {
     const inCluster = this.options.kubernetes !== null;
     const isFirst = this.#plan === null;
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
-    const held = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
+    const before = isFirst ? this.#heldFile?.read() : this.#plan!.services;
+    const held = before === undefined || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, before);
     const intent = this.#interfaces.within(withParts(held, this.options.parts));
     const nodeName = inCluster ? this.options.node : null;
     const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
+    // Before anybody is told of them.
+    this.#heldFile?.write(planned.services);
     const policies = await this.datapath.policies.load(intent.flowPolicies);
     this.#loaded = loaded;
     this.#files = loaded.files;
@@ -194,7 +201,7 @@ export class Gateway {
 
     await this.announcer.withdrawBefore(own.bgp);
     await this.links.withdrawBefore(own.l2);
-    await this.datapath.apply(own.forwarding, policies);
+    await this.datapath.apply(this.options.parts.forwarding ? own.forwarding : nothingOf(own.forwarding), policies);
     await this.announcer.announce(own.bgp);
     await this.links.announce(own.l2, intent.nodes);
     this.#plan = planned;
@@ -230,4 +237,9 @@ export class Gateway {
     }
     this.#problems = all;
   }
+}
+
+/** What is forwarded where somebody else forwards: every packet goes to the kernel untouched. */
+function nothingOf(spec: ForwardingSpec): ForwardingSpec {
+  return { ...spec, vips: [], owned: [], dsr: NO_DSR };
 }

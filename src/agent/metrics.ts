@@ -71,6 +71,9 @@ export async function metricsText(gateway: Gateway): Promise<string> {
     overBudget.inc({ policy }, stats.overBudget);
     up.set({ policy }, version !== null && stats.off === 0 ? 1 : 0);
   }
+  gauge("sluice_drained", "Whether the node is drained: its routes marked or withdrawn").set(
+    status.drain === "serving" ? 0 : 1,
+  );
   gauge("sluice_config_problems", "Errors and warnings in the configuration").set(status.config.problems.length);
   await l2Metrics(gateway, gauge, counter);
   return (await Promise.all([registry.metrics(), gateway.links.metrics.registry.metrics()])).join("\n");

@@ -35,9 +35,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .addOption(new Option("--kubernetes", "follow a cluster instead of files").conflicts("filename"))
     .option("--kubeconfig <file>", "how to reach the cluster; without it the pod's service account, or kubectl's way")
     .option("--namespace <name>", "namespace of the Lease and of Secrets", "sluice-system")
-    .option("--state <file>", "where the last known state of the cluster is kept", DEFAULT_STATE)
+    .option(
+      "--state <file>",
+      "where the last known state of the cluster is kept; with -f, what Services hold (kept nowhere unless given)",
+      DEFAULT_STATE,
+    )
     .option("--no-ipam", "leave the giving of addresses to somebody else")
     .option("--no-bgp", "leave BGP to another speaker, whatever policies there are")
+    .option("--no-forwarding", "leave what arrives to kube-proxy or the CNI: addresses are given and announced only")
     .option("--no-l2", "leave answering for addresses on links to somebody else")
     .option("--node <name>", "name of this node's Node object", hostname())
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
@@ -76,10 +81,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         .default("cease"),
     )
     .addHelpText("after", "\nExample:\n  sluice run -f /etc/sluice --node node1 --uplink eth0")
-    .action(async (flags) => {
+    .action(async (flags, command: Command) => {
       const inside = flags.inside as string[];
       if (inside.length > 1 && inside.includes("stack"))
         throw new Error("--inside: `stack` can't be mixed with interfaces");
+      if (!flags.forwarding && flags.l2)
+        throw new Error("--no-forwarding: needs --no-l2 (who answers for an address gets its traffic)");
       if (!flags.kubernetes && flags.filename.length === 0) throw new Error("one of -f and --kubernetes is required");
       const options: RunOptions = {
         kubernetes: flags.kubernetes
@@ -92,7 +99,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
             }
           : null,
         paths: flags.filename,
-        parts: { bgp: flags.bgp, l2: flags.l2 },
+        parts: { bgp: flags.bgp, l2: flags.l2, forwarding: flags.forwarding },
+        heldFile: !flags.kubernetes && command.getOptionValueSource("state") === "cli" ? flags.state : null,
         node: flags.node,
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,

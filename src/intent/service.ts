@@ -89,6 +89,8 @@ export interface Service {
   readonly dialect: Dialect | null;
   /** Held already, by this or an earlier allocator. */
   readonly heldAddresses: readonly IpAddress[];
+  /** Who says on it that it gave it its addresses; absent where nobody does. */
+  readonly allocatedBy?: "MetalLB";
   readonly sharing: AddressSharing | null;
   /** One client keeps one backend, on all ports, until it has opened no flow for so many seconds; `null` for none. */
   readonly affinitySeconds: number | null;

@@ -203,15 +203,18 @@ function readClusterAddresses({ spec }: ServiceObject): IpAddress[] {
 const METALLB_PREFIXES = ["metallb.io/", "metallb.universe.tf/"];
 const METALLB_POOL_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}address-pool`);
 const METALLB_REQUEST_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}loadBalancerIPs`);
+const METALLB_ALLOCATED_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}ip-allocated-from-pool`);
 const METALLB_SHARING_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}allow-shared-ip`);
 
 function readMetalLbRequest({
   metadata,
   spec,
-}: ServiceObject): Pick<Service, "requestedPool" | "requestFault" | "dialect"> {
+}: ServiceObject): Pick<Service, "requestedPool" | "requestFault" | "dialect" | "allocatedBy"> {
   const asked = annotation(metadata, METALLB_REQUEST_ANNOTATIONS);
   const speaks = (prefix: string) => Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith(prefix));
+  const isAllocated = annotation(metadata, METALLB_ALLOCATED_ANNOTATIONS) !== null;
   return {
+    ...(isAllocated ? { allocatedBy: "MetalLB" as const } : {}),
     requestedPool: annotation(metadata, METALLB_POOL_ANNOTATIONS)?.value ?? null,
     requestFault:
       asked !== null && spec.loadBalancerIP
