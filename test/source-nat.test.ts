@@ -141,7 +141,7 @@ it("under any sequence of flows and pauses: ports of the pool, one flow each, an
   );
   const FIRST = 40_000;
   const LAST = 40_009;
-  const snat = { addr4: GATEWAY, ports: [FIRST, LAST] };
+  const snat = { ...configs["snat-range"].snat, ports: [FIRST, LAST] };
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const frames: object[] = [];
