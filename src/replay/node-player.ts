@@ -92,7 +92,8 @@ export class NodePlayer {
   readonly #expiry: readonly FlowExpiry[];
   readonly #pipeline: Pipeline;
   #epoch = 0;
-  #now = 0;
+  /** Nanoseconds. */
+  readonly #clock = new Float64Array(1);
 
   constructor(node: ScenarioNode, spec: ForwardingSpec, options: PlayerOptions) {
     const { key, tables, policies } = options;
@@ -100,8 +101,9 @@ export class NodePlayer {
     this.#portNames = node.interfaces.map(({ name }) => name);
     this.#policySlots = new Map(policies.map(({ name, slot }) => [name, slot]));
     this.#surroundings = {
+      batchClock: this.#clock,
       readClock: (into) => {
-        into[0] = this.#now * 1e9;
+        into[0] = this.#clock[0]!;
       },
       stats: policyStatsMemory(policies.length),
       watch: new Int32Array(1),
@@ -155,7 +157,7 @@ export class NodePlayer {
     batch.offset[0] = FRAME_HEADROOM_BYTES;
     batch.length[0] = bytes.length;
     batch.port[0] = port;
-    this.#now = now;
+    this.#clock[0] = now * 1e9;
     this.#pipeline.run(now);
     const played = this.#outcome();
     const also = this.#releaseHeld(now);
