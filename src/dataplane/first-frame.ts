@@ -8,12 +8,13 @@
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
 import { sctpFlags } from "../wire/sctp.ts";
-import { TCP_FLAGS } from "../wire/transport.ts";
+import { SYN, TCP_FLAGS } from "../wire/transport.ts";
 import { isMartian, mayOpen } from "./admission.ts";
+import { chooseBackend, clientHash } from "./balancing.ts";
 import { DropReason } from "./drop-reason.ts";
 import { isTunnel, openAtPod } from "./dsr-receive.ts";
 import { openDsrFlow } from "./dsr-send.ts";
-import { EGRESS_PAIR, EGRESS_PORT } from "./egress.ts";
+import { EGRESS_PAIR } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { COLLISION, claimReply, openRequest, refuse } from "./flow-rows.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
@@ -23,7 +24,7 @@ import { FrameKind } from "./frame-batch.ts";
 import { refuseConnection } from "./icmp-error.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { claimSource, isHairpin } from "./source-nat.ts";
-import { NO_EGRESS, wayToBackend, wayToClient } from "./way-out.ts";
+import { isClientOfNode, NO_EGRESS, requestPort, wayToBackend, wayToClient } from "./way-out.ts";
 
 /** @returns the request row of the new flow, or `NO_ROW` when the frame has been dropped, answered or passed. */
 export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number {
@@ -79,16 +80,18 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
   const ports = key[KEY_PORTS]!;
   let backend = decided;
   if (backend === NO_BACKEND) {
-    const choice = table.hasAffinity(vip) ? clientHash(pipeline) : hash;
     // What another node sent here stays here: two nodes that disagree must not send it to and fro.
-    backend = pipeline.tunnelled ? table.localBackend(vip, choice) : table.backend(vip, choice);
+    if (pipeline.tunnelled)
+      backend = table.localBackend(vip, table.affinitySeconds(vip) === 0 ? hash : clientHash(pipeline));
+    else backend = chooseBackend(pipeline, vip, hash, begins(pipeline, i));
   }
   if (backend < 0) {
     if (table.rejects) refuseConnection(pipeline, i, DropReason.NoBackend);
     else pipeline.drop(i, DropReason.NoBackend);
     return NO_ROW;
   }
-  if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend)) {
+  const ofNode = isClientOfNode(pipeline, i);
+  if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend) && !ofNode) {
     return decidedBy(policy, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend));
   }
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
@@ -104,12 +107,12 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
 
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;
-  const sourceNat = needsSourceNat(pipeline, i, vip, requestEgress);
+  const sourceNat = ofNode || needsSourceNat(pipeline, i, vip, requestEgress);
   if (sourceNat && isHopeless) return refuse(pipeline, i, DropReason.SourcePortsExhausted);
-  const replyEgress = wayToClient(pipeline, i, requestEgress);
+  const replyEgress = wayToClient(pipeline, i, requestEgress, ofNode, sourceNat);
   if (replyEgress === NO_EGRESS) return NO_ROW;
   const reply = sourceNat
-    ? claimSource(pipeline, flows, isIpv4, requestEgress & EGRESS_PORT, hash, replyEgress, owner)
+    ? claimSource(pipeline, flows, isIpv4, requestPort(pipeline, i, requestEgress), hash, replyEgress, owner)
     : claimReply(pipeline, flows, key, replyEgress, owner);
   if (reply < 0) {
     const full = sourceNat ? DropReason.SourcePortsExhausted : DropReason.FlowTableFull;
@@ -132,11 +135,12 @@ export function reopenFlow(pipeline: Pipeline, i: number, isIpv4: boolean, row: 
   return openFlow(pipeline, i, isIpv4);
 }
 
-/** Hash of the client's address alone, by the flow hash's key: the same on every node. */
-function clientHash({ flows6, key, spareKey }: Pipeline): number {
-  spareKey.fill(0);
-  copyAddress(spareKey, KEY_SOURCE, key, KEY_SOURCE);
-  return flows6.hashKey(spareKey);
+/** Whether a frame is the first of its flow, as far as can be told. */
+function begins({ batch, view }: Pipeline, i: number): boolean {
+  const l4 = batch.transport[i]!;
+  if (batch.protocol[i] === PROTOCOL_UDP) return true;
+  const flags = batch.protocol[i] === PROTOCOL_TCP ? view.getUint8(l4 + TCP_FLAGS) : sctpFlags(view, l4, batch.end[i]!);
+  return (flags & SYN) !== 0;
 }
 
 function needsSourceNat(pipeline: Pipeline, i: number, vip: number, requestEgress: number): boolean {

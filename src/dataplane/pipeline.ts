@@ -16,6 +16,8 @@
 import { IPV4_DESTINATION, IPV4_HEADER_BYTES, IPV4_SOURCE } from "../wire/ipv4.ts";
 import { IPV6_DESTINATION, IPV6_SOURCE } from "../wire/ipv6.ts";
 import { ADDRESS_WORDS, storeMapped } from "../wire/raw.ts";
+import { AffinityTable } from "./affinity-table.ts";
+import type { BackendLoad } from "./backend-load.ts";
 import { type Classifier, makeClassifier } from "./classify.ts";
 import {
   type Counters,
@@ -63,6 +65,8 @@ export interface PipelineTables {
   readonly neighborRequests: NeighborRequests;
   readonly fragments: FragmentTable;
   readonly counters: Counters;
+  /** Absent, one of its own. */
+  readonly affinity?: AffinityTable;
   /** Whether the kernel forwards established flows; it doesn't where there is none, as in `sluice replay`. */
   readonly offloads?: boolean;
 }
@@ -81,6 +85,12 @@ export class Pipeline {
   /** Fragments that wait for the first one of their packet. */
   readonly held = new HeldFragments(LONGEST_HELD);
   readonly counters: Counters;
+  /** Which backends clients keep, */
+  readonly affinity: AffinityTable;
+  /** how busy backends are, */
+  readonly load: BackendLoad;
+  /** and how many choices of this worker were left to chance. */
+  choices = 0;
   readonly icmpLimit = new IcmpLimit();
   /** Backends whose source ports are all in use. */
   readonly exhausted = new ExhaustedPorts();
@@ -130,6 +140,8 @@ export class Pipeline {
     this.neighborRequests = tables.neighborRequests;
     this.fragments = tables.fragments;
     this.counters = tables.counters;
+    this.affinity = tables.affinity ?? new AffinityTable();
+    this.load = tables.flows4.load;
     this.offloads = tables.offloads ?? false;
     this.table = table;
     this.fib = fib;

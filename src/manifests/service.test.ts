@@ -34,13 +34,26 @@ describe("a Service", () => {
       requestedAddresses: [],
       heldAddresses: [],
       sharing: null,
-      clientAffinity: false,
+      affinitySeconds: null,
+      balancing: null,
       forwarding: null,
       sourceNat: null,
       clients: null,
       podSelector: {},
       ports: [{ name: "", port: 53, protocol: "TCP", backends: [] }],
     });
+  });
+
+  test("asks for direct server return and source NAT by annotations, and is told of words that mean nothing", () => {
+    const mode = "service.cilium.io/forwarding-mode";
+    const sourceNat = "sluice.dev/source-nat";
+    const asked = lbService("a", { annotations: { [mode]: "dsr", [sourceNat]: "none" } });
+    expect(read(asked).service).toMatchObject({ forwarding: "dsr", sourceNat: "none" });
+    const { service, said } = read(lbService("a", { annotations: { [mode]: "DSR" } }));
+    expect(service!.forwarding).toBeNull();
+    expect(said).toEqual([
+      `warning metadata.annotations["${mode}"]: must be one of snat, dsr; "DSR" counts as not given`,
+    ]);
   });
 
   test("adds up the addresses that its spec and its annotation ask for", () => {

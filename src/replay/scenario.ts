@@ -7,6 +7,7 @@
 import type { Route } from "../dataplane/fib.ts";
 import {
   type BackendSpec,
+  DEFAULT_AFFINITY_SECONDS,
   DEFAULT_SOURCE_PORTS,
   type DsrSpec,
   type ForwardingMode,
@@ -264,11 +265,24 @@ function parseVip(vip: Json, where: string, policies: readonly string[]): VipSpe
     backends: list(vip["backends"] ?? [], `${where}.backends`).map((backend, index) =>
       parseBackend(object(backend, `${where}.backends[${index}]`), `${where}.backends[${index}]`),
     ),
-    affinity: vip["affinity"] !== undefined,
+    ...parseBalancing(vip, where),
     sourceNat,
     policies: vip["policies"] === undefined ? policies : list(vip["policies"], `${where}.policies`).map(String),
     sources: vip["source_ranges"] === undefined ? null : parseSources(vip["source_ranges"], `${where}.source_ranges`),
   };
+}
+
+/** `affinity` is `{"type": "ClientIP", "timeout_s": N}`. */
+function parseBalancing(vip: Json, where: string): Pick<VipSpec, "balancing" | "affinity" | "affinitySeconds"> {
+  const balancing = vip["balancing"] ?? "maglev";
+  if (balancing !== "maglev" && balancing !== "random" && balancing !== "least-connections") {
+    throw new ScenarioError(
+      `${where}.balancing: must be maglev, random or least-connections, not ${JSON.stringify(balancing)}`,
+    );
+  }
+  if (vip["affinity"] === undefined) return { balancing, affinity: false };
+  const { timeout_s: seconds = DEFAULT_AFFINITY_SECONDS } = object(vip["affinity"], `${where}.affinity`);
+  return { balancing, affinity: true, affinitySeconds: number(seconds, `${where}.affinity.timeout_s`) };
 }
 
 /** The address of a scenario's source NAT is that of the interface that the frame leaves by; the ports are given. */
