@@ -146,7 +146,8 @@ export class NodePlayer {
     // As when an epoch has been taken by all workers: the flows of what is gone end.
     const retired = this.#ids.missingFrom(spec);
     const { flows4, flows6 } = this.#pipeline;
-    for (const flows of retired.isEmpty ? [] : [flows4, flows6]) withdrawOwned(flows, retired.isGone, this.#now);
+    for (const flows of retired.isEmpty ? [] : [flows4, flows6])
+      withdrawOwned(flows, retired.isGone, this.#pipeline.now);
     this.#ids.retain(spec);
     this.#askPolicies();
   }
