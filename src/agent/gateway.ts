@@ -162,6 +162,7 @@ export class Gateway {
         this.#log,
         (loaded) => this.#take({ ...loaded, files: ["the cluster"] }),
         () => this.peers(),
+        () => this.links.ownedServices(),
       );
       return;
     }
