@@ -60,7 +60,7 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   const answers = counter("sluice_policy_answers_total", "Answers of a policy about new flows", ["policy", "answer"]);
   const errors = counter("sluice_policy_errors_total", "Hooks of a policy that failed", ["policy"]);
   const up = gauge("sluice_policy_up", "Whether a policy is asked: 0 when not loaded or switched off", ["policy"]);
-  const overBudget = counter("sluice_policy_over_budget_total", "Timed calls (1 in 16) that took too long", ["policy"]);
+  const overBudget = counter("sluice_policy_over_budget_total", "Timed calls (1 in 64) that took too long", ["policy"]);
   for (const { name: policy, version, stats } of gateway.datapath.policies.status()) {
     answers.inc({ policy, answer: "continue" }, stats.continued);
     answers.inc({ policy, answer: "allow" }, stats.allowed);
@@ -71,6 +71,9 @@ export async function metricsText(gateway: Gateway): Promise<string> {
     overBudget.inc({ policy }, stats.overBudget);
     up.set({ policy }, version !== null && stats.off === 0 ? 1 : 0);
   }
+  gauge("sluice_drained", "Whether the node is drained: its routes marked or withdrawn").set(
+    status.drain === "serving" ? 0 : 1,
+  );
   gauge("sluice_config_problems", "Errors and warnings in the configuration").set(status.config.problems.length);
   await l2Metrics(gateway, gauge, counter);
   return (await Promise.all([registry.metrics(), gateway.links.metrics.registry.metrics()])).join("\n");
