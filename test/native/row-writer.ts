@@ -16,15 +16,19 @@ export interface WriterTask {
   readonly neighbor: number;
   readonly keys: number;
   readonly milliseconds: number;
+  /** Whether rows are published before they are filled, as they must not be. */
+  readonly early: boolean;
 }
 
 export const VIP = (198 << 24) + (51 << 16) + (100 << 8) + 10;
 export const CLIENT = (203 << 24) + (113 << 8) + 7;
 export const FIRST_PORT = 20_000;
+/** Long enough for a reader to come by. */
+const EARLY_MILLISECONDS = 0.1;
 
 const address = (value: number) => ({ family: 4 as const, value: BigInt(value >>> 0) });
 
-function run({ flowsFd, hashKey, neighbor, keys, milliseconds }: WriterTask): number {
+function run({ flowsFd, hashKey, neighbor, keys, milliseconds, early }: WriterTask): number {
   const map = BpfMap.fromFd(flowsFd);
   const flows = new FlowTable4(map.mmap(), hashKey);
   const key = newFlowKey();
@@ -51,6 +55,16 @@ function run({ flowsFd, hashKey, neighbor, keys, milliseconds }: WriterTask): nu
     generation = (generation % 0xffff) + 1;
     storeAddress(translated, KEY_DESTINATION, address((10 << 24) + generation));
     translated[KEY_PORTS] = rawPorts(FIRST_PORT + index, generation);
+    if (early) {
+      flows.words[row + flows.layout.egress] = egressWord(1, neighbor, 0);
+      flows.offload(row);
+      flows.publish(row);
+      const filled = performance.now() + EARLY_MILLISECONDS;
+      while (performance.now() < filled);
+      flows.storeTranslation(row, translated);
+      opened++;
+      continue;
+    }
     flows.complete(row, translated, egressWord(1, neighbor, 0), 0);
     flows.offload(row);
     opened++;
