@@ -54,6 +54,7 @@ export class Cluster {
   static async start(lab: Lab, machines: readonly Machine[], options: ClusterOptions): Promise<Cluster> {
     const server = await ApiServer.start({ flags: ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"] });
     const cluster = new Cluster(lab, server, machines, options);
+    lab.onClose(() => void cluster.close());
     server.kubectl("apply", "-f", RBAC);
     cluster.#kubeconfig = server.accountKubeconfig("sluice");
     writeFileSync(cluster.#secretFile, "a secret that all nodes of the lab share\n", { mode: 0o600 });
@@ -109,6 +110,10 @@ export class Cluster {
   externalIp(service: string): string | null {
     const path = "jsonpath={.status.loadBalancer.ingress[0].ip}";
     return this.server.kubectl("get", "service", service, "-o", path).trim() || null;
+  }
+
+  setSchedulable(node: string, schedulable: boolean): void {
+    this.#kubelet.setSchedulable(node, schedulable);
   }
 
   pods(): RunningPod[] {

@@ -58,6 +58,7 @@ export class Kubelet {
   /** How many addresses were given on each node, and how many pods are bound to it. */
   readonly #given = new Map<string, number>();
   readonly #bound = new Map<string, number>();
+  readonly #cordoned = new Set<string>();
   readonly #watch: ObjectWatch;
   /** What went wrong in the background; a lab that sees one is broken. */
   readonly faults: string[] = [];
@@ -104,10 +105,17 @@ export class Kubelet {
     act().catch((error: Error) => this.faults.push(`${step} ${name}: ${error.message}`));
   }
 
+  /** Whether new pods may come to a node, as `kubectl cordon` and `uncordon` say it. */
+  setSchedulable(node: string, schedulable: boolean): void {
+    if (schedulable) this.#cordoned.delete(node);
+    else this.#cordoned.add(node);
+  }
+
   /** To the node with the fewest pods, the first of several. */
   async #bind(name: string): Promise<void> {
-    const counts = this.#nodes.map((node) => this.#bound.get(node.name) ?? 0);
-    const node = this.#nodes[counts.indexOf(Math.min(...counts))]!;
+    const nodes = this.#nodes.filter((node) => !this.#cordoned.has(node.name));
+    const counts = nodes.map((node) => this.#bound.get(node.name) ?? 0);
+    const node = nodes[counts.indexOf(Math.min(...counts))]!;
     this.#bound.set(node.name, (this.#bound.get(node.name) ?? 0) + 1);
     const target = { apiVersion: "v1", kind: "Node", name: node.name };
     await this.#api.create(`${path(name)}/binding`, {
