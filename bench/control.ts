@@ -105,8 +105,11 @@ function startSluice(name: string): LabProcess {
 
 async function ask(line: string): Promise<string> {
   const answer = once(createInterface(loader!.stdout!), "line") as Promise<[string]>;
+  const gone = once(loader!, "exit").then(() => {
+    throw new Error("bench/control/load-cluster.ts has ended");
+  });
   loader!.stdin!.write(`${line}\n`);
-  return (await answer)[0];
+  return (await Promise.race([answer, gone]))[0];
 }
 
 /** What the gateway logged of every change that it carried out. */

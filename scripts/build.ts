@@ -19,6 +19,7 @@ const PROGRAM = {
   "speaker-main": join(ROOT, "src/speaker-main.ts"),
   "datapath-worker": join(ROOT, "src/worker/datapath-worker.ts"),
   "speaker-thread": join(ROOT, "src/speaker/speaker-thread.ts"),
+  "announcer-thread": join(ROOT, "src/announcer/announcer-thread.ts"),
   "bfd-thread": join(ROOT, "src/speaker/bfd-thread.ts"),
   "try-policy-thread": join(ROOT, "src/policy-host/try-policy-thread.ts"),
   // What policy modules import as sluice/policy.

@@ -5,10 +5,11 @@
  *                         apart; answers with the times of the writes, in milliseconds since the epoch
  */
 import { createInterface } from "node:readline";
-import { ApiConnection } from "../../src/kubernetes/api-connection.ts";
+import { ApiConnection, ApiError } from "../../src/kubernetes/api-connection.ts";
 
 const WRITERS = 16;
 const ENDPOINTS = 10;
+const ATTEMPTS = 5;
 const api = new ApiConnection(process.argv[2]!);
 
 const name = (index: number) => `s${String(index).padStart(5, "0")}`;
@@ -21,12 +22,25 @@ function endpoints(index: number, readyFrom: number) {
   }));
 }
 
+/** A server under load may not answer in time although it does what was asked. */
+async function ensure(path: string, object: object): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await api.create(path, object);
+      return;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 409) return;
+      if (attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
 async function create(index: number): Promise<void> {
-  await api.create("/api/v1/namespaces/default/services", {
+  await ensure("/api/v1/namespaces/default/services", {
     metadata: { name: name(index), labels: { "bgp-advertise": "true" } },
     spec: { type: "LoadBalancer", allocateLoadBalancerNodePorts: false, ports: [{ port: 80 }] },
   });
-  await api.create("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
+  await ensure("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
     metadata: { name: `${name(index)}-x`, labels: { "kubernetes.io/service-name": name(index) } },
     addressType: "IPv4",
     ports: [{ name: "", port: 8080, protocol: "TCP" }],

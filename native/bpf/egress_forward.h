@@ -20,6 +20,7 @@
 #include "checksum.h"
 #include "clock.h"
 #include "flow_find.h"
+#include "flow_state.h"
 #include "maps.h"
 #include "traffic.h"
 #include "transport.h"
@@ -130,7 +131,7 @@ static __always_inline int forward_reply4(struct __sk_buff *skb, const struct se
 	ports_change = ports_delta(key.ports, new_ports);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, frames_of(skb), bytes_of(skb, &out),
 		  now_seconds());
-	note_flags(&row->state, out.flags);
+	note_flags4(set, row, out.flags);
 	count_vip(row->owner, tag, frames_of(skb), bytes_of(skb, &out));
 
 	bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), 0, row->checksum_deltas & 0xffff, 0);
@@ -171,7 +172,7 @@ static __always_inline int forward_reply6(struct __sk_buff *skb, const struct se
 	ports_change = ports_delta(key.ports, new_ports);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, frames_of(skb), bytes_of(skb, &out),
 		  now_seconds());
-	note_flags(&row->state, out.flags);
+	note_flags6(set, row, out.flags);
 	count_vip(row->owner, tag, frames_of(skb), bytes_of(skb, &out));
 
 	change_checksum(skb, &out, address_delta(row->checksum_delta, ports_change), ports_change);

@@ -24,6 +24,7 @@
 #include "checksum.h"
 #include "clock.h"
 #include "flow_find.h"
+#include "flow_state.h"
 #include "maps.h"
 #include "outcome.h"
 #include "traffic.h"
@@ -146,7 +147,7 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	/* The verifier has forgotten that the header is there. */
 	if (ip->protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
 		tcp->check = apply_delta(tcp->check, deltas >> 16);
-		note_flags(&row->state, tcp_flags(tcp));
+		note_flags4(set, row, tcp_flags(tcp));
 	} else {
 		update_udp_checksum(udp, deltas >> 16);
 	}
@@ -208,7 +209,7 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	/* The verifier has forgotten that the header is there. */
 	if (ip->nexthdr == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
 		tcp->check = apply_delta(tcp->check, row->checksum_delta);
-		note_flags(&row->state, tcp_flags(tcp));
+		note_flags6(set, row, tcp_flags(tcp));
 	} else {
 		update_udp_checksum(udp, row->checksum_delta);
 	}

@@ -84,8 +84,7 @@ static __always_inline int to_socket(struct xdp_md *ctx, const struct port *port
 	return verdict;
 }
 
-SEC("xdp.frags")
-int sluice_xdp(struct xdp_md *ctx)
+static __always_inline int open_door(struct xdp_md *ctx)
 {
 	struct frame frame = {.ctx = ctx, .hook = IN_XDP};
 	__u32 ifindex = ctx->ingress_ifindex;
@@ -115,6 +114,12 @@ int sluice_xdp(struct xdp_md *ctx)
 	}
 	count(outcome);
 	return XDP_PASS;
+}
+
+SEC("xdp.frags")
+int sluice_xdp(struct xdp_md *ctx)
+{
+	return open_door(ctx);
 }
 
 #endif

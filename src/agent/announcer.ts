@@ -85,6 +85,10 @@ export class Announcer {
     await this.#declare(this.#wanted);
   }
 
+  get drainState(): DrainState {
+    return this.#state;
+  }
+
   async progress(): Promise<DrainProgress> {
     const peers = await this.speaker.status();
     const left = this.#grace === null ? 0 : Math.max(0, this.#grace.endsAt - performance.now());

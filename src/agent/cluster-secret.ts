@@ -13,6 +13,11 @@ export function loadHashKey(path: string | null): HashKey {
   return hashKeyOf(path === null ? randomBytes(32) : readSecret(path));
 }
 
+/** What authenticates heartbeats between nodes; `null` without a secret that they share. */
+export function loadHeartbeatKey(path: string | null): Uint8Array | null {
+  return path === null ? null : createHash("sha256").update("sluice heartbeats").update(readSecret(path)).digest();
+}
+
 export function hashKeyOf(secret: Uint8Array): HashKey {
   const digest = createHash("sha256").update("sluice flow hash").update(secret).digest();
   return { k0: digest.readInt32LE(0), k1: digest.readInt32LE(4) };

@@ -6,6 +6,7 @@
  *     await datapath.stop();           // nothing is left behind
  */
 import type { Logger } from "pino";
+import { type BalancingMemory, balancingMemory } from "../dataplane/balancing-memory.ts";
 import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
 import {
   type Counters,
@@ -18,8 +19,6 @@ import {
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
-import { FlowTable4 } from "../dataplane/flow-table4.ts";
-import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
@@ -39,11 +38,12 @@ import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { DsrMaps } from "./dsr-maps.ts";
+import { openFlowTables } from "./flow-tables.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
 import { OwnedMap } from "./owned-map.ts";
-import { portList, requireLink } from "./port-list.ts";
+import { type AnnouncerDoor, announcerDoor, portList, requireLink } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 
@@ -142,6 +142,7 @@ export class Datapath {
     });
 
     const fragments = fragmentTableMemory();
+    const balancing = balancingMemory();
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
     const tables = {
@@ -185,6 +186,7 @@ export class Datapath {
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
           fragments,
+          balancing,
           counters: own,
           table: table.columns,
           policies: null,
@@ -230,6 +232,7 @@ export class Datapath {
       ids,
       workers,
       counters,
+      balancing,
       links,
       stack,
       ports,
@@ -249,6 +252,7 @@ export class Datapath {
     ids: IdRegistry;
     workers: WorkerPool;
     counters: readonly Counters[];
+    balancing: BalancingMemory;
     links: readonly Link[];
     stack: StackInside | null;
     ports: readonly Port[];
@@ -270,15 +274,9 @@ export class Datapath {
     this.#table = parts.table;
     this.policies = parts.policies;
     this.offloads = parts.offloads;
-    this.#owned = new OwnedMap({
-      4: { owned: parts.object.map("owned4"), answered: parts.object.map("arp4") },
-      6: { owned: parts.object.map("owned6"), answered: parts.object.map("ndp6") },
-    });
+    this.#owned = new OwnedMap({ 4: parts.object.map("owned4"), 6: parts.object.map("owned6") });
     this.#dsr = new DsrMaps(parts.object);
-    this.flows = [
-      new FlowTable4(parts.object.map("flows").mmap(), parts.key),
-      new FlowTable6(parts.object.map("flows6").mmap(), parts.key),
-    ];
+    this.flows = openFlowTables(parts.object, parts.key, parts.balancing);
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
     this.ports = parts.ports.map((port, id) => ({
       id,
@@ -312,11 +310,7 @@ export class Datapath {
     this.#network.prepare(spec.vips);
     await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
-    if (spec.owned !== this.#spec.owned)
-      this.#owned.apply(
-        spec.owned,
-        (name) => this.#portList.find((port) => port.name === name)?.interfaceIndex ?? null,
-      );
+    if (spec.owned !== this.#spec.owned) this.#owned.apply(spec.owned);
     this.#dsr.apply(spec);
     this.#endRetiredFlows(spec);
     this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
@@ -337,6 +331,11 @@ export class Datapath {
 
   get flowsEnded(): number {
     return this.#flowsEnded;
+  }
+
+  /** What the announcer needs: where it may speak, and the maps of what is answered for. */
+  get doorToLinks(): AnnouncerDoor {
+    return announcerDoor(this.#portList, this.#object);
   }
 
   /** Seconds of the monotonic clock, as in the flow rows. */

@@ -7,6 +7,7 @@
  */
 import type { Logger } from "pino";
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
+import { HeldFile } from "../config/held-file.ts";
 import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
@@ -15,13 +16,15 @@ import { NodePlanner } from "../control/node-plan.ts";
 import { OwnInterfaces } from "../control/own-interfaces.ts";
 import { withParts } from "../control/parts.ts";
 import type { Plan } from "../control/plan.ts";
+import { type ForwardingSpec, NO_DSR } from "../dataplane/forwarding-spec.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
 import type { Speaker } from "../speaker/speaker.ts";
 import { Announcer } from "./announcer.ts";
-import { loadHashKey } from "./cluster-secret.ts";
+import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
+import { LinkAnnouncement } from "./link-announcement.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export class Gateway {
@@ -30,8 +33,10 @@ export class Gateway {
   readonly startedAt = Date.now();
   readonly #log: Logger;
   readonly announcer: Announcer;
+  #links: LinkAnnouncement | null = null;
   readonly #planner: NodePlanner;
   readonly #interfaces: OwnInterfaces;
+  readonly #heldFile: HeldFile | null;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
   #plan: Plan | null = null;
@@ -67,6 +72,7 @@ export class Gateway {
     this.announcer = new Announcer(options.speakerSocket ?? null);
     this.#planner = new NodePlanner(options.node);
     this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
+    this.#heldFile = options.heldFile ? new HeldFile(options.heldFile) : null;
   }
 
   /** What is wrong with the configuration, and where. */
@@ -102,12 +108,28 @@ export class Gateway {
     return this.announcer.speaker;
   }
 
+  /** Addresses on links, likewise. */
+  get links(): LinkAnnouncement {
+    if (this.#links === null) throw new Error("the gateway is still starting");
+    return this.#links;
+  }
+
+  /** Moves traffic away from this node. */
+  async drain(graceSeconds: number): Promise<void> {
+    await Promise.all([this.announcer.drain(graceSeconds), this.links.drain()]);
+  }
+
+  async undrain(): Promise<void> {
+    await Promise.all([this.announcer.undrain(), this.links.undrain()]);
+  }
+
   /** Closes the sessions first, so that routers look elsewhere, then the datapath. */
   async stop(): Promise<void> {
     this.#watch?.close();
     await this.#cluster?.close();
     this.#next = null;
     await this.#applying;
+    await this.#links?.stop();
     await this.announcer.stop(this.options.goodbye ?? "cease");
     await this.datapath.stop();
   }
@@ -121,6 +143,9 @@ export class Gateway {
     speaker.onEvent(({ name, from, to, words }) => {
       this.#log.info({ peer: name, from, to, ...(words === null ? {} : { why: words }) }, "BGP session");
     });
+    const { node, clusterSecret, l2Port, l2Timing } = this.options;
+    const setup = { node, key: loadHeartbeatKey(clusterSecret), port: l2Port, timing: l2Timing };
+    this.#links = new LinkAnnouncement({ ...setup, ...this.datapath.doorToLinks }, this.datapath, this.#log);
     if (this.options.kubernetes !== null) {
       // The client is large, and those who run on files have no use for it.
       const kubernetes = await import("../kubernetes/cluster-member.ts");
@@ -159,10 +184,13 @@ export class Gateway {
     const inCluster = this.options.kubernetes !== null;
     const isFirst = this.#plan === null;
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
-    const held = isFirst || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, this.#plan!.services);
+    const before = isFirst ? this.#heldFile?.read() : this.#plan!.services;
+    const held = before === undefined || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, before);
     const intent = this.#interfaces.within(withParts(held, this.options.parts));
     const nodeName = inCluster ? this.options.node : null;
     const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
+    // Before anybody is told of them.
+    this.#heldFile?.write(planned.services);
     const policies = await this.datapath.policies.load(intent.flowPolicies);
     this.#loaded = loaded;
     this.#files = loaded.files;
@@ -172,8 +200,10 @@ export class Gateway {
     );
 
     await this.announcer.withdrawBefore(own.bgp);
-    await this.datapath.apply(own.forwarding, policies);
+    await this.links.withdrawBefore(own.l2);
+    await this.datapath.apply(this.options.parts.forwarding ? own.forwarding : nothingOf(own.forwarding), policies);
     await this.announcer.announce(own.bgp);
+    await this.links.announce(own.l2, intent.nodes);
     this.#plan = planned;
     this.#intent = intent;
     this.#cluster?.planned(planned);
@@ -207,4 +237,9 @@ export class Gateway {
     }
     this.#problems = all;
   }
+}
+
+/** What is forwarded where somebody else forwards: every packet goes to the kernel untouched. */
+function nothingOf(spec: ForwardingSpec): ForwardingSpec {
+  return { ...spec, vips: [], owned: [], dsr: NO_DSR };
 }

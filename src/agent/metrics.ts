@@ -71,6 +71,32 @@ export async function metricsText(gateway: Gateway): Promise<string> {
     overBudget.inc({ policy }, stats.overBudget);
     up.set({ policy }, version !== null && stats.off === 0 ? 1 : 0);
   }
+  gauge("sluice_drained", "Whether the node is drained: its routes marked or withdrawn").set(
+    status.drain === "serving" ? 0 : 1,
+  );
   gauge("sluice_config_problems", "Errors and warnings in the configuration").set(status.config.problems.length);
-  return registry.metrics();
+  await l2Metrics(gateway, gauge, counter);
+  return (await Promise.all([registry.metrics(), gateway.links.metrics.registry.metrics()])).join("\n");
+}
+
+type MakeGauge = (name: string, help: string, labelNames?: string[]) => Gauge;
+type MakeCounter = (name: string, help: string, labelNames?: string[]) => Counter;
+
+async function l2Metrics({ links }: Gateway, gauge: MakeGauge, counter: MakeCounter): Promise<void> {
+  const status = await links.status();
+  const owner = gauge("sluice_l2_owner", "Which node owns an address, as this node sees it", ["address", "owner"]);
+  const unseen = gauge("sluice_l2_unseen", "Whether a node asked for the address on the link in vain", ["address"]);
+  for (const { address, owner: node, unseenBy } of status.owners) {
+    if (node !== null) owner.set({ address, owner: node }, 1);
+    unseen.set({ address }, unseenBy === null ? 0 : 1);
+  }
+  const ownerless = status.owners.filter((one) => one.owner === null).length;
+  gauge("sluice_l2_addresses_without_owner", "Addresses that nobody answers for").set(ownerless);
+  const alive = gauge("sluice_l2_member_up", "Whether heartbeats of a node are heard", ["node"]);
+  for (const member of status.members) alive.set({ node: member.node }, member.alive ? 1 : 0);
+  counter("sluice_l2_announcements_total", "Announcements sent").inc(status.announcementsSent);
+  const heartbeats = counter("sluice_l2_heartbeats_total", "Heartbeats", ["what"]);
+  heartbeats.inc({ what: "sent" }, status.heartbeatsSent);
+  heartbeats.inc({ what: "received" }, status.heartbeatsReceived);
+  heartbeats.inc({ what: "refused" }, status.heartbeatsRefused);
 }

@@ -1,4 +1,6 @@
 /** The ports of a gateway: which interfaces it serves, in the order of their ids, and what makes one unfit. */
+import type { AnnouncerSetup } from "../announcer/announcer-message.ts";
+import type { BpfObject } from "../xdp/bpf.ts";
 import { driverName } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
@@ -38,6 +40,19 @@ export function portList(
     ports.push({ name, interfaceIndex: index, tags: [], vlanInterfaceIndex: null, kind: "stack", pair: 0 });
   }
   return ports;
+}
+
+export type AnnouncerDoor = Pick<AnnouncerSetup, "ports" | "arpMapFd" | "ndpMapFd">;
+
+/** Where addresses can be announced (not towards our own stack), and the maps that say what is answered for. */
+export function announcerDoor(ports: readonly Port[], object: BpfObject): AnnouncerDoor {
+  return {
+    ports: ports
+      .filter(({ kind }) => kind !== "stack")
+      .map(({ name, interfaceIndex, tags }) => ({ name, interfaceIndex, vlan: tags })),
+    arpMapFd: object.map("arp4").fd,
+    ndpMapFd: object.map("ndp6").fd,
+  };
 }
 
 /** Throws when there is no such interface, or none that can be served. */

@@ -1,6 +1,7 @@
 /** How `sluice run` was asked to run. */
 import type { Parts } from "../control/parts.ts";
 import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
+import type { Timing } from "../l2/timing.ts";
 import type { XdpMode } from "../xdp/attach.ts";
 import type { Goodbye } from "./announcer.ts";
 import type { VlanOption } from "./vlan-option.ts";
@@ -16,6 +17,8 @@ export interface RunOptions {
   readonly kubernetes: ClusterOptions | null;
   /** Files and directories of manifests. */
   readonly paths: readonly string[];
+  /** Where it is kept what Services hold when it runs on files; `null` forgets it with the process. */
+  readonly heldFile?: string | null;
   /** What it announces; the rest is left to others. */
   readonly parts: Parts;
   /** The name of this node's Node object. */
@@ -36,6 +39,9 @@ export interface RunOptions {
   readonly http: string | null;
   /** File with the secret that all nodes of the cluster share; `null` makes one up. */
   readonly clusterSecret: string | null;
+  /** UDP port of the heartbeats by which nodes agree on owners of addresses on links; on all nodes the same. */
+  readonly l2Port: number;
+  readonly l2Timing: Timing;
   /** Rows of the flow table, a power of two; a flow takes two. */
   readonly flowRows: number;
   /** Unix socket of a BGP speaker in a process of its own; without it the speaker is a thread of this one. */

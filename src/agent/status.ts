@@ -11,7 +11,7 @@ import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import { destinationPortFromRaw, loadAddress, sourcePortFromRaw } from "../wire/raw.ts";
 import type { OffloadReport } from "../xdp/offload-check.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
-import type { DrainProgress } from "./announcer.ts";
+import type { DrainProgress, DrainState } from "./announcer.ts";
 import type { PortStatus } from "./datapath.ts";
 import type { Gateway } from "./gateway.ts";
 import type { DatapathMode } from "./run-options.ts";
@@ -52,6 +52,8 @@ export interface GatewayStatus {
   /** Who gives the addresses, and what of the cluster can't be followed; `null` without a cluster. */
   readonly kubernetes: ClusterStatus | null;
   readonly bgp: readonly PeerStatus[];
+  /** Whether an operator moves traffic away from this node. */
+  readonly drain: DrainState;
 }
 
 /** How far a drain has come: what routers still have of us, and what still flows. */
@@ -117,6 +119,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
     })),
     kubernetes: gateway.cluster,
     bgp: await gateway.peers(),
+    drain: gateway.announcer.drainState,
   };
 }
 

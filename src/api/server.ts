@@ -3,6 +3,7 @@
  * Prometheus and probes. Only on the unix socket, which is root's, something can be changed.
  *
  *   GET /v1/status   GET /v1/policies   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
+ *   GET /v1/l2/...   POST /v1/l2/move (l2-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /metrics   GET /livez   GET /readyz
  *   GET /v1/drain   POST /v1/drain?grace=SECONDS   POST /v1/undrain
@@ -12,6 +13,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import { answerBgp, type BgpSource } from "./bgp-api.ts";
+import { answerL2, changeL2, type L2Source } from "./l2-api.ts";
 
 /** What the API answers with; each function is called per request. */
 export interface ApiSource {
@@ -19,6 +21,7 @@ export interface ApiSource {
   flows(limit: number): unknown;
   policies(): unknown;
   bgp(): BgpSource;
+  l2(): L2Source;
   /** `null` for a Service that does not exist. */
   explainService(name: string): unknown;
   /** How far routers have been moved away from this node. */
@@ -91,6 +94,7 @@ export class ApiServer {
   }
 
   async #change(url: URL, response: ServerResponse): Promise<void> {
+    if (url.pathname.startsWith("/v1/l2/") && (await changeL2(this.#source.l2(), url, response))) return;
     const grace = Number(url.searchParams.get("grace") ?? 0);
     if (url.pathname === "/v1/undrain") await this.#source.undrain();
     else if (url.pathname !== "/v1/drain") return send(response, 404, "text/plain", `there is no ${url.pathname}\n`);
@@ -124,6 +128,7 @@ export class ApiServer {
           ? send(response, 200, "text/plain", "ok\n")
           : send(response, 503, "text/plain", "no configuration in force yet\n");
       default:
+        if (url.pathname.startsWith("/v1/l2/") && (await answerL2(this.#source.l2(), url, response))) return;
         if (url.pathname.startsWith("/v1/bgp/") && (await answerBgp(this.#source.bgp(), url, response))) return;
         return send(response, 404, "text/plain", `there is no ${url.pathname}\n`);
     }

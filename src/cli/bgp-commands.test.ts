@@ -23,6 +23,9 @@ const api = new ApiServer({
   drain: async () => {},
   undrain: async () => {},
   bgp: () => speaker,
+  l2: () => {
+    throw new Error("nobody asks");
+  },
 });
 
 beforeAll(async () => {

@@ -4,10 +4,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { GOODBYES } from "../agent/announcer.ts";
 import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
+import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addClusterCommands } from "./cluster-commands.ts";
 import { addDrainCommands } from "./drain.ts";
 import { runExplain } from "./explain.ts";
+import { addL2Commands } from "./l2-commands.ts";
 import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
 import { addReplayCommand } from "./replay-command.ts";
@@ -15,6 +18,7 @@ import { flowsTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
 const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
+const DEFAULT_L2_PORT = 9473;
 const DEFAULT_FLOW_ROWS = 1 << 20;
 
 /** Runs the command that `args` name. @returns the exit status. */
@@ -31,9 +35,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .addOption(new Option("--kubernetes", "follow a cluster instead of files").conflicts("filename"))
     .option("--kubeconfig <file>", "how to reach the cluster; without it the pod's service account, or kubectl's way")
     .option("--namespace <name>", "namespace of the Lease and of Secrets", "sluice-system")
-    .option("--state <file>", "where the last known state of the cluster is kept", DEFAULT_STATE)
+    .option(
+      "--state <file>",
+      "where the last known state of the cluster is kept; with -f, what Services hold (kept nowhere unless given)",
+      DEFAULT_STATE,
+    )
     .option("--no-ipam", "leave the giving of addresses to somebody else")
     .option("--no-bgp", "leave BGP to another speaker, whatever policies there are")
+    .option("--no-forwarding", "leave what arrives to kube-proxy or the CNI: addresses are given and announced only")
     .option("--no-l2", "leave answering for addresses on links to somebody else")
     .option("--node <name>", "name of this node's Node object", hostname())
     .requiredOption("--uplink <interface...>", "interface that faces routers and clients")
@@ -59,6 +68,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
     .option("--http <host:port>", "serve the API, /metrics and probes there as well")
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
+    .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
+    .option("--l2-heartbeat <milliseconds>", "a node is dead after three of them", positive, 200)
     .option("--flows <rows>", "rows of the flow table, a power of two; a flow takes two", powerOfTwo, DEFAULT_FLOW_ROWS)
     .option("--speaker-socket <path>", "BGP is spoken by `sluice speaker` behind this socket")
     .addOption(
@@ -70,10 +81,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         .default("cease"),
     )
     .addHelpText("after", "\nExample:\n  sluice run -f /etc/sluice --node node1 --uplink eth0")
-    .action(async (flags) => {
+    .action(async (flags, command: Command) => {
       const inside = flags.inside as string[];
       if (inside.length > 1 && inside.includes("stack"))
         throw new Error("--inside: `stack` can't be mixed with interfaces");
+      if (!flags.forwarding && flags.l2)
+        throw new Error("--no-forwarding: needs --no-l2 (who answers for an address gets its traffic)");
       if (!flags.kubernetes && flags.filename.length === 0) throw new Error("one of -f and --kubernetes is required");
       const options: RunOptions = {
         kubernetes: flags.kubernetes
@@ -86,7 +99,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
             }
           : null,
         paths: flags.filename,
-        parts: { bgp: flags.bgp, l2: flags.l2 },
+        parts: { bgp: flags.bgp, l2: flags.l2, forwarding: flags.forwarding },
+        heldFile: !flags.kubernetes && command.getOptionValueSource("state") === "cli" ? flags.state : null,
         node: flags.node,
         uplinks: flags.uplink,
         inside: inside[0] === "stack" ? "stack" : inside,
@@ -97,6 +111,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         socket: flags.socket,
         http: flags.http ?? null,
         clusterSecret: flags.clusterSecret ?? null,
+        l2Port: flags.l2Port,
+        l2Timing: { ...DEFAULT_TIMING, heartbeatMilliseconds: flags.l2Heartbeat },
         flowRows: flags.flows,
         speakerSocket: flags.speakerSocket ?? null,
         goodbye: flags.goodbye,
@@ -155,6 +171,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       status = result.exitCode;
     });
 
+  addClusterCommands(program);
+
   program
     .command("explain")
     .description("why something is as it is")
@@ -190,6 +208,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   );
 
   addBgpCommands(program, show, DEFAULT_SOCKET);
+  addL2Commands(program, show, DEFAULT_SOCKET);
   addDrainCommands(program, DEFAULT_SOCKET, positive);
 
   try {

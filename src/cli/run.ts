@@ -22,9 +22,10 @@ export async function runCommand(options: RunOptions): Promise<void> {
     policies: () => running().datapath.policies.status(),
     explainService: (name) => running().explainService(name),
     bgp: () => running().speaker,
+    l2: () => running().links,
     drainProgress: () => drainReport(running()),
-    drain: (graceSeconds) => running().announcer.drain(graceSeconds),
-    undrain: () => running().announcer.undrain(),
+    drain: (graceSeconds) => running().drain(graceSeconds),
+    undrain: () => running().undrain(),
     metrics: () => metricsText(running()),
     ready: () => gateway?.plan != null,
   });

@@ -27,6 +27,9 @@ export function statusTable(status: GatewayStatus): string {
         `${datapath.workers.length} worker${datapath.workers.length === 1 ? "" : "s"}${dead > 0 ? `, ${dead} DEAD` : ""}`,
       `frames: ${totals.received} in, ${totals.transmitted} forwarded, ${totals.replied} answered, ` +
         `${totals.dropped} dropped, ${totals.passed} not ours`,
+      ...(status.drain === "serving"
+        ? []
+        : [`drained: the routes are ${status.drain}; \`sluice undrain\` takes it back`]),
       `flows: ${flows.live} live, ${flows.opened} opened, ${flows.ended} ended, room for ${flows.rows / 2}`,
     ],
     section(

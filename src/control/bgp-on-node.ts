@@ -126,7 +126,8 @@ function joined(instances: readonly InstanceSpec[]): readonly InstanceSpec[] {
 }
 
 function peerSpec(intent: Intent, neighbor: BgpNeighbor, routes: readonly RouteSpec[]): PeerSpec {
-  const address = formatIpAddress(neighbor.address);
+  const { discovery } = neighbor;
+  const address = discovery === undefined ? formatIpAddress(neighbor.address) : "";
   return {
     name: neighbor.name ?? (neighbor.port === 179 ? address : `${address} port ${neighbor.port}`),
     address,
@@ -141,6 +142,7 @@ function peerSpec(intent: Intent, neighbor: BgpNeighbor, routes: readonly RouteS
     families: neighbor.families,
     gracefulRestartSeconds: neighbor.gracefulRestartSeconds,
     routes,
+    ...(discovery === undefined ? {} : { discovery }),
     ...(neighbor.bfd === undefined ? {} : { bfd: neighbor.bfd }),
     // IPv4 routes over a session between IPv6 addresses have an IPv6 next hop where the node has no other.
     ...(neighbor.address.family === 6 && neighbor.families.some(({ afi }) => afi === "ipv4")

@@ -1,4 +1,5 @@
 /** The routes that one node announces to one neighbour. */
+import { NEXT_HOP_SELF } from "../bgp/route-attributes.ts";
 import type { RouteSpec } from "../bgp/speaker-spec.ts";
 import type {
   Advertisement,
@@ -128,6 +129,8 @@ export function routesToNeighbor(question: RouteQuestion): readonly RouteSpec[] 
  * encoding (RFC 8950). An IPv6 route has no next hop on a node without an IPv6 address.
  */
 function nextHopFor(prefix: IpAddress, { node, neighbor }: RouteQuestion): string | null {
+  // Where a link has no addresses, routers know the node by its link-local one alone.
+  if (neighbor.discovery?.kind === "unnumbered") return NEXT_HOP_SELF;
   const of = (family: number) => node.internalAddresses.find((address) => address.family === family);
   const address = of(prefix.family) ?? (prefix.family === 4 ? of(neighbor.address.family) : undefined);
   return address === undefined ? null : formatIpAddress(address);

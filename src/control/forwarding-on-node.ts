@@ -14,6 +14,7 @@ import { addressSource } from "../ipam/responsibility.ts";
 import { compareIpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { dsrOnNode, forwardingMode, receivingNode, receivingObstacle } from "./direct-server-return.ts";
 import { isLocalTo } from "./eligibility.ts";
+import { servedExternalAddresses } from "./external-addresses.ts";
 import type { Plan } from "./plan.ts";
 import { ForwardingMemory, type ServedPort } from "./plan-memory.ts";
 import { nearBackends } from "./topology.ts";
@@ -30,17 +31,19 @@ export function forwardingOnNode(
 ): ForwardingSpec {
   const vips = new Map<string, VipSpec>();
   const owned: OwnedAddress[] = [];
-  const { nodes, pools, settings, flowPolicies } = intent;
+  const { nodes, pools, settings, flowPolicies, bgpPolicies, l2Policies } = intent;
   for (const service of intent.services) {
     const key = serviceKey(service);
+    if (addressSource(service, intent) === "other-controller") continue;
     const { ingress } = plan.services[key]!;
-    const isOurs = addressSource(service, intent) !== "other-controller";
-    if (ingress.length === 0 || !isOurs) continue;
-    owned.push(...memory.addresses.of(key, [ingress], () => ownedAddresses(ingress)));
-    const inputs = [service, ingress, nodes, pools, settings, flowPolicies, nodeName];
+    const about = [service.externalAddresses, service.labels, ingress, nodes, bgpPolicies, l2Policies, settings];
+    const served = memory.served.of(key, about, () => servedAddresses(service, ingress, intent));
+    if (served.length === 0) continue;
+    owned.push(...memory.addresses.of(key, [served], () => ownedAddresses(served)));
+    const inputs = [service, served, nodes, pools, settings, flowPolicies, nodeName];
     // Of two Services on one port of one address, which only a foreign allocator gives out, the first is served.
-    for (const served of memory.vips.of(key, inputs, () => serviceVips(service, ingress, nodeName, intent))) {
-      if (!vips.has(served.key)) vips.set(served.key, served.vip);
+    for (const one of memory.vips.of(key, inputs, () => serviceVips(service, served, nodeName, intent))) {
+      if (!vips.has(one.key)) vips.set(one.key, one.vip);
     }
   }
   const specs = [...vips.values()];
@@ -66,6 +69,11 @@ function policiesFor(service: Service, { flowPolicies }: Intent): string[] {
   return flowPolicies
     .filter(({ serviceSelector }) => serviceSelector === null || matches(serviceSelector, labels))
     .map(({ name }) => name);
+}
+
+function servedAddresses(service: Service, ingress: readonly string[], intent: Intent): readonly string[] {
+  const external = servedExternalAddresses(service, intent).filter((address) => !ingress.includes(address));
+  return external.length === 0 ? ingress : [...ingress, ...external];
 }
 
 function ownedAddresses(ingress: readonly string[]): OwnedAddress[] {
@@ -96,7 +104,9 @@ function serviceVips(service: Service, ingress: readonly string[], nodeName: str
           protocol,
           mode,
           backends: usableBackends(service, port, nodeName, address.family, mode, intent),
-          affinity: service.clientAffinity,
+          balancing: service.balancing ?? intent.settings.balancing,
+          affinity: service.affinitySeconds !== null,
+          ...(service.affinitySeconds === null ? {} : { affinitySeconds: service.affinitySeconds }),
           sources: service.clients,
           sourceNat: service.sourceNat ?? intent.settings.sourceNat,
           policies,
@@ -126,7 +136,7 @@ function usableBackends(
   return reachable.map((backend) => ({
     address: backend.address,
     port: backend.port,
-    weight: 1,
+    weight: backend.weight ?? 1,
     draining: backend.state !== usableState,
     node: mode === "nat" ? null : receivingNode(backend, intent),
   }));

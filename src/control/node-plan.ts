@@ -5,6 +5,7 @@
 import type { SpeakerSpec } from "../bgp/speaker-spec.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
+import { Answering } from "./answering.ts";
 import { bgpOnNode } from "./bgp-on-node.ts";
 import { routeSources } from "./bgp-routes.ts";
 import { forwardingOnNode } from "./forwarding-on-node.ts";
@@ -24,10 +25,10 @@ const NO_SESSIONS: SpeakerSpec = { instances: [] };
 /** A node that no Node object describes forwards but announces nothing. */
 export function nodePlan(intent: Intent, plan: Plan, nodeName: string): NodePlan {
   const node = intent.nodes.find(({ name }) => name === nodeName);
+  const forwarding = forwardingOnNode(intent, plan, nodeName);
   return {
-    forwarding: forwardingOnNode(intent, plan, nodeName),
+    ...new Answering(nodeName).of(forwarding, l2Addresses(intent, plan.services)),
     bgp: node === undefined ? NO_SESSIONS : bgpOnNode(intent, routeSources(intent, plan.services), node).spec,
-    l2: l2Addresses(intent, plan.services),
   };
 }
 
@@ -35,9 +36,11 @@ export class NodePlanner {
   readonly #memory = new PlanMemory();
   readonly #forwarding = new ForwardingMemory();
   readonly #nodeName: string;
+  readonly #answering: Answering;
 
   constructor(nodeName: string) {
     this.#nodeName = nodeName;
+    this.#answering = new Answering(nodeName);
   }
 
   /** The plan as far as this node has a use for it, and its own part. */
@@ -47,9 +50,8 @@ export class NodePlanner {
     return {
       planned,
       own: {
-        forwarding: forwardingOnNode(intent, planned, this.#nodeName, this.#forwarding),
+        ...this.#answering.of(forwardingOnNode(intent, planned, this.#nodeName, this.#forwarding), links),
         bgp: bgp.get(this.#nodeName)?.spec ?? NO_SESSIONS,
-        l2: links,
       },
     };
   }

@@ -9,6 +9,8 @@ import type { L2Policy } from "../intent/l2-policy.ts";
 export interface Parts {
   readonly bgp: boolean;
   readonly l2: boolean;
+  /** False where kube-proxy or a CNI forwards what is announced here. */
+  readonly forwarding: boolean;
 }
 
 // The same lists each time: what did not change is recognised by being the same object.
@@ -16,7 +18,7 @@ const NO_BGP_POLICIES: readonly BgpPolicy[] = [];
 const NO_L2_POLICIES: readonly L2Policy[] = [];
 
 /** The intent without the policies that are another's to follow. */
-export function withParts(intent: Intent, { bgp, l2 }: Parts): Intent {
+export function withParts(intent: Intent, { bgp, l2 }: Omit<Parts, "forwarding">): Intent {
   if (bgp && l2) return intent;
   return {
     ...intent,

@@ -6,8 +6,11 @@ import {
   intentOf,
   ipPool,
   lbService,
+  peeringPolicy,
 } from "../../test/fixtures/kubernetes-objects.ts";
+import { formatIpAddress } from "../net/ip-address.ts";
 import { explainService } from "./explain-service.ts";
+import { nodePlan } from "./node-plan.ts";
 import { plan } from "./plan.ts";
 
 const RACK0 = { labels: { rack: "rack0" }, annotations: { "sluice.dev/interfaces": "net0,eth1" } };
@@ -124,6 +127,32 @@ describe("an L2 policy of Cilium's", () => {
     expect(problems(N1, POOL, lbService("a"), l2Policy({ interfaces: ["^wlan"] }))).toEqual([
       expect.stringContaining("fits no interface"),
     ]);
+  });
+});
+
+describe("an external address", () => {
+  const service = (address: string) => lbService("a", { spec: { type: "ClusterIP", externalIPs: [address] } });
+  const owned = (...objects: readonly object[]) => {
+    const intent = intentOf(N1, ...objects);
+    return nodePlan(intent, plan(intent), "n1").forwarding.owned.map(({ address }) => formatIpAddress(address));
+  };
+
+  test("is served where it is announced, and left to others where it is not", () => {
+    expect(owned(service("192.0.2.7"), l2Policy({ externalIPs: true }))).toEqual(["192.0.2.7"]);
+    expect(owned(service("192.0.2.7"), l2Policy({}))).toEqual([]);
+    expect(
+      owned(
+        service("192.0.2.7"),
+        peeringPolicy("p", {
+          serviceSelector: { matchExpressions: [{ key: "x", operator: "DoesNotExist" }] },
+          serviceAdvertisements: ["ExternalIP"],
+        }),
+      ),
+    ).toEqual(["192.0.2.7"]);
+  });
+
+  test("that is a node's own is never served: the node would be cut off", () => {
+    expect(owned(service("10.1.1.1"), l2Policy({ externalIPs: true }))).toEqual([]);
   });
 });
 

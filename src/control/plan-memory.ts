@@ -50,12 +50,14 @@ export interface ServedPort {
 export class ForwardingMemory {
   /** By the key of the Service. */
   readonly vips = new Recall<readonly ServedPort[]>();
+  readonly served = new Recall<readonly string[]>();
   readonly addresses = new Recall<readonly OwnedAddress[]>();
   readonly owned = new Recall<readonly OwnedAddress[]>();
   readonly dsr = new Recall<DsrSpec>();
 
   endRound(): void {
     this.vips.endRound();
+    this.served.endRound();
     this.addresses.endRound();
     this.owned.endRound();
     this.dsr.endRound();

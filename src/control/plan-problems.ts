@@ -20,6 +20,7 @@ export function planProblems(
   return [
     ...bgpProblems(intent),
     ...l2Problems(intent),
+    ...otherAllocators(intent),
     ...Object.entries(nodes).flatMap(([name, { conditions }]) =>
       conditions.map(({ message }) => warning(`Node/${name}`, "", message)),
     ),
@@ -30,6 +31,20 @@ export function planProblems(
     ),
     ...contestedPorts(intent, services),
   ];
+}
+
+/** Two that give addresses take them from each other in the end. */
+function otherAllocators(intent: Intent): Problem[] {
+  const found = intent.services.filter(
+    (one) => one.allocatedBy === "MetalLB" && addressSource(one, intent) === "pools",
+  );
+  if (found.length === 0) return [];
+  const names = found.slice(0, 3).map(serviceKey).join(", ");
+  const others = found.length > 3 ? ` and ${found.length - 3} more` : "";
+  const message =
+    `MetalLB's controller says that it gave ${names}${others} their addresses; if it still runs, ` +
+    "leave that to one of the two (`sluice run --no-ipam`)";
+  return [warning("", "", message)];
 }
 
 function bgpProblems(intent: Intent): Problem[] {

@@ -92,6 +92,9 @@ export interface PlanScope {
   readonly givesAddresses: boolean;
 }
 
+// One list, so that it is recognised as the same.
+const NO_LINKS: readonly L2Address[] = [];
+
 const EVERYTHING: PlanScope = { nodeName: null, givesAddresses: true };
 
 export function plan(
@@ -151,7 +154,7 @@ function recalledLinks(
   services: Readonly<Record<string, ServicePlan>>,
   memory: PlanMemory,
 ): readonly L2Address[] {
-  if (intent.l2Policies.length === 0) return [];
+  if (intent.l2Policies.length === 0) return NO_LINKS;
   const { nodes, pools, settings, l2Policies } = intent;
   const inputs = [nodes, pools, settings, l2Policies, ...intent.services, ...Object.values(services)];
   return memory.links.of("", inputs, () => l2Addresses(intent, services));

@@ -13,6 +13,8 @@ import {
   NO_BACKEND,
   PROTOCOL_NUMBER,
   RANGE_WORDS,
+  VIP_AFFINITY,
+  VIP_BALANCING,
   VIP_COUNT,
   VIP_FIRST,
   VIP_FLAGS,
@@ -21,6 +23,7 @@ import {
   VIP_MODE,
   VIP_POLICIES,
   VIP_RANGES,
+  VIP_SERVICE,
   VIP_WORDS,
 } from "./forwarding-layout.ts";
 import type { DsrSpec, ForwardingSpec, OwnedAddress, PortRange, VipSpec } from "./forwarding-spec.ts";
@@ -103,6 +106,9 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     vips[at + VIP_RANGES] = nextRange;
     vips[at + VIP_RANGES + 1] = vip.ranges.length / RANGE_WORDS;
     vips[at + VIP_MODE] = vip.mode;
+    vips[at + VIP_SERVICE] = vip.service;
+    vips[at + VIP_AFFINITY] = vip.affinitySeconds;
+    vips[at + VIP_BALANCING] = vip.balancing;
     vips[at + VIP_MEMBERS] = vip.backendIds.length;
     vips[at + VIP_POLICIES] = policyBits(spec.vips[row]!, context);
     backends.set(vip.backends, nextBackend * BACKEND_WORDS);

@@ -9,8 +9,9 @@ import type { DsrTable } from "./dsr-table.ts";
 import {
   BACKEND_FLAGS,
   BACKEND_TUNNEL,
+  BACKEND_WEIGHT,
   BACKEND_WORDS,
-  FLAG_AFFINITY,
+  BALANCING,
   FLAG_DENY,
   FLAG_LOCAL,
   FLAG_RESTRICTED,
@@ -20,7 +21,7 @@ import {
   SOURCE_NAT,
   SOURCE_NAT_SHIFT,
 } from "./forwarding-layout.ts";
-import type { BackendSpec, SourceRanges, VipSpec } from "./forwarding-spec.ts";
+import { type BackendSpec, DEFAULT_AFFINITY_SECONDS, type SourceRanges, type VipSpec } from "./forwarding-spec.ts";
 import type { VipIds } from "./id-registry.ts";
 import { MaglevMemory } from "./maglev-memory.ts";
 import { applyMask, commonLength } from "./prefix-mask.ts";
@@ -38,6 +39,11 @@ export interface CompiledVip {
   readonly ranges: Int32Array;
   readonly flags: number;
   readonly mode: number;
+  /** The same for all ports of a Service. */
+  readonly service: number;
+  /** 0 for none. */
+  readonly affinitySeconds: number;
+  readonly balancing: number;
   /** Those of its backends that are on this node. */
   readonly pods: readonly IpAddress[];
   readonly address: Int32Array;
@@ -58,6 +64,7 @@ export function compileVip(vip: VipSpec, ids: VipIds, ends: DsrTable): CompiledV
     storeAddress(backends, at + BACKEND_TUNNEL, node ?? address);
     backends[at + BACKEND_FLAGS] =
       (isEnd(node) ? FLAG_LOCAL : 0) | (takesNewFlows(vip.backends[index]!) ? FLAG_TAKES_NEW : 0);
+    backends[at + BACKEND_WEIGHT] = vip.backends[index]!.weight;
   });
   const takers = serving.map((index) => vip.backends[index]!);
   return {
@@ -67,9 +74,11 @@ export function compileVip(vip: VipSpec, ids: VipIds, ends: DsrTable): CompiledV
     backends,
     backendIds: members.map((index) => ids.backends[index]!),
     ranges: rangeWords(vip.sources),
-    flags:
-      (vip.affinity ? FLAG_AFFINITY : 0) | sourceFlags(vip.sources) | (SOURCE_NAT[vip.sourceNat] << SOURCE_NAT_SHIFT),
+    flags: sourceFlags(vip.sources) | (SOURCE_NAT[vip.sourceNat] << SOURCE_NAT_SHIFT),
     mode: MODE_NUMBER[vip.mode],
+    service: serviceNumber(vip),
+    affinitySeconds: vip.affinity ? (vip.affinitySeconds ?? DEFAULT_AFFINITY_SECONDS) : 0,
+    balancing: BALANCING[vip.balancing ?? "maglev"],
     pods: vip.backends.filter(({ node }) => isEnd(node)).map(({ address }) => address),
     address: addressWords(vip.address),
   };
@@ -95,4 +104,11 @@ function rangeWords(sources: SourceRanges | null): Int32Array {
 function sourceFlags(sources: SourceRanges | null): number {
   if (sources === null) return 0;
   return sources.action === "deny" ? FLAG_RESTRICTED | FLAG_DENY : FLAG_RESTRICTED;
+}
+
+/** Its name as a number (FNV-1a), the same in every epoch; two Services with one number would share their clients' choices. */
+function serviceNumber({ service }: VipSpec): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < service.length; at++) hash = Math.imul(hash ^ service.charCodeAt(at), 0x01000193);
+  return hash;
 }

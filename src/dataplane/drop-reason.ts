@@ -54,6 +54,7 @@ const NAMES = [
   "BackendNotOnLink",
   "TunnelInvalid",
   "TunnelStranger",
+  "TunnelPathMtu",
   "TransmitRingFull",
   "FrameMemoryFull",
 ] as const;

@@ -10,13 +10,14 @@
  * serve or to a local pod. Whoever can make a node open tunnels reaches what only the node should reach
  * (CVE-2020-10136). An option has no sender to ask; it counts when the VIP that it names has that very pod as backend.
  */
-import { applyDelta, delta32 } from "../wire/checksum.ts";
+import { applyDelta, delta32, fold, sumBytes } from "../wire/checksum.ts";
 import { carriesDsrOption, readDsrOption } from "../wire/dsr-option.ts";
 import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
 import { IPV4_CHECKSUM, IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { IPV6_HEADER_BYTES } from "../wire/ipv6.ts";
+import { pseudoHeaderSum } from "../wire/pseudo-header.ts";
 import { copyAddress, isMapped } from "../wire/raw.ts";
-import { TCP_FLAGS } from "../wire/transport.ts";
+import { TCP_FLAGS, UDP_CHECKSUM, UDP_LENGTH } from "../wire/transport.ts";
 import { ipVersion, openGue, PROTOCOL_IPIP, PROTOCOL_IPV6, trafficClass, udpPayload } from "../wire/tunnel.ts";
 import { isMartian, mayOpen } from "./admission.ts";
 import { DropReason } from "./drop-reason.ts";
@@ -60,7 +61,7 @@ export function decapsulate(pipeline: Pipeline, i: number): boolean {
     pipeline.pass(i, DropReason.TunnelStranger);
     return false;
   }
-  const inner = innerPacket(pipeline, i, end);
+  const inner = isIntact(pipeline, i, end) ? innerPacket(pipeline, i, end) : -1;
   const version = inner < 0 || inner + IPV4_HEADER_BYTES > end ? 0 : ipVersion(view, inner);
   const isWhole = version === 4 || (version === 6 && inner + IPV6_HEADER_BYTES <= end);
   if (!isWhole || !isForUs(pipeline, version === 4, inner) || !keepCongestion(view, outer, inner)) {
@@ -75,6 +76,16 @@ export function decapsulate(pipeline: Pipeline, i: number): boolean {
   pipeline.tunnelled = true;
   pipeline.reclassify(i);
   return true;
+}
+
+/** Whether the checksum of a tunnel in UDP holds. Tunnels may go without, over IPv6 as well (RFC 6935 §5). */
+function isIntact({ batch, view }: Pipeline, i: number, end: number): boolean {
+  const udp = batch.transport[i]!;
+  if (batch.protocol[i] !== PROTOCOL_UDP || view.getUint16(udp + UDP_CHECKSUM) === 0) return true;
+  const outer = batch.network[i]!;
+  const bytes = view.getUint16(udp + UDP_LENGTH);
+  const pseudo = pseudoHeaderSum(view, ipVersion(view, outer) === 4, outer, PROTOCOL_UDP, bytes);
+  return udp + bytes <= end && fold(pseudo + sumBytes(view, udp, bytes)) === 0xffff;
 }
 
 /** Offset of the packet inside, -1 when the tunnel is not in order. Fills in `served`. */

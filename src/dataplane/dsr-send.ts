@@ -50,6 +50,7 @@ import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { NO_BACKEND } from "./forwarding-layout.ts";
 import type { ForwardingTable } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
+import { NO_LIMIT } from "./path-mtu.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { NO_EGRESS, wayTo } from "./way-out.ts";
 
@@ -120,6 +121,7 @@ function informs(pipeline: Pipeline, i: number, flows: FlowTable, row: number): 
 function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, informing: boolean): number {
   const { words, layout } = pipeline.flowsOf(isIpv4);
   const kind = dsrKind(words[row + layout.egress]!);
+  pipeline.pathMtu = NO_LIMIT;
   if (kind === DsrKind.Link || kind === DsrKind.Received) return 0;
   if (kind === DsrKind.Option) return informing ? optionGrowth(pipeline, i, isIpv4) : 0;
   const backend = pipeline.table.backendOf(words[row + layout.owner]!);
@@ -132,6 +134,8 @@ function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, inf
     pipeline.drop(i, DropReason.NoTunnelAddress);
     return DROPPED;
   }
+  const remote = pipeline.table.tunnelAt(backend);
+  pipeline.pathMtu = pipeline.pathMtus.limit(pipeline.table.backends, remote, pipeline.now);
   const outer = outerHeaderBytes(outerIsIpv4);
   if (kind === DsrKind.Ipip) return outer;
   if (kind === DsrKind.Gue) return outer + UDP_HEADER_BYTES;

@@ -8,8 +8,9 @@
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
 import { sctpFlags } from "../wire/sctp.ts";
-import { TCP_FLAGS } from "../wire/transport.ts";
+import { SYN, TCP_FLAGS } from "../wire/transport.ts";
 import { isMartian, mayOpen } from "./admission.ts";
+import { chooseBackend, clientHash } from "./balancing.ts";
 import { DropReason } from "./drop-reason.ts";
 import { isTunnel, openAtPod } from "./dsr-receive.ts";
 import { openDsrFlow } from "./dsr-send.ts";
@@ -79,9 +80,10 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
   const ports = key[KEY_PORTS]!;
   let backend = decided;
   if (backend === NO_BACKEND) {
-    const choice = table.hasAffinity(vip) ? clientHash(pipeline) : hash;
     // What another node sent here stays here: two nodes that disagree must not send it to and fro.
-    backend = pipeline.tunnelled ? table.localBackend(vip, choice) : table.backend(vip, choice);
+    if (pipeline.tunnelled)
+      backend = table.localBackend(vip, table.affinitySeconds(vip) === 0 ? hash : clientHash(pipeline));
+    else backend = chooseBackend(pipeline, vip, hash, begins(pipeline, i));
   }
   if (backend < 0) {
     if (table.rejects) refuseConnection(pipeline, i, DropReason.NoBackend);
@@ -132,11 +134,12 @@ export function reopenFlow(pipeline: Pipeline, i: number, isIpv4: boolean, row: 
   return openFlow(pipeline, i, isIpv4);
 }
 
-/** Hash of the client's address alone, by the flow hash's key: the same on every node. */
-function clientHash({ flows6, key, spareKey }: Pipeline): number {
-  spareKey.fill(0);
-  copyAddress(spareKey, KEY_SOURCE, key, KEY_SOURCE);
-  return flows6.hashKey(spareKey);
+/** Whether a frame is the first of its flow, as far as can be told. */
+function begins({ batch, view }: Pipeline, i: number): boolean {
+  const l4 = batch.transport[i]!;
+  if (batch.protocol[i] === PROTOCOL_UDP) return true;
+  const flags = batch.protocol[i] === PROTOCOL_TCP ? view.getUint8(l4 + TCP_FLAGS) : sctpFlags(view, l4, batch.end[i]!);
+  return (flags & SYN) !== 0;
 }
 
 function needsSourceNat(pipeline: Pipeline, i: number, vip: number, requestEgress: number): boolean {

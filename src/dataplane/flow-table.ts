@@ -24,6 +24,7 @@
  * home slot meanwhile (LOCKED in the tag of that slot, whatever row lies there), so the other one finds what the first has
  * opened. Lookups do not mind the lock.
  */
+import type { BackendLoad } from "./backend-load.ts";
 import type { FlowKey } from "./flow-key.ts";
 import { STATE_POLICY_SHIFT } from "./new-flow-policies.ts";
 
@@ -78,12 +79,14 @@ export abstract class FlowTable {
   /** Rows, a power of two. */
   readonly capacity: number;
   readonly layout: RowLayout;
+  /** Counts the live request rows of each backend. */
+  readonly load: BackendLoad;
   protected readonly mask: number;
   readonly #rowWords: number;
   readonly #tag: number;
 
   /** @param words zeroed shared memory of a power of two of rows. */
-  constructor(words: Int32Array, layout: RowLayout) {
+  constructor(words: Int32Array, layout: RowLayout, load: BackendLoad) {
     const capacity = words.length / layout.words;
     if (capacity < PROBE_LIMIT || (capacity & (capacity - 1)) !== 0) {
       throw new RangeError(`a flow table has a power of two of rows, at least ${PROBE_LIMIT}; got ${capacity}`);
@@ -91,6 +94,7 @@ export abstract class FlowTable {
     this.words = words;
     this.capacity = capacity;
     this.layout = layout;
+    this.load = load;
     this.mask = capacity - 1;
     this.#rowWords = layout.words;
     this.#tag = layout.tag;
@@ -147,6 +151,7 @@ export abstract class FlowTable {
     this.storeTranslation(row, translated);
     this.words[row + this.layout.egress] = egress;
     this.words[row + this.layout.owner] = owner;
+    if (!this.isReply(row)) this.load.opened(owner);
     this.publish(row);
   }
 
@@ -166,7 +171,9 @@ export abstract class FlowTable {
    */
   withdraw(row: number, now: number): boolean {
     this.words[row + this.layout.lastSeen] = now;
-    return this.#release(row, TAG_LIVE);
+    if (!this.#release(row, TAG_LIVE)) return false;
+    if (!this.isReply(row)) this.load.ended(this.words[row + this.layout.owner]!);
+    return true;
   }
 
   /** Counts a frame of a row, away from the hot path. */

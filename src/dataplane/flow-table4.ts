@@ -8,6 +8,7 @@
  */
 import { delta32, fold } from "../wire/checksum.ts";
 import { storeMapped, swapPorts } from "../wire/raw.ts";
+import { BackendLoad } from "./backend-load.ts";
 import { flowHash, type HashKey } from "./flow-hash.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { FlowTable, NO_ROW, PROBE_LIMIT, TAG_LIVE, TAG_MATCH, TAG_OVERFLOW, TAG_PROTOCOL } from "./flow-table.ts";
@@ -47,8 +48,9 @@ export class FlowTable4 extends FlowTable {
   readonly #k0: number;
   readonly #k1: number;
 
-  constructor(words: Int32Array, key: HashKey) {
-    super(words, LAYOUT);
+  /** @param load is the same for both families, and for all threads. */
+  constructor(words: Int32Array, key: HashKey, load: BackendLoad = new BackendLoad()) {
+    super(words, LAYOUT, load);
     this.#k0 = key.k0 | 0;
     this.#k1 = key.k1 | 0;
   }

@@ -8,6 +8,7 @@
  */
 import { delta32, fold } from "../wire/checksum.ts";
 import { ADDRESS_WORDS, copyAddress, sameAddress } from "../wire/raw.ts";
+import { BackendLoad } from "./backend-load.ts";
 import { flowHash6, type HashKey } from "./flow-hash.ts";
 import {
   type FlowKey,
@@ -54,8 +55,9 @@ export class FlowTable6 extends FlowTable {
   readonly #scratch: FlowKey = newFlowKey();
   readonly #peerKey: FlowKey = newFlowKey();
 
-  constructor(words: Int32Array, key: HashKey) {
-    super(words, LAYOUT);
+  /** @param load is the same for both families, and for all threads. */
+  constructor(words: Int32Array, key: HashKey, load: BackendLoad = new BackendLoad()) {
+    super(words, LAYOUT, load);
     this.#k0 = key.k0 | 0;
     this.#k1 = key.k1 | 0;
   }

@@ -2,9 +2,9 @@
 import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ADDRESS_WORDS } from "../wire/raw.ts";
 import { DsrKind } from "./egress.ts";
-import type { ForwardingMode, SourceNat, TransportProtocol } from "./forwarding-spec.ts";
+import type { Balancing, ForwardingMode, SourceNat, TransportProtocol } from "./forwarding-spec.ts";
 
-export const VIP_WORDS = 10;
+export const VIP_WORDS = 13;
 export const VIP_FIRST = 1;
 export const VIP_COUNT = 2;
 export const VIP_MAGLEV = 3;
@@ -13,15 +13,18 @@ export const VIP_RANGES = 5;
 export const VIP_MODE = 7;
 export const VIP_MEMBERS = 8;
 export const VIP_POLICIES = 9;
+export const VIP_SERVICE = 10;
+export const VIP_AFFINITY = 11;
+export const VIP_BALANCING = 12;
 /** Flags of VIPs. */
-export const FLAG_AFFINITY = 1 << 0;
-export const FLAG_RESTRICTED = 1 << 1;
-export const FLAG_DENY = 1 << 2;
+export const FLAG_RESTRICTED = 1 << 0;
+export const FLAG_DENY = 1 << 1;
 export const SOURCE_NAT_SHIFT = 8;
 export const RANGE_WORDS = ADDRESS_WORDS + 1;
 export const BACKEND_TUNNEL = ADDRESS_WORDS + 2;
 export const BACKEND_FLAGS = BACKEND_TUNNEL + ADDRESS_WORDS;
-export const BACKEND_WORDS = BACKEND_FLAGS + 1;
+export const BACKEND_WEIGHT = BACKEND_FLAGS + 1;
+export const BACKEND_WORDS = BACKEND_WEIGHT + 1;
 /** Flags of backends. */
 export const FLAG_LOCAL = 1 << 0;
 export const FLAG_TAKES_NEW = 1 << 1;
@@ -35,6 +38,9 @@ export const PROTOCOL_NUMBER: Readonly<Record<TransportProtocol, number>> = {
   UDP: PROTOCOL_UDP,
   SCTP: PROTOCOL_SCTP,
 };
+
+/** How a VIP chooses backends, as numbers. */
+export const BALANCING: Readonly<Record<Balancing, number>> = { maglev: 0, random: 1, "least-connections": 2 };
 
 /** A VIP's mode is one of these, or the DsrKind of its requests. */
 export const MODE_NAT = -1;

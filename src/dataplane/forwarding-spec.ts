@@ -13,6 +13,12 @@ export type TransportProtocol = "TCP" | "UDP" | "SCTP";
  */
 export type ForwardingMode = "nat" | "dsr-opt" | "dsr-ipip" | "dsr-gue" | "dsr-geneve" | "dsr-l2";
 
+/** How a new flow finds its backend: balancing.ts. */
+export type Balancing = "maglev" | "random" | "least-connections";
+
+/** As in Kubernetes. */
+export const DEFAULT_AFFINITY_SECONDS = 10_800;
+
 /** One backend of a VIP. Identified by address and port, never by its place in a list. */
 export interface BackendSpec {
   readonly address: IpAddress;
@@ -37,8 +43,12 @@ export interface VipSpec {
   readonly protocol: TransportProtocol;
   readonly mode: ForwardingMode;
   readonly backends: readonly BackendSpec[];
-  /** One client keeps one backend (ClientIP), on all ports of the Service. */
+  /** How new flows find a backend; by default by Maglev. */
+  readonly balancing?: Balancing;
+  /** One client keeps one backend (ClientIP), on all ports of the Service, */
   readonly affinity: boolean;
+  /** as long as its last new flow is no longer ago: seconds, by default Kubernetes' three hours. */
+  readonly affinitySeconds?: number;
   /** Who may come in: `null` for everybody. */
   readonly sources: SourceRanges | null;
   readonly sourceNat: SourceNat;

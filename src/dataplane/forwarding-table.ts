@@ -6,9 +6,9 @@
  *                                          local pods are here too, which other nodes may send DSR requests to
  *   vipIndex  hash of address/port/proto   [address, port (raw) << 16 | protocol, row of `vips` + 1]
  *   vips      [id, first backend, backends, its Maglev table or -1, flags, first range, ranges, mode, members,
- *             policies]
- *   backends  [address, port (raw), id, address that takes tunnels, flags: LOCAL, TAKES_NEW]: of each VIP first those
- *             that take new flows, then the other members
+ *             policies, Service, affinity seconds, balancing]
+ *   backends  [address, port (raw), id, address that takes tunnels, flags: LOCAL, TAKES_NEW, weight]: of each VIP
+ *             first those that take new flows, then the other members
  *   byId      [VIP ids, for each where its part begins or -1, parts: [backend ids, for each where in `backends` or -1]]
  *   ranges    [network, prefix length]: who may come in
  *   maglev    tables of indices among a VIP's own backends, in memory that epochs share (maglev-memory.ts)
@@ -22,8 +22,8 @@ import { type DsrColumns, DsrTable } from "./dsr-table.ts";
 import {
   BACKEND_FLAGS,
   BACKEND_TUNNEL,
+  BACKEND_WEIGHT,
   BACKEND_WORDS,
-  FLAG_AFFINITY,
   FLAG_DENY,
   FLAG_LOCAL,
   FLAG_RESTRICTED,
@@ -32,6 +32,8 @@ import {
   NO_BACKEND,
   RANGE_WORDS,
   SOURCE_NAT_SHIFT,
+  VIP_AFFINITY,
+  VIP_BALANCING,
   VIP_COUNT,
   VIP_FIRST,
   VIP_FLAGS,
@@ -40,6 +42,7 @@ import {
   VIP_MODE,
   VIP_POLICIES,
   VIP_RANGES,
+  VIP_SERVICE,
   VIP_WORDS,
 } from "./forwarding-layout.ts";
 import { type MaglevColumns, maglevEntry } from "./maglev-memory.ts";
@@ -158,9 +161,19 @@ export class ForwardingTable {
     return denies;
   }
 
-  /** Whether one client keeps one backend: its flows are then hashed by the client's address alone. */
-  hasAffinity(vip: number): boolean {
-    return (this.#vips[vip + VIP_FLAGS]! & FLAG_AFFINITY) !== 0;
+  /** How long a client keeps its backend after its last new flow, seconds; 0 where it keeps none. */
+  affinitySeconds(vip: number): number {
+    return this.#vips[vip + VIP_AFFINITY]!;
+  }
+
+  /** A number that all ports of a Service have in common. */
+  service(vip: number): number {
+    return this.#vips[vip + VIP_SERVICE]!;
+  }
+
+  /** How new flows find a backend: one of `BALANCING`. */
+  balancing(vip: number): number {
+    return this.#vips[vip + VIP_BALANCING]!;
   }
 
   /** How the source of a VIP's flows is translated: one of `SOURCE_NAT`. */
@@ -185,6 +198,20 @@ export class ForwardingTable {
   /** The one of an index below `backendCount`. */
   backendAt(vip: number, index: number): number {
     return (this.#vips[vip + VIP_FIRST]! + index) * BACKEND_WORDS;
+  }
+
+  /** The one that has an address, whatever its port; `NO_BACKEND` when none does. */
+  servingAt(vip: number, words: Int32Array, at: number): number {
+    const count = this.backendCount(vip);
+    for (let index = 0; index < count; index++) {
+      const backend = this.backendAt(vip, index);
+      if (sameAddress(this.#backends, backend, words, at)) return backend;
+    }
+    return NO_BACKEND;
+  }
+
+  backendWeight(backend: number): number {
+    return this.#backends[backend + BACKEND_WEIGHT]!;
   }
 
   /** Bits of the slots of the policies that are asked about new flows. */

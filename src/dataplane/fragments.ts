@@ -13,20 +13,11 @@ import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE } from "./flow-key.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { ROW_DELTAS } from "./flow-table4.ts";
+import { fragmentIdentification, fragmentOffset } from "./fragment-fields.ts";
 import { NO_FRAGMENT } from "./fragment-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { tagFrame } from "./vlan-tags.ts";
-
-/** Identification of a fragment: `at` is the offset of the IPv4 header or of the IPv6 fragment header. */
-export function fragmentIdentification(view: DataView, isIpv4: boolean, at: number): number {
-  return isIpv4 ? view.getUint16(at + 4) : view.getInt32(at + 4);
-}
-
-/** Offset of a fragment's payload in that of the whole packet, bytes. */
-export function fragmentOffset(view: DataView, isIpv4: boolean, at: number): number {
-  return isIpv4 ? (view.getUint16(at + 6) & 0x1fff) * 8 : view.getUint16(at + 2) & 0xfff8;
-}
 
 /** Remembers a first fragment, before its frame is rewritten. Forgotten by itself when it is not ours. */
 export function rememberFirst(pipeline: Pipeline, i: number, isIpv4: boolean): void {
@@ -58,7 +49,7 @@ export function forwardLater(pipeline: Pipeline, i: number): void {
     const { port } = batch;
     if (pipeline.ports.outerTag(port[i]!) !== 0) tagFrame(pipeline, i, port[i]!);
     const offset = batch.offset[i]!;
-    const held = pipeline.held.hold(key, identification, bytes, offset, batch.length[i]!, port[i]!, now);
+    const held = pipeline.held.hold(key, identification, bytes, offset, batch.length[i]!, 0, 0, port[i]!, now);
     pipeline.drop(i, held ? DropReason.FragmentHeld : DropReason.FragmentUnknown);
     return;
   }

@@ -1,6 +1,6 @@
 /**
  * Fragments that came before the first one of their packet: held, a few and not for long, until it comes (RFC 4787
- * REQ-14). A worker's own memory; when it is full the oldest goes.
+ * REQ-14). Those that we cut ourselves are held as well, until the next look. A worker's own memory; when it is full the oldest goes.
  */
 import { type FlowKey, KEY_WORDS } from "./flow-key.ts";
 import { type FragmentTable, NO_FRAGMENT } from "./fragment-table.ts";
@@ -35,23 +35,31 @@ export class HeldFragments {
     return this.#count;
   }
 
-  /** @returns whether the frame could be held. */
+  /**
+   * Holds a frame, or one whose headers and payload lie apart.
+   * @param payload where the second part begins; none has length 0.
+   * @returns whether the frame could be held.
+   */
   hold(
     key: FlowKey,
     identification: number,
     memory: Uint8Array,
     offset: number,
-    length: number,
+    frontBytes: number,
+    payload: number,
+    payloadBytes: number,
     port: number,
     now: number,
   ): boolean {
+    const length = frontBytes + payloadBytes;
     if (length > this.#slotBytes) return false;
     const slot = this.#next;
     this.#next = (slot + 1) % SLOTS;
     if (this.#length[slot] === 0) this.#count++;
     this.#keys[slot]!.set(key);
     this.#identification[slot] = identification;
-    copyBytes(this.#bytes, slot * this.#slotBytes, memory, offset, length);
+    copyBytes(this.#bytes, slot * this.#slotBytes, memory, offset, frontBytes);
+    copyBytes(this.#bytes, slot * this.#slotBytes + frontBytes, memory, payload, payloadBytes);
     this.#length[slot] = length;
     this.#port[slot] = port;
     this.#since[slot] = now;

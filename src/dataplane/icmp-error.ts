@@ -60,7 +60,7 @@ export function timeExceeded(pipeline: Pipeline, i: number, reason: number): voi
   else sendError(pipeline, i, ICMP6_TIME_EXCEEDED, 0, 0);
 }
 
-/** An IPv4 packet that may be fragmented is not: fragmenting is left to those who send (RFC 8900 §3.2). */
+/** Of IPv4 only to those who have asked to be told: a packet that may be fragmented and can't be is lost. */
 export function packetTooBig(pipeline: Pipeline, i: number, mtu: number, reason: number): void {
   const dontFragment = (pipeline.view.getUint16(pipeline.batch.network[i]! + 6, true) & RAW_DONT_FRAGMENT) !== 0;
   pipeline.drop(i, reason);

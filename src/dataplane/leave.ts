@@ -1,9 +1,10 @@
 /**
  * The way out of a frame: which port, with which MACs; and the two reasons why a packet goes no further there: its TTL
- * ends, or it is longer than the port's MTU. Both are answered by an ICMP error.
+ * ends, or it is longer than the port's MTU and may not be fragmented. Both are answered by an ICMP error.
  */
 import { DropReason } from "./drop-reason.ts";
 import { EGRESS_CHECK_TTL, EGRESS_KEEP_MAC, EGRESS_NEIGHBOR_SHIFT, EGRESS_PAIR, EGRESS_PORT } from "./egress.ts";
+import { fragmentPacket } from "./fragmenting.ts";
 import { packetTooBig, timeExceeded } from "./icmp-error.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -27,8 +28,9 @@ export function makeLeave(pipeline: Pipeline): Leave {
       return -1;
     }
     const port = (egress & EGRESS_PAIR) !== 0 ? ports.pair(inPorts[i]!) : egress & EGRESS_PORT;
-    const mtu = ports.mtu(port);
-    if (ends[i]! - networks[i]! + growth > mtu) {
+    // What grows may leave in a tunnel, whose path may take less than the link.
+    const mtu = growth === 0 ? ports.mtu(port) : Math.min(ports.mtu(port), pipeline.pathMtu);
+    if (ends[i]! - networks[i]! + growth > mtu && !fragmentPacket(pipeline, i, mtu - growth)) {
       packetTooBig(pipeline, i, mtu - growth, DropReason.MtuExceeded);
       return -1;
     }

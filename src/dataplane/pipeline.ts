@@ -16,6 +16,8 @@
 import { IPV4_DESTINATION, IPV4_HEADER_BYTES, IPV4_SOURCE } from "../wire/ipv4.ts";
 import { IPV6_DESTINATION, IPV6_SOURCE } from "../wire/ipv6.ts";
 import { ADDRESS_WORDS, storeMapped } from "../wire/raw.ts";
+import { AffinityTable } from "./affinity-table.ts";
+import type { BackendLoad } from "./backend-load.ts";
 import { type Classifier, makeClassifier } from "./classify.ts";
 import {
   type Counters,
@@ -46,6 +48,7 @@ import { type Leave, makeLeave } from "./leave.ts";
 import type { NeighborRequests } from "./neighbor-requests.ts";
 import type { NeighborTable } from "./neighbor-table.ts";
 import type { NewFlowPolicies } from "./new-flow-policies.ts";
+import { NO_LIMIT, PathMtus } from "./path-mtu.ts";
 import type { PortTable } from "./port-table.ts";
 import { ExhaustedPorts } from "./source-ports.ts";
 import { giveTags } from "./vlan-tags.ts";
@@ -62,6 +65,8 @@ export interface PipelineTables {
   readonly neighborRequests: NeighborRequests;
   readonly fragments: FragmentTable;
   readonly counters: Counters;
+  /** Absent, one of its own. */
+  readonly affinity?: AffinityTable;
   /** Whether the kernel forwards established flows; it doesn't where there is none, as in `sluice replay`. */
   readonly offloads?: boolean;
 }
@@ -80,6 +85,12 @@ export class Pipeline {
   /** Fragments that wait for the first one of their packet. */
   readonly held = new HeldFragments(LONGEST_HELD);
   readonly counters: Counters;
+  /** Which backends clients keep, */
+  readonly affinity: AffinityTable;
+  /** how busy backends are, */
+  readonly load: BackendLoad;
+  /** and how many choices of this worker were left to chance. */
+  choices = 0;
   readonly icmpLimit = new IcmpLimit();
   /** Backends whose source ports are all in use. */
   readonly exhausted = new ExhaustedPorts();
@@ -97,6 +108,10 @@ export class Pipeline {
   readonly otherKey: FlowKey = newFlowKey();
   /** and one more. */
   readonly spareKey: FlowKey = newFlowKey();
+  /** What routers have said about the paths of our tunnels, */
+  readonly pathMtus = new PathMtus();
+  /** and what of it counts for the frame in work, where that leaves in a tunnel. */
+  pathMtu = NO_LIMIT;
   /** Whether the frame in work came in a tunnel, from which it has been taken out. */
   tunnelled = false;
   /** What its client asked for, when the tunnel said so: protocol 0 when it didn't. */
@@ -125,6 +140,8 @@ export class Pipeline {
     this.neighborRequests = tables.neighborRequests;
     this.fragments = tables.fragments;
     this.counters = tables.counters;
+    this.affinity = tables.affinity ?? new AffinityTable();
+    this.load = tables.flows4.load;
     this.offloads = tables.offloads ?? false;
     this.table = table;
     this.fib = fib;

@@ -9,7 +9,13 @@
  * and its translation, turned round, is what the quote becomes. A quote of 28 bytes is enough: header and ports.
  */
 import { delta32, fold, sumBytes, TTL_DECREMENT_DELTA } from "../wire/checksum.ts";
-import { ICMP_CHECKSUM, ICMP_HEADER_BYTES } from "../wire/icmp.ts";
+import {
+  ICMP_CHECKSUM,
+  ICMP_FRAGMENTATION_NEEDED,
+  ICMP_HEADER_BYTES,
+  ICMP_UNREACHABLE,
+  ICMP6_PACKET_TOO_BIG,
+} from "../wire/icmp.ts";
 import {
   IPV4_CHECKSUM,
   IPV4_DESTINATION,
@@ -32,15 +38,21 @@ import {
 import { transportChecksum } from "../wire/pseudo-header.ts";
 import { ADDRESS_WORDS, sameAddress } from "../wire/raw.ts";
 import { TCP_CHECKSUM, UDP_CHECKSUM } from "../wire/transport.ts";
+import { PROTOCOL_IPIP, PROTOCOL_IPV6 } from "../wire/tunnel.ts";
 import { DropReason } from "./drop-reason.ts";
 import { dress, plainGrowth } from "./dsr-send.ts";
 import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, reverseKey } from "./flow-key.ts";
 import { NO_ROW } from "./flow-table.ts";
+import { NO_LIMIT } from "./path-mtu.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /** Ports, or their like: all of the transport header that a quote must have (RFC 792). */
 const QUOTED_TRANSPORT_BYTES = 8;
+
+/** What every host can take in one piece (RFC 791 §3.2), and every link carries (RFC 8200 §5). */
+const LEAST_MTU4 = 576;
+const LEAST_MTU6 = 1280;
 
 const quoted = new Int32Array(2);
 
@@ -59,6 +71,7 @@ export function relateIcmp(pipeline: Pipeline, i: number, isIpv4: boolean, toOur
   }
   const protocol = quoted[FOUND_PROTOCOL]!;
   pipeline.loadKey(key, isIpv4, quote, transport, protocol);
+  if (learnPathMtu(pipeline, i, isIpv4, icmp, protocol)) return;
   reverseKey(otherKey, key);
   const flows = pipeline.flowsOf(isIpv4);
   const row = flows.findKey(flows.hashKey(otherKey), otherKey);
@@ -84,6 +97,26 @@ export function relateIcmp(pipeline: Pipeline, i: number, isIpv4: boolean, toOur
   rewriteChecksum(pipeline, i, isIpv4, network, icmp);
   if (isDsr) dress(pipeline, i, isIpv4, row, port, growth);
   pipeline.transmit(i, port);
+}
+
+/**
+ * An error about one of our tunnels (path-mtu.ts), whose quoted outer header is in `pipeline.key`. Only what a router may say
+ * is believed: no less than every link of the family carries (RFC 1191 §3, RFC 8201 §4).
+ * @returns whether it was one.
+ */
+function learnPathMtu(pipeline: Pipeline, i: number, isIpv4: boolean, icmp: number, protocol: number): boolean {
+  const { view, table, key } = pipeline;
+  const isTunnel = protocol === PROTOCOL_IPIP || protocol === PROTOCOL_IPV6 || protocol === PROTOCOL_UDP;
+  if (!isTunnel || !table.dsr.isEnd(key, KEY_SOURCE)) return false;
+  const tooBig = isIpv4
+    ? view.getUint16(icmp) === (ICMP_UNREACHABLE << 8) + ICMP_FRAGMENTATION_NEEDED
+    : view.getUint8(icmp) === ICMP6_PACKET_TOO_BIG;
+  const mtu = isIpv4 ? view.getUint16(icmp + 6) : view.getUint32(icmp + 4);
+  const least = isIpv4 ? LEAST_MTU4 : LEAST_MTU6;
+  if (!tooBig || mtu < least || mtu > NO_LIMIT) return false;
+  pipeline.pathMtus.learn(key, KEY_DESTINATION, mtu, pipeline.now);
+  pipeline.drop(i, DropReason.TunnelPathMtu);
+  return true;
 }
 
 /** Offset of the quoted packet's transport header; -1 when the quote is too short, a later fragment, or no packet. */

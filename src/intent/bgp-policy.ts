@@ -56,10 +56,20 @@ export interface BfdSettings {
   readonly minimumTtl: number | null;
 }
 
+/** A neighbour whose address each node finds out by itself. */
+export type NeighborDiscovery =
+  /** The gateway of its default route. */
+  | { readonly kind: "default-gateway"; readonly family: "ipv4" | "ipv6" }
+  /** The router at the other end of an interface, by its link-local address. */
+  | { readonly kind: "unnumbered"; readonly interfaceName: string };
+
 export interface BgpNeighbor {
   /** `null` where the dialect has no names for neighbours. */
   readonly name: string | null;
+  /** `0.0.0.0` or `::` where the address is found out on the node. */
   readonly address: IpAddress;
+  /** How to find the address; absent where it is configured. */
+  readonly discovery?: NeighborDiscovery;
   readonly port: number;
   readonly asn: number;
   /** Where the connection comes from; `null` leaves it to the kernel. */

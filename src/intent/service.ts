@@ -1,5 +1,6 @@
 /** A Service with its backends joined: what is to be reachable, and where it runs. */
 import type { IpAddress, IpPrefix } from "../net/ip-address.ts";
+import type { BalancingChoice } from "./balancing-choice.ts";
 import type { Dialect } from "./dialect.ts";
 import type { ForwardingChoice, SourceNatChoice } from "./forwarding-choice.ts";
 import type { Labels } from "./selector.ts";
@@ -19,6 +20,8 @@ export interface ServiceBackend {
   readonly state: BackendState;
   /** Answers, whatever its state: what MetalLB goes by. */
   readonly isServing: boolean;
+  /** Its share of new flows relative to the others; 0 takes none. Absent where nobody said: 1. */
+  readonly weight?: number;
   /** For whom it is meant; absent where nobody said. */
   readonly hints?: TopologyHints;
 }
@@ -86,9 +89,13 @@ export interface Service {
   readonly dialect: Dialect | null;
   /** Held already, by this or an earlier allocator. */
   readonly heldAddresses: readonly IpAddress[];
+  /** Who says on it that it gave it its addresses; absent where nobody does. */
+  readonly allocatedBy?: "MetalLB";
   readonly sharing: AddressSharing | null;
-  /** One client keeps one backend, on all ports. */
-  readonly clientAffinity: boolean;
+  /** One client keeps one backend, on all ports, until it has opened no flow for so many seconds; `null` for none. */
+  readonly affinitySeconds: number | null;
+  /** `null` leaves it to the settings. */
+  readonly balancing: BalancingChoice | null;
   /** `null` leaves it to the settings. */
   readonly forwarding: ForwardingChoice | null;
   /** `null` leaves it to the settings. */

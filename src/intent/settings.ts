@@ -1,4 +1,5 @@
 /** The switches of the whole gateway. */
+import type { BalancingChoice } from "./balancing-choice.ts";
 import type { DsrDispatch, ForwardingDefault, SourceNatChoice } from "./forwarding-choice.ts";
 
 /** Sizes of a Maglev lookup table that are offered: primes, so that every permutation visits each slot. */
@@ -29,6 +30,7 @@ export interface Settings {
   readonly forwarding: ForwardingDefault;
   readonly dsrDispatch: DsrDispatch;
   readonly sourceNat: SourceNatChoice;
+  readonly balancing: BalancingChoice;
   readonly defaultServiceIpam: DefaultServiceIpam;
   /** Where the keys of BGP sessions are looked for. */
   readonly bgpSecretsNamespace: string;
@@ -49,6 +51,7 @@ export const DEFAULT_SETTINGS: Settings = {
   forwarding: "snat",
   dsrDispatch: "opt",
   sourceNat: "remote",
+  balancing: "maglev",
   defaultServiceIpam: "lbipam",
   bgpSecretsNamespace: "kube-system",
 };

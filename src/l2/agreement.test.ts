@@ -178,7 +178,7 @@ describe("a move", () => {
   test("of everything: a node that drains hands all over within a few messages, and gets nothing back", () => {
     const network = settled(5, 100);
     const leaving = network.nodes[1]!;
-    network.step(leaving, { type: "drain" });
+    network.step(leaving, { type: "drain", on: true });
     network.run(100, () => {
       for (const vip of network.vips) expect(network.answering(vip).length).toBeLessThan(2);
     });
@@ -251,7 +251,7 @@ describe("an address", () => {
           ...{
             heard,
             version: 1,
-            statement: { claims: [], handovers: [], refused: [], poor: [], macs: [] },
+            statement: { claims: [], handovers: [], refused: [], poor: [], macs: [], unseen: [] },
             moves: [],
           },
         };

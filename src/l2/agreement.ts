@@ -45,6 +45,7 @@ export class OwnerAgreement {
   #own = new Map<string, Claim>();
   #handing = new Map<string, Handing>();
   #macs: readonly number[] = [];
+  #unseen: readonly string[] = [];
   #busy: ReadonlySet<string> = new Set();
   #terms = new Map<string, number>();
   /** Who should have claimed an address, and since when. */
@@ -131,6 +132,10 @@ export class OwnerAgreement {
         this.#macs = event.macs;
         this.#restate(now);
         return;
+      case "unseen":
+        this.#unseen = event.vips;
+        this.#telling.renew();
+        return;
       case "busy":
         this.#busy = event.vips;
         return;
@@ -138,7 +143,7 @@ export class OwnerAgreement {
         if (!this.#obey(event, now)) this.#telling.wish(event, now);
         return;
       case "drain":
-        this.#candidacy.draining = true;
+        this.#candidacy.draining = event.on;
         this.#restate(now);
         return;
     }
@@ -389,6 +394,7 @@ export class OwnerAgreement {
       refused: [...this.#candidacy.refused],
       poor: [...this.#candidacy.poor],
       macs: this.#macs,
+      unseen: this.#unseen,
     };
   }
 }

@@ -42,13 +42,15 @@ export class Candidacy {
   candidates(vip: string, now: number): string[] {
     const self = this.canOwn(vip) ? [this.#roll.self] : [];
     const member = (node: string) => this.#roll.members.get(node);
-    return preferring(
+    const wanted = this.#planned.get(vip)?.preferred ?? [];
+    const well = preferring(
       preferring(
         preferring([...self, ...this.#able(vip)], (node) => !this.#isPassedOver(vip, node, now)),
         (node) => !(member(node)?.poor ?? this.poor).has(vip),
       ),
       (node) => !this.#isHeld(node, now),
     );
+    return preferring(well, (node) => wanted.includes(node));
   }
 
   /** To whom this node may give an address of its own accord. */

@@ -5,6 +5,8 @@ export interface PlannedVip {
   readonly vip: string;
   /** Names of the nodes that may own it, as configuration and endpoints say. */
   readonly candidates: readonly string[];
+  /** Those that an operator prefers; empty for none in particular. */
+  readonly preferred?: readonly string[];
 }
 
 export type AgreementEvent =
@@ -20,12 +22,14 @@ export type AgreementEvent =
       readonly poor: readonly string[];
       readonly macs: readonly number[];
     }
+  /** Addresses of others that this node asked for on the link in vain. */
+  | { readonly type: "unseen"; readonly vips: readonly string[] }
   /** Addresses with live flows here. */
   | { readonly type: "busy"; readonly vips: ReadonlySet<string> }
   /** An operator wants an address elsewhere. */
   | { readonly type: "move"; readonly vip: string; readonly to: string }
-  /** The process is to end: everything is handed over. */
-  | { readonly type: "drain" };
+  /** Work on the node, or its end: everything is handed over, until it is off again. */
+  | { readonly type: "drain"; readonly on: boolean };
 
 /**
  * - `first`: nobody had it.

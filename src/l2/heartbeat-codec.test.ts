@@ -23,6 +23,7 @@ const statement: fc.Arbitrary<Statement> = fc.record({
   refused: fc.array(fixedVip, { maxLength: 5 }),
   poor: fc.array(fixedVip, { maxLength: 5 }),
   macs: fc.array(number48, { maxLength: 3 }),
+  unseen: fc.array(fixedVip, { maxLength: 3 }),
 });
 const heartbeat: fc.Arbitrary<Heartbeat> = fc.record({
   from: name,
@@ -57,7 +58,7 @@ describe("a heartbeat", () => {
           ...rest,
           claims: given?.claims,
           handovers: given?.handovers,
-          others: given && [given.refused, given.poor, given.macs],
+          others: given && [given.refused, given.poor, given.macs, given.unseen],
         });
         expect(sorted(read)).toEqual(sorted(message));
       }),

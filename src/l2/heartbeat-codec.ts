@@ -31,6 +31,7 @@ const KIND_HANDOVER = 2;
 const KIND_REFUSED = 3;
 const KIND_POOR = 4;
 const KIND_MAC = 5;
+const KIND_UNSEEN = 6;
 const WEAK = 1;
 const PINNED = 2;
 /** The longest entry: kind, address, term, flags, name. */
@@ -116,6 +117,7 @@ export class Assembly {
         refused: statements.flatMap(({ refused }) => refused),
         poor: statements.flatMap(({ poor }) => poor),
         macs: statements.flatMap(({ macs }) => macs),
+        unseen: statements.flatMap(({ unseen }) => unseen),
       },
     };
   }
@@ -147,7 +149,7 @@ function encodeHead(heartbeat: Heartbeat): Uint8Array {
   return out.take();
 }
 
-function statementEntries({ claims, handovers, refused, poor, macs }: Statement): Uint8Array[] {
+function statementEntries({ claims, handovers, refused, poor, macs, unseen }: Statement): Uint8Array[] {
   const entry = (kind: number, fill: (out: Octets) => void): Uint8Array => {
     const out = new Octets();
     out.u8(kind);
@@ -172,6 +174,7 @@ function statementEntries({ claims, handovers, refused, poor, macs }: Statement)
     ),
     ...refused.map((vip) => entry(KIND_REFUSED, (out) => out.address(vip))),
     ...poor.map((vip) => entry(KIND_POOR, (out) => out.address(vip))),
+    ...unseen.map((vip) => entry(KIND_UNSEEN, (out) => out.address(vip))),
     ...macs.map((mac) => entry(KIND_MAC, (out) => out.u48(mac))),
   ];
 }
@@ -220,6 +223,7 @@ function readStatement(reader: Reader): Statement {
     refused: [] as string[],
     poor: [] as string[],
     macs: [] as number[],
+    unseen: [] as string[],
   };
   for (let count = reader.u16(); count > 0; count--) {
     const kind = reader.u8();
@@ -230,6 +234,7 @@ function readStatement(reader: Reader): Statement {
     const vip = reader.address();
     if (kind === KIND_REFUSED) statement.refused.push(vip);
     else if (kind === KIND_POOR) statement.poor.push(vip);
+    else if (kind === KIND_UNSEEN) statement.unseen.push(vip);
     else {
       const term = reader.u32();
       const flags = reader.u8();

@@ -32,9 +32,11 @@ export interface Statement {
   readonly poor: readonly string[];
   /** MACs that it answers with: 48 bits each. */
   readonly macs: readonly number[];
+  /** Claimed by others, asked for on the link by this node, and not answered for. */
+  readonly unseen: readonly string[];
 }
 
-export const EMPTY_STATEMENT: Statement = { claims: [], handovers: [], refused: [], poor: [], macs: [] };
+export const EMPTY_STATEMENT: Statement = { claims: [], handovers: [], refused: [], poor: [], macs: [], unseen: [] };
 
 /** What the sender knows of another member. */
 export interface Heard {

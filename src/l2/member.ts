@@ -28,6 +28,7 @@ export class Member {
   handovers: ReadonlyMap<string, Handover> = new Map();
   refused: ReadonlySet<string> = new Set();
   poor: ReadonlySet<string> = new Set();
+  unseen: ReadonlySet<string> = new Set();
   /** Kept from one session to the next: conflicts are judged by them. */
   macs: readonly number[] = [];
   /** Version of its statement that we have; -1 for none of this session. */
@@ -132,12 +133,13 @@ export class Member {
     this.hasOfUs = -1;
   }
 
-  #take({ claims, handovers, refused, poor, macs }: Statement): void {
+  #take({ claims, handovers, refused, poor, macs, unseen }: Statement): void {
     this.claims = new Map(claims.map((claim) => [claim.vip, claim]));
     this.handovers = new Map(handovers.map((handover) => [handover.vip, handover]));
     this.refused = new Set(refused);
     this.poor = new Set(poor);
     this.macs = macs;
+    this.unseen = new Set(unseen);
   }
 
   #die(timing: Timing, now: number): void {

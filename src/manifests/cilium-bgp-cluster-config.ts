@@ -4,7 +4,7 @@
  * A node's configuration that belongs to a cluster configuration is a record of what that one means there, so it adds
  * nothing; one that was written by hand holds where no cluster configuration selects the node.
  */
-import type { RouterOverride } from "../intent/bgp-policy.ts";
+import type { NeighborDiscovery, RouterOverride } from "../intent/bgp-policy.ts";
 import type { Selector } from "../intent/selector.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
@@ -47,6 +47,7 @@ export interface CiliumRouter {
 export interface CiliumPeer {
   readonly name: string;
   readonly address: IpAddress;
+  readonly discovery?: NeighborDiscovery;
   readonly asn: number;
   readonly localAddress: IpAddress | null;
   /** The name of its `CiliumBGPPeerConfig`; `null` for the defaults. */
@@ -72,8 +73,8 @@ interface PeerFields {
   readonly peerASN: number;
   readonly autoDiscovery?: {
     readonly mode: "DefaultGateway" | "Unnumbered";
-    readonly defaultGateway?: object | null;
-    readonly unnumbered?: object | null;
+    readonly defaultGateway?: { readonly addressFamily: "ipv4" | "ipv6" } | null;
+    readonly unnumbered?: { readonly interface: string } | null;
   } | null;
   readonly localAddress?: string;
   readonly peerConfigRef?: { readonly name: string } | null;
@@ -194,27 +195,44 @@ function readRouters({ spec }: RoutersObject, report: Report): CiliumRouter[] {
 }
 
 function readPeer(peer: PeerFields, path: FieldPath, report: Report): CiliumPeer[] {
-  const discovery = peer.autoDiscovery ?? null;
-  if (discovery?.mode === "DefaultGateway" && discovery.defaultGateway == null) {
-    report("error", [...path, "autoDiscovery"], "defaultGateway is required for mode DefaultGateway");
-  }
-  if (discovery?.mode === "Unnumbered" && discovery.unnumbered == null) {
-    report("error", [...path, "autoDiscovery"], "unnumbered is required for mode Unnumbered");
-  }
-  if (peer.peerAddress === undefined || peer.peerAddress === "") {
-    if (discovery === null) report("error", path, "one of peerAddress and autoDiscovery is required");
-    else report("warning", [...path, "autoDiscovery"], "is not supported by this version; the peer is left out");
+  const discovery = readDiscovery(peer.autoDiscovery ?? null, [...path, "autoDiscovery"], report);
+  const address = peer.peerAddress || null;
+  if (address === null && discovery === null) {
+    if (peer.autoDiscovery == null) report("error", path, "one of peerAddress and autoDiscovery is required");
     return [];
   }
   return [
     {
       name: peer.name,
-      address: readPeerAddress(peer.peerAddress, [...path, "peerAddress"], report),
+      ...(address === null
+        ? { address: unspecifiedAddress(discovery!), discovery: discovery! }
+        : { address: readPeerAddress(address, [...path, "peerAddress"], report) }),
       asn: peer.peerASN,
       localAddress: readLocalAddress(peer.localAddress, path, report),
       configName: peer.peerConfigRef?.name ?? null,
     },
   ];
+}
+
+function readDiscovery(
+  fields: NonNullable<PeerFields["autoDiscovery"]> | null,
+  path: FieldPath,
+  report: Report,
+): NeighborDiscovery | null {
+  if (fields === null) return null;
+  const { mode, defaultGateway, unnumbered } = fields;
+  if (mode === "DefaultGateway" && defaultGateway != null) {
+    return { kind: "default-gateway", family: defaultGateway.addressFamily };
+  }
+  if (mode === "Unnumbered" && unnumbered != null) return { kind: "unnumbered", interfaceName: unnumbered.interface };
+  report("error", path, `${mode === "Unnumbered" ? "unnumbered" : "defaultGateway"} is required for mode ${mode}`);
+  return null;
+}
+
+/** Of the family that the session will be of: an interface has only its link-local address. */
+export function unspecifiedAddress(discovery: NeighborDiscovery): IpAddress {
+  const isIpv4 = discovery.kind === "default-gateway" && discovery.family === "ipv4";
+  return { family: isIpv4 ? 4 : 6, value: 0n };
 }
 
 function readRouterId(text: string | undefined, path: FieldPath, report: Report): string | null {

@@ -55,6 +55,7 @@ function neighborOf(
     ...common,
     name: peer.name,
     address: peer.address,
+    ...(peer.discovery === undefined ? {} : { discovery: peer.discovery }),
     asn: peer.asn,
     localAddress: peer.localAddress,
     families: families.map(({ afi, safi }) => ({ afi, safi })),

@@ -2,6 +2,7 @@
  * ConfigMap `kube-system/cilium-config`: the switches, under the names that Cilium's users know; one that only Sluice has
  * begins with `sluice-`. Others are ignored.
  */
+import { BALANCING_CHOICES } from "../intent/balancing-choice.ts";
 import { DSR_DISPATCHES, FORWARDING_DEFAULTS, SOURCE_NAT_CHOICES } from "../intent/forwarding-choice.ts";
 import {
   DEFAULT_SERVICE_IPAMS,
@@ -69,6 +70,8 @@ function readSettings(data: Readonly<Record<string, string>>, report: Report): S
     forwarding: oneOf("bpf-lb-mode", FORWARDING_DEFAULTS, DEFAULT_SETTINGS.forwarding),
     dsrDispatch: oneOf("bpf-lb-dsr-dispatch", DSR_DISPATCHES, DEFAULT_SETTINGS.dsrDispatch),
     sourceNat: oneOf("sluice-source-nat", SOURCE_NAT_CHOICES, DEFAULT_SETTINGS.sourceNat),
+    // Cilium's own default is random; ours lets routers move flows between nodes.
+    balancing: oneOf("bpf-lb-algorithm", BALANCING_CHOICES, DEFAULT_SETTINGS.balancing),
     bgpSecretsNamespace: data["bgp-secrets-namespace"] || DEFAULT_SETTINGS.bgpSecretsNamespace,
     defaultServiceIpam: oneOf("default-lb-service-ipam", DEFAULT_SERVICE_IPAMS, DEFAULT_SETTINGS.defaultServiceIpam),
   };

@@ -147,9 +147,9 @@ function backendsOfPort(port: ServicePort, slices: readonly BackendSlice[]): Ser
   for (const slice of slices) {
     const slicePort = slice.ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol);
     if (slicePort === undefined) continue;
-    for (const { address, node, state, isServing, hints } of slice.backends) {
-      const rest = hints === undefined ? {} : { hints };
-      const backend = { address, port: slicePort.port ?? port.port, node, state, isServing, ...rest };
+    for (const one of slice.backends) {
+      const { address, state } = one;
+      const backend = { ...one, port: slicePort.port ?? port.port };
       const key = `${formatIpAddress(address)} ${backend.port}`;
       const known = best.get(key);
       if (known === undefined || STATE_RANK[state] < STATE_RANK[known.state]) best.set(key, backend);

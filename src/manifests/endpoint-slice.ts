@@ -4,7 +4,7 @@ import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import type { Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import type { KindAdapter } from "./kind.ts";
-import { type KubernetesObject, objectSchema } from "./object-metadata.ts";
+import { type KubernetesObject, type ObjectMetadata, objectSchema } from "./object-metadata.ts";
 
 /** One slice in our words; slices are joined to their Service by name when all objects are known. */
 export interface BackendSlice {
@@ -26,6 +26,7 @@ export interface SliceBackend {
   readonly node: string | null;
   readonly state: BackendState;
   readonly isServing: boolean;
+  readonly weight?: number;
   readonly hints?: TopologyHints;
 }
 
@@ -103,18 +104,36 @@ export const ENDPOINT_SLICE: KindAdapter = {
       return { type: "nothing" };
     }
     if (addressType === "FQDN") return { type: "nothing" };
+    const weight = readWeight(metadata, report);
     return {
       type: "backend-slice",
       slice: {
         service: `${metadata.namespace}/${service}`,
         ports: (ports ?? []).map(({ name, port, protocol }) => ({ name: name ?? "", port: port ?? null, protocol })),
         backends: (endpoints ?? []).flatMap((endpoint, index) =>
-          readEndpoint(endpoint, addressType === "IPv4" ? 4 : 6, index, report),
+          readEndpoint(endpoint, addressType === "IPv4" ? 4 : 6, index, report).map((backend) => ({
+            ...backend,
+            ...weight,
+          })),
         ),
       },
     };
   },
 };
+
+const WEIGHT = "service.cilium.io/weight";
+const MOST_WEIGHT = 65_535;
+
+/** The weight of all endpoints of a slice; 0 takes them out of service for new flows. */
+function readWeight(metadata: ObjectMetadata, report: Report): Pick<SliceBackend, "weight"> {
+  const text = metadata.annotations?.[WEIGHT];
+  if (text === undefined) return {};
+  const weight = Number(text);
+  if (/^\d+$/.test(text) && weight <= MOST_WEIGHT) return { weight };
+  const message = `must be a number from 0 to ${MOST_WEIGHT}; ${JSON.stringify(text)} counts as not given`;
+  report("warning", ["metadata", "annotations", WEIGHT], message);
+  return {};
+}
 
 function readEndpoint(endpoint: EndpointFields, family: 4 | 6, index: number, report: Report): SliceBackend[] {
   // All addresses of an endpoint are the same backend; as in kube-proxy only the first one counts.

@@ -1,8 +1,9 @@
 /** MetalLB's `BGPPeer`: one session, on every node that it selects. */
-import type { RouteFamily } from "../intent/bgp-policy.ts";
+import type { NeighborDiscovery, RouteFamily } from "../intent/bgp-policy.ts";
 import type { Selector } from "../intent/selector.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
+import { unspecifiedAddress } from "./cilium-bgp-cluster-config.ts";
 import type { FieldPath, Report } from "./finding.ts";
 import { goDurationMilliseconds } from "./go-duration.ts";
 import type { KindAdapter } from "./kind.ts";
@@ -18,6 +19,7 @@ export interface MetalLbPeer {
   readonly localAsn: number;
   readonly asn: number;
   readonly address: IpAddress;
+  readonly discovery?: NeighborDiscovery;
   readonly port: number;
   readonly localAddress: IpAddress | null;
   readonly routerId: string | null;
@@ -71,7 +73,11 @@ export const BGP_PEER: KindAdapter = {
   read: (object, report) => {
     const { metadata, spec } = object as PeerObject;
     checkExclusions(object as PeerObject, report);
-    const address = readAddress(spec.peerAddress, ["spec", "peerAddress"], report);
+    const discovery: NeighborDiscovery | null = spec.interface
+      ? { kind: "unnumbered", interfaceName: spec.interface }
+      : null;
+    const configured = readAddress(spec.peerAddress, ["spec", "peerAddress"], report);
+    const address = configured ?? (discovery === null ? null : unspecifiedAddress(discovery));
     if (spec.routerID && parseIpv4(spec.routerID) === null) {
       report("error", ["spec", "routerID"], "must be an IPv4 address");
     }
@@ -93,6 +99,7 @@ export const BGP_PEER: KindAdapter = {
         localAsn: spec.myASN,
         asn: spec.dynamicASN === "internal" ? spec.myASN : (spec.peerASN ?? 0),
         address,
+        ...(discovery === null ? {} : { discovery }),
         port: spec.peerPort,
         localAddress: readAddress(spec.sourceAddress, ["spec", "sourceAddress"], report),
         routerId: spec.routerID || null,
@@ -107,7 +114,7 @@ export const BGP_PEER: KindAdapter = {
         connectRetrySeconds: readDuration(spec.connectTime, 120, ["spec", "connectTime"], report),
         ebgpMultihopTtl: spec.ebgpMultiHop ? 255 : 1,
         gracefulRestartSeconds: spec.enableGracefulRestart ? 120 : null,
-        families: spec.dualStackAddressFamily ? both : [own],
+        families: spec.dualStackAddressFamily || discovery !== null ? both : [own],
         passwordName: spec.password
           ? `BGPPeer ${metadata.namespace}/${metadata.name}`
           : secret === null
@@ -132,9 +139,7 @@ function checkExclusions({ spec }: PeerObject, report: Report): void {
   }
   if (spec.peerAddress && spec.interface) {
     report("error", ["spec", "interface"], "peerAddress and interface are mutually exclusive");
-  } else if (spec.interface) {
-    report("warning", ["spec", "interface"], "unnumbered sessions are not supported by this version; it is left out");
-  } else if (!spec.peerAddress) {
+  } else if (!spec.peerAddress && !spec.interface) {
     report("error", ["spec", "peerAddress"], "is missing; one of peerAddress and interface is required");
   }
   if (spec.vrf) report("warning", ["spec", "vrf"], "is not supported; the session runs in the default VRF");

@@ -1,4 +1,5 @@
 /** `Service` (v1), with the annotations by which Cilium's users ask for addresses and for sharing them. */
+import { DEFAULT_AFFINITY_SECONDS } from "../intent/balancing-choice.ts";
 import type {
   AddressSharing,
   ClientRanges,
@@ -35,6 +36,7 @@ interface ServiceObject extends KubernetesObject {
     readonly loadBalancerIP?: string;
     readonly loadBalancerSourceRanges?: readonly string[];
     readonly sessionAffinity?: string;
+    readonly sessionAffinityConfig?: { readonly clientIP?: { readonly timeoutSeconds?: number } } | null;
     readonly ipFamilies?: readonly ("IPv4" | "IPv6")[];
     readonly ipFamilyPolicy?: FamilyPolicy | null;
   };
@@ -68,6 +70,17 @@ const SERVICE_SPEC_SCHEMA: JsonSchema = {
     loadBalancerIP: { type: "string" },
     loadBalancerSourceRanges: { type: "array", items: { type: "string" } },
     sessionAffinity: { type: "string", enum: ["None", "ClientIP"] },
+    sessionAffinityConfig: {
+      type: "object",
+      nullable: true,
+      properties: {
+        clientIP: {
+          type: "object",
+          nullable: true,
+          properties: { timeoutSeconds: { type: "integer", minimum: 1, maximum: 86_400, nullable: true } },
+        },
+      },
+    },
     ipFamilies: { type: "array", items: { type: "string", enum: ["IPv4", "IPv6"] } },
     ipFamilyPolicy: {
       type: "string",
@@ -131,7 +144,7 @@ export const SERVICE: KindAdapter = {
         ),
         ...readMetalLbRequest(object as ServiceObject),
         sharing: readSharing(metadata),
-        clientAffinity: spec.sessionAffinity === "ClientIP",
+        affinitySeconds: readAffinity(object as ServiceObject),
         ...readForwarding(metadata, report),
         clients: readClients(object as ServiceObject, report),
         podSelector: spec.selector ?? {},
@@ -150,6 +163,11 @@ function checkPorts(ports: readonly ServicePort[], report: Report): void {
     else if (names.has(port.name)) report("error", [...path, "name"], `"${port.name}" is used twice`);
     names.add(port.name);
   }
+}
+
+function readAffinity({ spec }: ServiceObject): number | null {
+  if (spec.sessionAffinity !== "ClientIP") return null;
+  return spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
 }
 
 const SOURCE_RANGES_POLICY_ANNOTATIONS = ["service.cilium.io/src-ranges-policy"];
@@ -185,15 +203,18 @@ function readClusterAddresses({ spec }: ServiceObject): IpAddress[] {
 const METALLB_PREFIXES = ["metallb.io/", "metallb.universe.tf/"];
 const METALLB_POOL_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}address-pool`);
 const METALLB_REQUEST_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}loadBalancerIPs`);
+const METALLB_ALLOCATED_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}ip-allocated-from-pool`);
 const METALLB_SHARING_ANNOTATIONS = METALLB_PREFIXES.map((prefix) => `${prefix}allow-shared-ip`);
 
 function readMetalLbRequest({
   metadata,
   spec,
-}: ServiceObject): Pick<Service, "requestedPool" | "requestFault" | "dialect"> {
+}: ServiceObject): Pick<Service, "requestedPool" | "requestFault" | "dialect" | "allocatedBy"> {
   const asked = annotation(metadata, METALLB_REQUEST_ANNOTATIONS);
   const speaks = (prefix: string) => Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith(prefix));
+  const isAllocated = annotation(metadata, METALLB_ALLOCATED_ANNOTATIONS) !== null;
   return {
+    ...(isAllocated ? { allocatedBy: "MetalLB" as const } : {}),
     requestedPool: annotation(metadata, METALLB_POOL_ANNOTATIONS)?.value ?? null,
     requestFault:
       asked !== null && spec.loadBalancerIP

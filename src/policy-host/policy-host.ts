@@ -105,15 +105,15 @@ export class PolicyHost {
   }
 
   status(): PolicyState[] {
-    return [...this.#entries.values()].map(({ slot, policy, version, digest, problem }) => ({
-      name: policy.name,
-      module: policy.module,
-      slot,
-      version,
-      digest,
-      order: policy.order,
-      onError: policy.onError,
-      problem,
+    return [...this.#entries.values()].map((entry) => ({
+      name: entry.policy.name,
+      module: entry.policy.module,
+      slot: entry.slot,
+      version: entry.version,
+      digest: entry.digest,
+      order: entry.policy.order,
+      onError: entry.policy.onError,
+      problem: entry.problem === null ? null : sentence(entry),
     }));
   }
 
@@ -244,7 +244,7 @@ function sentence({ problem, version, policy }: Entry): string {
     version === null
       ? `new flows are ${policy.onError === "allow" ? "allowed" : "denied"} until it loads`
       : `version ${version} stays in force`;
-  return `${problem}; ${meanwhile}`;
+  return `${policy.module}: ${problem}; ${meanwhile}`;
 }
 
 function problemOf({ name, where }: FlowPolicy, message: string): Problem {

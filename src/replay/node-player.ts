@@ -2,10 +2,11 @@
  * A node without NICs: the workers' pipeline over the workers' tables in ordinary memory. Frames are fed by hand, and so
  * is the clock.
  */
+import { BackendLoad } from "../dataplane/backend-load.ts";
 import { buildForwardingTable } from "../dataplane/build-forwarding-table.ts";
 import { type Counters, countersMemory } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
-import { FlowExpiry } from "../dataplane/expiry.ts";
+import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import { Fib, NO_ROUTE } from "../dataplane/fib.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
@@ -109,8 +110,9 @@ export class NodePlayer {
       onTrouble: () => {},
       onReason: () => {},
     };
-    const flows4 = new FlowTable4(tables.flows4, key);
-    const flows6 = new FlowTable6(tables.flows6, key);
+    const load = new BackendLoad();
+    const flows4 = new FlowTable4(tables.flows4, key, load);
+    const flows6 = new FlowTable6(tables.flows6, key, load);
     this.#expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
     const fib = Fib.build(node.routes);
     this.#pipeline = new Pipeline(
@@ -139,6 +141,11 @@ export class NodePlayer {
   /** Replaces the services, as a new epoch does. */
   serve(spec: ForwardingSpec): void {
     this.#pipeline.table = this.#tableOf(spec);
+    // As when an epoch has been taken by all workers: the flows of what is gone end.
+    const retired = this.#ids.missingFrom(spec);
+    const { flows4, flows6 } = this.#pipeline;
+    for (const flows of retired.isEmpty ? [] : [flows4, flows6]) withdrawOwned(flows, retired.isGone, this.#now);
+    this.#ids.retain(spec);
     this.#askPolicies();
   }
 

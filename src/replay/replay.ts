@@ -13,6 +13,7 @@ import {
   type PlayerTables,
   REPLAY_KEY,
 } from "./node-player.ts";
+import { type PacketSummary, summary } from "./packet-step.ts";
 import type { Scenario, ScenarioNode } from "./scenario.ts";
 
 export interface FrameResult {
@@ -22,6 +23,8 @@ export interface FrameResult {
   /** The frame as it leaves, hex. */
   readonly frame?: string;
   readonly reason?: DropReasonName;
+  /** The frame as it leaves in words, where it was given in words. */
+  readonly packet?: PacketSummary;
   /** Frames that leave because of this one: fragments that had waited for it. */
   readonly also?: readonly { readonly iface: string; readonly frame: string }[];
 }
@@ -68,7 +71,8 @@ export function replay(
       player.expire(now);
     } else {
       const seen = stage.watch(step.bytes, step.port);
-      const result = resultOf(player.feed(step.bytes, step.port, now), node);
+      const played = resultOf(player.feed(step.bytes, step.port, now), node);
+      const result = step.inWords ? inWords(played) : played;
       seen(result);
       results.push(result);
     }
@@ -95,4 +99,10 @@ export function readableCounters(counters: Counters): ReadableCounters {
   const nonZero = (entries: readonly (readonly [string, number])[]) =>
     Object.fromEntries(entries.filter(([, n]) => n !== 0));
   return { ...nonZero(totals), reasons: nonZero(reasons) };
+}
+
+function inWords(result: FrameResult): FrameResult {
+  const octets = result.frame?.match(/../g)?.map((octet) => Number.parseInt(octet, 16));
+  const packet = octets === undefined ? null : summary(Uint8Array.from(octets));
+  return packet === null ? result : { ...result, packet };
 }

@@ -7,6 +7,7 @@
 import type { Route } from "../dataplane/fib.ts";
 import {
   type BackendSpec,
+  DEFAULT_AFFINITY_SECONDS,
   DEFAULT_SOURCE_PORTS,
   type DsrSpec,
   type ForwardingMode,
@@ -20,6 +21,7 @@ import {
 import { type IpAddress, type IpPrefix, parseIpAddress, parseIpPrefix } from "../net/ip-address.ts";
 import { type Mac, parseMac } from "../net/mac.ts";
 import { CUSTOMER_TAG, SERVICE_TAG, vlanTag } from "../wire/vlan.ts";
+import { packetStep } from "./packet-step.ts";
 
 /** Says which field of which scenario can't be read, and why. */
 export class ScenarioError extends Error {
@@ -43,7 +45,13 @@ export interface ScenarioNode {
 }
 
 export type Step =
-  | { readonly kind: "frame"; readonly port: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: "frame";
+      readonly port: number;
+      readonly bytes: Uint8Array;
+      /** It was given in words, so its result is said in words too. */
+      readonly inWords?: true;
+    }
   | { readonly kind: "services"; readonly spec: ForwardingSpec }
   | { readonly kind: "advance"; readonly seconds: number };
 
@@ -108,6 +116,11 @@ function parseStep(step: Json, index: number, node: ScenarioNode, specOf: (vips:
     return { kind: "advance", seconds: number(step["advanceSeconds"], `${where}.advanceSeconds`) };
   const port = node.interfaces.findIndex(({ name }) => name === step["iface"]);
   if (port < 0) throw new ScenarioError(`${where}.iface: the node has no interface ${JSON.stringify(step["iface"])}`);
+  if ("packet" in step) {
+    const bytes = packetStep(object(step["packet"], `${where}.packet`), node.interfaces[port]!.mac);
+    if (typeof bytes === "string") throw new ScenarioError(`${where}.packet.${bytes}`);
+    return { kind: "frame", port, bytes, inWords: true };
+  }
   const hex = step["frame"];
   if (typeof hex !== "string" || hex.length % 2 !== 0 || /[^0-9a-fA-F]/.test(hex)) {
     throw new ScenarioError(`${where}.frame: must be an even number of hex digits`);
@@ -252,11 +265,24 @@ function parseVip(vip: Json, where: string, policies: readonly string[]): VipSpe
     backends: list(vip["backends"] ?? [], `${where}.backends`).map((backend, index) =>
       parseBackend(object(backend, `${where}.backends[${index}]`), `${where}.backends[${index}]`),
     ),
-    affinity: vip["affinity"] !== undefined,
+    ...parseBalancing(vip, where),
     sourceNat,
     policies: vip["policies"] === undefined ? policies : list(vip["policies"], `${where}.policies`).map(String),
     sources: vip["source_ranges"] === undefined ? null : parseSources(vip["source_ranges"], `${where}.source_ranges`),
   };
+}
+
+/** `affinity` is `{"type": "ClientIP", "timeout_s": N}`. */
+function parseBalancing(vip: Json, where: string): Pick<VipSpec, "balancing" | "affinity" | "affinitySeconds"> {
+  const balancing = vip["balancing"] ?? "maglev";
+  if (balancing !== "maglev" && balancing !== "random" && balancing !== "least-connections") {
+    throw new ScenarioError(
+      `${where}.balancing: must be maglev, random or least-connections, not ${JSON.stringify(balancing)}`,
+    );
+  }
+  if (vip["affinity"] === undefined) return { balancing, affinity: false };
+  const { timeout_s: seconds = DEFAULT_AFFINITY_SECONDS } = object(vip["affinity"], `${where}.affinity`);
+  return { balancing, affinity: true, affinitySeconds: number(seconds, `${where}.affinity.timeout_s`) };
 }
 
 /** The address of a scenario's source NAT is that of the interface that the frame leaves by; the ports are given. */

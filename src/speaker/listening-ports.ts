@@ -52,9 +52,14 @@ function endpointsOf({ listenPort, listenAddresses }: DeclaredInstance) {
   return addresses.map((address) => ({ address, port: listenPort, optional: optional(address) }));
 }
 
+/** A peer that is still to be found has no address yet: it is connected to, and its own connections are not signed. */
 function passwordsOf(spec: DeclaredSpec): Map<string, string> {
   const peers = spec.instances.flatMap((instance) => instance.peers);
-  return new Map(peers.flatMap(({ address, password }) => (password === null ? [] : [[address, password] as const])));
+  return new Map(
+    peers.flatMap(({ address, password }) =>
+      password === null || address === "" ? [] : [[address, password] as const],
+    ),
+  );
 }
 
 /** Only what changed is touched: the key of one peer is nothing to the sessions of others. */

@@ -9,6 +9,8 @@
  * A frame goes fill ring -> receive ring -> batch -> transmit ring -> completion ring -> frame memory -> fill ring.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
+import { AffinityTable } from "../dataplane/affinity-table.ts";
+import { BackendLoad } from "../dataplane/backend-load.ts";
 import { DROPPED, RECEIVED, RECEIVED_BYTES } from "../dataplane/counters.ts";
 import { DropReason } from "../dataplane/drop-reason.ts";
 import { Fib } from "../dataplane/fib.ts";
@@ -96,16 +98,18 @@ function forwardUntilStopped(
   const memory = new FrameMemory(layout);
   const multiBuffer = layout.roomCount > 0;
   const batch = new FrameBatch(BATCH);
+  const load = new BackendLoad(task.balancing.load);
   const pipeline = new Pipeline(
     batch,
     umem.view,
     {
-      flows4: new FlowTable4(maps.flows4.mmap(), task.hashKey),
-      flows6: new FlowTable6(maps.flows6.mmap(), task.hashKey),
+      flows4: new FlowTable4(maps.flows4.mmap(), task.hashKey, load),
+      flows6: new FlowTable6(maps.flows6.mmap(), task.hashKey, load),
       ports: new PortTable(maps.ports.mmap()),
       neighbors: new NeighborTable(maps.neighbors.mmap()),
       neighborRequests: new NeighborRequests(task.neighborRequests),
       fragments: new FragmentTable(task.fragments),
+      affinity: new AffinityTable(task.balancing.affinity),
       counters,
       offloads: task.offloads,
     },

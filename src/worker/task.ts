@@ -5,6 +5,7 @@
  * word has changed, and an eventfd wakes it from its poll. The epoch word says which forwarding table it works with.
  */
 import type { MessagePort } from "node:worker_threads";
+import type { BalancingMemory } from "../dataplane/balancing-memory.ts";
 import type { Counters } from "../dataplane/counters.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
@@ -44,6 +45,7 @@ export interface WorkerTask {
   readonly hashKey: HashKey;
   readonly neighborRequests: Int32Array;
   readonly fragments: Int32Array;
+  readonly balancing: BalancingMemory;
   readonly counters: Counters;
   readonly table: ForwardingColumns;
   readonly policies: PolicyScene | null;

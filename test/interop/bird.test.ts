@@ -281,6 +281,7 @@ describe("BFD at 50 ms x 3", () => {
       await paths.gap();
       await new Promise((resolve) => setTimeout(resolve, 500));
       expect((await paths.gap()).count).toBeGreaterThan(50);
+      await waitFor("the first path to be in use", first);
       paths.loseFirstPath(true);
       await waitFor("the route to go", () => !first());
       await new Promise((resolve) => setTimeout(resolve, 300));

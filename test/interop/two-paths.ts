@@ -4,7 +4,7 @@
  *    router                                      node
  *    sender  to-node 10.1.1.1 ====BGP, BFD==== 10.1.1.2 net0   receiver at the VIP, on lo
  *            backup  10.1.2.1 ---------------- 10.1.2.2 net1
- *            static route to the VIP, metric 1000
+ *            static route to the VIP, of a metric above that of any router daemon
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -13,6 +13,8 @@ import type { Namespace } from "../lab/namespace.ts";
 import { type PeerLab, VIP } from "./peer-lab.ts";
 
 const PORT = "7000";
+/** FRR reads an administrative distance in the upper eight bits of a kernel route's metric: 200 is behind BGP's 20. */
+const BACKUP_METRIC = (200 << 24) >>> 0;
 const STREAM = fileURLToPath(new URL("./udp-stream.ts", import.meta.url));
 
 export interface Gap {
@@ -33,7 +35,7 @@ export class TwoPaths {
       { namespace: router, device: "backup", addresses: ["10.1.2.1/24"] },
       { namespace: node, device: "net1", addresses: ["10.1.2.2/24"] },
     );
-    router.ip(`route add ${VIP} via 10.1.2.2 metric 1000`);
+    router.ip(`route add ${VIP} via 10.1.2.2 metric ${BACKUP_METRIC}`);
     node.ip(`addr add ${VIP} dev lo`);
     this.#receiver = start(node, "receive", PORT);
     createInterface({ input: this.#receiver.stdout! }).on("line", (line) => this.#take(JSON.parse(line) as Gap));
@@ -53,7 +55,7 @@ export class TwoPaths {
     const drop = (hook: string, device: string) =>
       `add chain inet lost ${hook} { type filter hook ${hook} priority 0; }; add rule inet lost ${hook} ${device} to-node drop`;
     const rules = `add table inet lost; ${drop("input", "iifname")}; ${drop("output", "oifname")}`;
-    this.#net.router.run(lost ? ["nft", rules] : ["nft", "delete table inet lost"]);
+    this.#net.router.try(["nft", lost ? rules : "delete table inet lost"]);
   }
 
   stop(): void {

@@ -41,7 +41,7 @@ describe("packet scenarios", () => {
   }
 
   test("some of their frames were XDP's to forward", () => {
-    expect(tally.forwarded).toBeGreaterThan(5);
+    expect(tally.forwarded).toBeGreaterThan(0);
   });
 });
 

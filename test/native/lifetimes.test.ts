@@ -124,8 +124,8 @@ describe("a BPF map", () => {
   test("checks every buffer's size before the kernel writes to it", () => {
     const map = object.map("settings");
     expect(map).toMatchObject({ keySize: 4, valueSize: 64, maxEntries: 1 });
-    expect(() => map.lookup(new Uint8Array(3), new Uint8Array(24))).toThrow("key must have at least 4 bytes");
-    expect(() => map.lookup(words(0), new Uint8Array(23))).toThrow("value must have at least 24 bytes");
+    expect(() => map.lookup(new Uint8Array(3), new Uint8Array(64))).toThrow("key must have at least 4 bytes");
+    expect(() => map.lookup(words(0), new Uint8Array(63))).toThrow("value must have at least 64 bytes");
     expect(() => map.updateBatch(words(0), words(0, 0, 0, 0), 2)).toThrow("key must have at least 8 bytes");
     expect(() => map.updateBatch(words(0), words(0), 0xffffffff)).toThrow("must have at least");
   });

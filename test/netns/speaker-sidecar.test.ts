@@ -114,6 +114,7 @@ describe("a drain", () => {
     expect(draining.log()).toMatch(/withdrawn: 0 routes over 1 session, \d+ flows? left\n$/);
     await waitFor("the route to go", () => !routed());
     expect(session()).toMatchObject({ state: "Established", routesAdvertised: 0 });
+    expect(gateway.ask("status")).toContain("drained: the routes are withdrawn");
   });
 
   test("is taken back by undrain, without a new session", async () => {

@@ -1,0 +1,114 @@
+/** The objects of the `xdp` benchmark with their tables filled: one direction of so many flows, all of them established. */
+import { EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL, egressWord } from "../../src/dataplane/egress.ts";
+import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "../../src/dataplane/flow-key.ts";
+import { FlowTable4, flowTable4Memory } from "../../src/dataplane/flow-table4.ts";
+import { NeighborTable } from "../../src/dataplane/neighbor-table.ts";
+import { PORT_WIRE, PortTable, rawMac } from "../../src/dataplane/port-table.ts";
+import { parseIpAddress } from "../../src/net/ip-address.ts";
+import { parseMac } from "../../src/net/mac.ts";
+import { ADDRESS_WORDS, rawPorts, storeAddress } from "../../src/wire/raw.ts";
+import { BpfObject } from "../../src/xdp/bpf.ts";
+import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { ipv4Frame } from "../../test/fixtures/frames.ts";
+
+const KEY = { k0: 0x5eed0001, k1: 0x5eed0002 };
+const VIP = "198.51.100.10";
+const MAC = "02:00:00:00:0a:01";
+const LOOPBACK = 1;
+const TCP = 6;
+/** Words of `struct lru_row`, up to the counters. */
+const LRU_WORDS = 14;
+
+export const BENCH_FRAME: Uint8Array = ipv4Frame({
+  destinationMac: MAC,
+  sourceMac: "02:00:00:00:0a:00",
+  source: "10.0.0.0",
+  destination: VIP,
+  sourcePort: 1024,
+  destinationPort: 80,
+  protocol: TCP,
+});
+
+/** The product's own table, at most half full. */
+export function loadOurs(path: string, flows: number): BpfObject {
+  const rows = rowsFor(flows);
+  const object = BpfObject.load(path, { maxEntries: { flows: rows } });
+  const neighbor = prepare(object, flows, rows);
+  fill(new FlowTable4(object.map("flows").mmap(), KEY), flows, neighbor, () => {});
+  return object;
+}
+
+/** The twin's, of the same capacity. */
+export function loadLru(path: string, flows: number): BpfObject {
+  const rows = rowsFor(flows);
+  const object = BpfObject.load(path, { maxEntries: { lru: rows } });
+  const neighbor = prepare(object, flows, 1024);
+  const keys = new Int32Array(flows * 4);
+  const values = new Int32Array(flows * LRU_WORDS);
+  const table = new FlowTable4(flowTable4Memory(rows), KEY);
+  fill(table, flows, neighbor, (row, flow) => {
+    const { words, layout } = table;
+    const tag = words[row + layout.tag]!;
+    // The key's last word is LIVE and the protocol; the value begins with the tag and goes on behind the row's.
+    keys.set([words[row]!, words[row + 1]!, words[row + 2]!, tag & 0x1ff], flow * 4);
+    values.set([tag, ...words.subarray(row + layout.tag + 1, row + layout.lastSeen + 1)], flow * LRU_WORDS);
+  });
+  object.map("lru").updateBatch(new Uint8Array(keys.buffer), new Uint8Array(values.buffer), flows);
+  return object;
+}
+
+function rowsFor(flows: number): number {
+  return 2 ** Math.ceil(Math.log2(flows * 2));
+}
+
+/** Everything but the flows. @returns the index of the backends' neighbour. */
+function prepare(object: BpfObject, flows: number, rows: number): number {
+  const settings = object.map("settings").mmap();
+  settings.set([KEY.k0, KEY.k1, rows - 1, 0]);
+  settings[SETTINGS_FLAGS] = SETTINGS_FORWARD;
+  object.map("ports").update(word(LOOPBACK), encodePort({ id: 0 }));
+  const ports = new PortTable(object.map("port_rows").mmap());
+  const address = new Int32Array(ADDRESS_WORDS);
+  storeAddress(address, 0, parseIpAddress("10.2.0.2")!);
+  for (const id of [0, 1]) {
+    ports.set(id, { kind: PORT_WIRE, mac: parseMac(MAC)!, mtu: 1500, ipv4: null, ipv6: null, pair: null });
+    object.map("devices").update(word(id), word(LOOPBACK));
+  }
+  const view = new DataView(BENCH_FRAME.buffer, BENCH_FRAME.byteOffset);
+  const bench = object.map("bench").mmap();
+  let sum = 0;
+  // The header's words but the checksum and the source address.
+  for (const at of [14, 16, 18, 20, 22, 30, 32]) sum += view.getUint16(at, true);
+  bench.set([flows, 0, view.getInt32(0, true), view.getInt32(4, true), view.getInt32(8, true)]);
+  bench.set([view.getInt32(30, true), sum], 5);
+  const [first, last] = rawMac(parseMac(MAC)!);
+  if (bench[2] !== first || (bench[3]! & 0xffff) !== last) throw new Error("the frame is not to the port's MAC");
+  const neighbors = new NeighborTable(object.map("neighbors").mmap());
+  return neighbors.set(address, 1, parseMac("02:00:00:00:0b:01")!, parseMac("02:00:00:00:0b:00")!);
+}
+
+function fill(table: FlowTable4, flows: number, neighbor: number, each: (row: number, flow: number) => void): void {
+  const key = newFlowKey();
+  const translated = newFlowKey();
+  const egress = egressWord(1, neighbor, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL);
+  storeAddress(key, KEY_DESTINATION, parseIpAddress(VIP)!);
+  storeAddress(translated, KEY_DESTINATION, parseIpAddress("10.2.0.2")!);
+  key[KEY_PROTOCOL] = TCP;
+  translated[KEY_PROTOCOL] = TCP;
+  for (let flow = 0; flow < flows; flow++) {
+    const source = { family: 4 as const, value: BigInt(0x0a000000 + (flow >>> 14)) };
+    storeAddress(key, KEY_SOURCE, source);
+    storeAddress(translated, KEY_SOURCE, source);
+    key[KEY_PORTS] = rawPorts(1024 + (flow & 0x3fff), 80);
+    translated[KEY_PORTS] = rawPorts(1024 + (flow & 0x3fff), 8080);
+    const row = table.claim(table.hashKey(key), key, TCP, 0, 1000);
+    if (row < 0) throw new Error(`no place for flow ${flow}`);
+    table.complete(row, translated, egress, 0);
+    table.offload(row);
+    each(row, flow);
+  }
+}
+
+function word(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
+}

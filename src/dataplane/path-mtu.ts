@@ -1,0 +1,44 @@
+/**
+ * What routers have said about the paths of our tunnels: how long a packet may be on the way to a backend's node. They tell
+ * the tunnel's end, which is us, and may quote too little to say whose packet it was (RFC 2003 §5.1). So the size is
+ * remembered here, and the client is told when its next packet is too long.
+ *
+ * One worker's memory: the others hear from the routers by themselves. Few places; another address in one's place makes
+ * it forgotten, and the next packet that is too long brings it back.
+ *
+ *   word 0..3 address   4 MTU   5 second
+ */
+import { copyAddress, sameAddress } from "../wire/raw.ts";
+
+const PLACES = 256;
+const WORDS = 8;
+const MTU = 4;
+const SECOND = 5;
+/** RFC 1191 §6.3, RFC 8201 §4: a larger one may be tried after ten minutes. */
+const LIFETIME_SECONDS = 600;
+
+export const NO_LIMIT = 0xffff;
+
+export class PathMtus {
+  readonly #words = new Int32Array(new ArrayBuffer(PLACES * WORDS * 4));
+
+  learn(words: Int32Array, at: number, mtu: number, now: number): void {
+    const place = placeOf(words, at);
+    copyAddress(this.#words, place, words, at);
+    this.#words[place + MTU] = mtu;
+    this.#words[place + SECOND] = now;
+  }
+
+  /** How long a packet to an address may be, bytes; NO_LIMIT where nobody has said. */
+  limit(words: Int32Array, at: number, now: number): number {
+    const place = placeOf(words, at);
+    const known = this.#words[place + MTU]!;
+    if (known === 0 || now - this.#words[place + SECOND]! >= LIFETIME_SECONDS) return NO_LIMIT;
+    return sameAddress(this.#words, place, words, at) ? known : NO_LIMIT;
+  }
+}
+
+function placeOf(words: Int32Array, at: number): number {
+  const folded = words[at]! ^ words[at + 1]! ^ words[at + 2]! ^ words[at + 3]!;
+  return (Math.imul(folded, 0x9e3779b1) >>> 24) * WORDS;
+}

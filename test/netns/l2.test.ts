@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { WhoAnswer } from "../../src/announcer/announcer-message.ts";
+import { ask } from "../../src/api/client.ts";
+import { curl } from "../lab/curl.ts";
+import { agreed, type L2Segment, l2Segment, startGateways, WEB } from "../lab/l2-segment.ts";
+import { Lab } from "../lab/lab.ts";
+import { waitFor } from "../lab/wait-for.ts";
+
+const lab = new Lab("sln2");
+let segment: L2Segment;
+
+beforeAll(async () => {
+  segment = await l2Segment(lab);
+  await startGateways(segment, segment.nodes);
+}, 120_000);
+afterAll(() => lab.close());
+
+describe("twenty addresses on a link with five gateways", () => {
+  test("have owners that differ by at most one address", async () => {
+    const counts = async () => {
+      const owners = [...(await agreed(segment)).values()];
+      return [...Map.groupBy(owners, (owner) => owner).values()].map((group) => group.length);
+    };
+    let seen: number[] = [];
+    const isBalanced = async () => {
+      seen = await counts();
+      return seen.join() === "4,4,4,4,4";
+    };
+    await waitFor("the owners to be balanced", isBalanced, { timeoutSeconds: 20, seen: () => seen.join() });
+  });
+
+  test("are reached over both families, on the link and through the router", () => {
+    for (const from of [segment.client, segment.far]) {
+      for (const url of [`http://${WEB[4]}/`, `http://[${WEB[6]}]/`]) {
+        expect(curl(from, url), `${from.name} ${url}`).toMatchObject({ exitCode: 0 });
+      }
+    }
+  });
+
+  test("are answered for by their owner alone, and by none behind the router", async () => {
+    const owners = await agreed(segment);
+    for (const vip of [WEB[4], WEB[6]]) {
+      const asker = segment.nodes.find(({ name }) => name !== owners.get(vip))!;
+      const answers = await ask<WhoAnswer[]>(asker.gateway!.socket, `/v1/l2/who?address=${vip}`);
+      expect(answers.map(({ node }) => node)).toEqual([owners.get(vip)]);
+    }
+    const arping = segment.client.try(["arping", "-c", "3", "-w", "3", "-I", "eth0", WEB[4]]).stdout;
+    expect(new Set(arping.match(/([0-9a-f]{2}:){5}[0-9a-f]{2}/gi)).size).toBe(1);
+    expect(segment.router.run(["ip", "neigh", "show", "dev", "to-n6"])).not.toContain(WEB[4]);
+  });
+});
