@@ -12,7 +12,7 @@ const BENCH = join(import.meta.dirname, "..", "bench");
 function available(): string[] {
   return readdirSync(BENCH, { withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
-    .filter((entry) => !entry.name.endsWith(".test.ts"))
+    .filter((entry) => entry.name !== "results.ts")
     .map((entry) => entry.name.slice(0, -".ts".length))
     .sort();
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing and nothing else: Debian packages by group, then the npm packages of package-lock.json.
 #
-#   scripts/setup.sh [build] [run] [test]      no group: npm packages only
+#   scripts/setup.sh [build] [run] [test] [bench]      no group: npm packages only
 #
 # One line per step; a run with nothing to do prints nothing and takes well under a second. The stamp in node_modules
 # is the hash of the lock file it was installed from. Needs nothing but a POSIX shell, so it can run before Node does.
@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 BUILD_PACKAGES="clang-14 llvm-14 libbpf-dev libxdp-dev libelf-dev zlib1g-dev g++ make"
 RUN_PACKAGES="iproute2"
 TEST_PACKAGES="iproute2 frr bird2 gobgpd exabgp tcpdump ethtool curl nftables iputils-ping iputils-arping traceroute nginx-light wrk"
+BENCH_PACKAGES="iproute2 ethtool nftables haproxy wrk curl xdp-tools"
 STAMP=node_modules/.installed-lock-sha256
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -26,7 +27,8 @@ for group in "$@"; do
       # Any Go will do: it fetches the one that the API server of the tests needs.
       command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages="$packages golang-go"
       ;;
-    *) fail "unknown group '$group'; groups are build, run and test" ;;
+    bench) packages="$packages $BENCH_PACKAGES" ;;
+    *) fail "unknown group '$group'; groups are build, run, test and bench" ;;
   esac
 done
 
@@ -57,7 +59,7 @@ install_packages() {
     fail "apt-get could not install:$1"
   fi
   rm -f "$log"
-  for daemon in frr bird gobgpd exabgp nginx; do
+  for daemon in frr bird gobgpd exabgp nginx haproxy; do
     case "$1 " in
       *" $daemon"*) if command -v systemctl >/dev/null; then systemctl disable --quiet $daemon 2>/dev/null || true; fi ;;
     esac

@@ -9,6 +9,7 @@
  *
  *   the backend is ...                  a request leaves by
  *   on a wire                           the port in its row, by the devmap; or XDP_TX, when that is the one it came by
+ *   behind the stack, as its client is  the veth that it came by, by the devmap
  *   behind the node's own stack         XDP_PASS: the stack routes it and decrements the TTL. Its replies are
  *                                       translated where they leave (sluice_egress.h)
  */
@@ -55,6 +56,9 @@ static __always_inline int find_way(__u32 egress, const struct port_row *in, __u
 		return 0;
 	if (ttl <= 1 && (ttl == 0 || (egress & EGRESS_CHECK_TTL)))
 		return 0;
+	/* A redirect out of our veth is native, and not every driver takes those: the worker sends them. */
+	if (in->kind == PORT_STACK && out->kind != PORT_STACK)
+		return 0;
 	if (egress & EGRESS_PAIR) {
 		way->port = EGRESS_TO_STACK;
 		return in->kind != PORT_STACK;
@@ -68,12 +72,14 @@ static __always_inline int find_way(__u32 egress, const struct port_row *in, __u
 	return state & NEIGHBOR_VALID;
 }
 
-static __always_inline int leave_by(const struct way *way, struct ethernet_words *ethernet, __u32 in_port)
+static __always_inline int leave_by(const struct way *way, struct ethernet_words *ethernet, const struct port_row *in,
+				    __u32 in_port)
 {
 	if (way->port == EGRESS_TO_STACK)
 		return XDP_PASS;
 	*ethernet = way->ethernet;
-	if ((__u32)way->port == in_port)
+	/* A veth tells its other end of transmitted frames only where that has a program; of redirected ones GRO does. */
+	if ((__u32)way->port == in_port && in->kind != PORT_STACK)
 		return XDP_TX;
 	return bpf_redirect_map(&devices, way->port, 0);
 }
@@ -154,7 +160,7 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, length, now_seconds());
 	owner = row->owner;
 	count_vip(owner, tag, 1, length);
-	return leave_by(&way, data, in_port);
+	return leave_by(&way, data, in, in_port);
 }
 
 static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct settings *set, const struct port_row *in,
@@ -215,7 +221,7 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	}
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, length, now_seconds());
 	count_vip(row->owner, tag, 1, length);
-	return leave_by(&way, data, in_port);
+	return leave_by(&way, data, in, in_port);
 }
 
 /* The XDP verdict on a frame that is forwarded; NOT_FORWARDED for every other. */

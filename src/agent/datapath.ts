@@ -37,15 +37,14 @@ import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
-import { DsrMaps } from "./dsr-maps.ts";
 import { openFlowTables } from "./flow-tables.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
-import { OwnedMap } from "./owned-map.ts";
 import { type AnnouncerDoor, announcerDoor, portList, requireLink } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
+import { Steering } from "./steering.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -74,8 +73,7 @@ export class Datapath {
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
-  readonly #owned: OwnedMap;
-  readonly #dsr: DsrMaps;
+  readonly #steering: Steering;
   readonly #workers: WorkerPool;
   readonly #counters: readonly Counters[];
   readonly #links: readonly Link[];
@@ -239,6 +237,7 @@ export class Datapath {
       table,
       policies,
       offloads,
+      log,
     });
     log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
     return datapath;
@@ -259,6 +258,7 @@ export class Datapath {
     table: ForwardingTable;
     policies: NodePolicies;
     offloads: OffloadReport;
+    log: Logger;
   }) {
     this.mode = parts.mode;
     this.#key = parts.key;
@@ -274,8 +274,7 @@ export class Datapath {
     this.#table = parts.table;
     this.policies = parts.policies;
     this.offloads = parts.offloads;
-    this.#owned = new OwnedMap({ 4: parts.object.map("owned4"), 6: parts.object.map("owned6") });
-    this.#dsr = new DsrMaps(parts.object);
+    this.#steering = new Steering(parts.object, parts.network, parts.stack, parts.log);
     this.flows = openFlowTables(parts.object, parts.key, parts.balancing);
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
     this.ports = parts.ports.map((port, id) => ({
@@ -308,10 +307,10 @@ export class Datapath {
       if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
     }
     this.#network.prepare(spec.vips);
+    this.#steering.narrow(spec);
     await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
-    if (spec.owned !== this.#spec.owned) this.#owned.apply(spec.owned);
-    this.#dsr.apply(spec);
+    this.#steering.widen(spec);
     this.#endRetiredFlows(spec);
     this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
     this.#spec = spec;

@@ -44,7 +44,9 @@ export class DsrMaps {
     this.#ends.apply(
       new Map(ends.map((end) => [formatIpAddress(end), { key: encodeAddress(end), value: NOT_SHARED }])),
     );
-    const pods = vips.flatMap(({ backends }) => backends.filter((backend) => isOnNode(backend, dsr)));
+    const pods = (ends.length === 0 ? [] : vips).flatMap(({ backends }) =>
+      backends.filter((backend) => isOnNode(backend, dsr)),
+    );
     this.#backends.apply(
       new Map(pods.map(({ address }) => [formatIpAddress(address), { key: encodeAddress(address), value: PRESENT }])),
     );

@@ -105,7 +105,15 @@ export class Gateway {
 
   /** For those who look: what it does is decided here alone. */
   get speaker(): Pick<Speaker, "status" | "advertised" | "received" | "explain" | "capture" | "onEvent"> {
-    return this.announcer.speaker;
+    const { speaker } = this.announcer;
+    return {
+      status: () => speaker.status(),
+      advertised: (peer) => speaker.advertised(peer),
+      received: (peer, most) => speaker.received(peer, most),
+      explain: (prefix, peer) => this.announcer.explain(prefix, peer),
+      capture: (peer) => speaker.capture(peer),
+      onEvent: (listener) => speaker.onEvent(listener),
+    };
   }
 
   /** Addresses on links, likewise. */
@@ -154,6 +162,7 @@ export class Gateway {
         this.#log,
         (loaded) => this.#take({ ...loaded, files: ["the cluster"] }),
         () => this.peers(),
+        () => this.links.ownedServices(),
       );
       return;
     }

@@ -13,7 +13,8 @@ import { ADDRESS_WORDS, loadAddress, storeAddress } from "../wire/raw.ts";
 import type { VlanTag } from "../xdp/door-maps.ts";
 import { resolveNeighbor } from "../xdp/netlink.ts";
 import { NetworkMirror, type NetworkSnapshot } from "../xdp/network-mirror.ts";
-import { isUsable, type NetworkLink } from "../xdp/rtnetlink.ts";
+import { isUsable, type NetworkLink, type NetworkRoute } from "../xdp/rtnetlink.ts";
+import { STACK_ADDRESSES } from "./stack-inside.ts";
 import { rawTags } from "./vlan-option.ts";
 
 /** A port as it was set up: its id is its place in the list. */
@@ -119,6 +120,12 @@ export class NetworkTables {
     return [{ key: keyOf(nextHop, port), address: nextHop, port }];
   }
 
+  /** The node's own address on an uplink. */
+  ownAddress(family: IpFamily): IpAddress | null {
+    const uplink = this.#list.find(({ kind }) => kind === "uplink");
+    return uplink === undefined ? null : firstAddress(this.#mirror.snapshot(), networkIndex(uplink), family);
+  }
+
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
     this.#mirror.close();
@@ -133,8 +140,8 @@ export class NetworkTables {
         kind: port.kind === "stack" ? PORT_STACK : PORT_WIRE,
         mac: link.mac,
         mtu: link.mtu,
-        ipv4: firstAddress(snapshot, networkIndex(port), 4),
-        ipv6: firstAddress(snapshot, networkIndex(port), 6),
+        ipv4: portAddress(snapshot, port, 4),
+        ipv6: portAddress(snapshot, port, 6),
         pair: port.pair,
         tags: rawTags(port.tags),
       });
@@ -176,7 +183,7 @@ export class NetworkTables {
       return { destination: address, prefixLength, gateway: null, port: stack };
     });
     const routes = snapshot.routes
-      .filter((route) => route.type === "unicast")
+      .filter((route) => route.type === "unicast" && !isLocalRoute(route))
       .toSorted((a, b) => a.metric - b.metric)
       .flatMap(({ destination, prefixLength, nextHops }): Route[] => {
         // Of a multipath route the first hop is taken: balancing over equal routers is theirs and the kernel's.
@@ -234,6 +241,17 @@ function networkIndex(port: Port): number {
 
 function keyOf(address: IpAddress, port: number): string {
   return `${formatIpAddress(address)} ${port}`;
+}
+
+/** From a stack port what its clients' requests and our errors come from is nobody's, and so comes back to us. */
+function portAddress(snapshot: NetworkSnapshot, port: Port, family: IpFamily): IpAddress | null {
+  return port.kind === "stack" ? STACK_ADDRESSES[family].inner : firstAddress(snapshot, networkIndex(port), family);
+}
+
+/** Our own routes to what we serve (local-routes.ts). */
+function isLocalRoute({ nextHops }: NetworkRoute): boolean {
+  const gateway = nextHops[0]?.gateway ?? null;
+  return gateway !== null && gateway.value === STACK_ADDRESSES[gateway.family].inner.value;
 }
 
 /** An address that others can answer to: of IPv6 a global one before a link-local one. */

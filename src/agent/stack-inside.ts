@@ -9,20 +9,40 @@
  * on at sl0, where the kernel gives itself a link-local address. sl1 is only a door for frames and has no addresses: what
  * the kernel would send there by itself (MLD, router solicitations) would come out at sl0 as if a neighbour had sent it.
  *
+ * Beside sl0's own addresses there is one of each family that is nobody's, with sl1 as its neighbour: backends see it as
+ * their client where the real one is the node or a pod of it, and what they send there comes to us.
+ *
  * The offloads of sl0 are off, because what is redirected into it must come out with finished checksums and in frames no
  * longer than the MTU.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { parseIpAddress } from "../net/ip-address.ts";
+import { type IpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { attachedXdp } from "../xdp/attach.ts";
 import { setOffload } from "../xdp/ethtool.ts";
-import { addAddress, createVethPair, deleteLink, findLink, setLink } from "../xdp/netlink.ts";
+import { addAddress, createVethPair, deleteLink, findLink, setLink, setNeighbor } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
 
 const OUTER = "sl0";
 const INNER = "sl1";
-/** Link-local (RFC 3927): it is never routed, and only the reverse-path filter asks for it. */
-const OUTER_ADDRESS = "169.254.77.1";
+
+interface StackAddresses {
+  /** Of sl0. */
+  readonly outer: IpAddress;
+  /** Nobody's, behind sl1. */
+  readonly inner: IpAddress;
+  /** Of both. */
+  readonly prefixLength: number;
+}
+
+/** Link-local (RFC 3927), and local to a site (RFC 4193): neither leaves the node. */
+export const STACK_ADDRESSES: Readonly<Record<IpFamily, StackAddresses>> = {
+  4: { outer: parseIpAddress("169.254.77.1")!, inner: parseIpAddress("169.254.77.2")!, prefixLength: 30 },
+  6: {
+    outer: parseIpAddress("fd73:6c75:6963:65::1")!,
+    inner: parseIpAddress("fd73:6c75:6963:65::2")!,
+    prefixLength: 126,
+  },
+};
 
 export interface StackInside {
   /** The end in the node's stack. */
@@ -43,15 +63,24 @@ export function createStackInside(mtu: number, queues: number): StackInside {
   try {
     for (const name of [OUTER, INNER]) setLink(link(name), { mtu });
     setOffload(OUTER, "txChecksum", false);
+    // What the program on sl1 sends back by itself, for the node and its pods, this end takes only with GRO.
+    setOffload(OUTER, "gro", true);
     writeFileSync(`/proc/sys/net/ipv4/conf/${OUTER}/rp_filter`, "2");
     // A kernel may be without IPv6.
-    if (existsSync("/proc/sys/net/ipv6")) {
+    const families: IpFamily[] = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];
+    if (families.includes(6)) {
       writeFileSync(`/proc/sys/net/ipv6/conf/${OUTER}/disable_ipv6`, "0");
       writeFileSync(`/proc/sys/net/ipv6/conf/${OUTER}/accept_ra`, "0");
+      // Nobody else is on the link, and an address is of no use while the kernel asks whether there is.
+      writeFileSync(`/proc/sys/net/ipv6/conf/${OUTER}/accept_dad`, "0");
       writeFileSync(`/proc/sys/net/ipv6/conf/${INNER}/disable_ipv6`, "1");
     }
     for (const name of [OUTER, INNER]) setLink(link(name), { up: true });
-    addAddress(link(OUTER), parseIpAddress(OUTER_ADDRESS)!, 32);
+    for (const family of families) {
+      const { outer, inner, prefixLength } = STACK_ADDRESSES[family];
+      addAddress(link(OUTER), outer, prefixLength);
+      setNeighbor(link(OUTER), inner, link(INNER).mac!);
+    }
   } catch (error) {
     removeLeftover();
     throw error;

@@ -168,7 +168,7 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   translated.set(key);
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;
-  const replyEgress = wayToClient(pipeline, i, requestEgress);
+  const replyEgress = wayToClient(pipeline, i, requestEgress, false, false);
   if (replyEgress === NO_EGRESS) return NO_ROW;
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
   const egress = requestEgress | dsrActions(DsrKind.Received);

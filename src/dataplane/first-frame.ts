@@ -14,7 +14,7 @@ import { chooseBackend, clientHash } from "./balancing.ts";
 import { DropReason } from "./drop-reason.ts";
 import { isTunnel, openAtPod } from "./dsr-receive.ts";
 import { openDsrFlow } from "./dsr-send.ts";
-import { EGRESS_PAIR, EGRESS_PORT } from "./egress.ts";
+import { EGRESS_PAIR } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { COLLISION, claimReply, openRequest, refuse } from "./flow-rows.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
@@ -24,7 +24,7 @@ import { FrameKind } from "./frame-batch.ts";
 import { refuseConnection } from "./icmp-error.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { claimSource, isHairpin } from "./source-nat.ts";
-import { NO_EGRESS, wayToBackend, wayToClient } from "./way-out.ts";
+import { isClientOfNode, NO_EGRESS, requestPort, wayToBackend, wayToClient } from "./way-out.ts";
 
 /** @returns the request row of the new flow, or `NO_ROW` when the frame has been dropped, answered or passed. */
 export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number {
@@ -90,7 +90,8 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
     else pipeline.drop(i, DropReason.NoBackend);
     return NO_ROW;
   }
-  if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend)) {
+  const ofNode = isClientOfNode(pipeline, i);
+  if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend) && !ofNode) {
     return decidedBy(policy, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend));
   }
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
@@ -106,12 +107,12 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
 
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;
-  const sourceNat = needsSourceNat(pipeline, i, vip, requestEgress);
+  const sourceNat = ofNode || needsSourceNat(pipeline, i, vip, requestEgress);
   if (sourceNat && isHopeless) return refuse(pipeline, i, DropReason.SourcePortsExhausted);
-  const replyEgress = wayToClient(pipeline, i, requestEgress);
+  const replyEgress = wayToClient(pipeline, i, requestEgress, ofNode, sourceNat);
   if (replyEgress === NO_EGRESS) return NO_ROW;
   const reply = sourceNat
-    ? claimSource(pipeline, flows, isIpv4, requestEgress & EGRESS_PORT, hash, replyEgress, owner)
+    ? claimSource(pipeline, flows, isIpv4, requestPort(pipeline, i, requestEgress), hash, replyEgress, owner)
     : claimReply(pipeline, flows, key, replyEgress, owner);
   if (reply < 0) {
     const full = sourceNat ? DropReason.SourcePortsExhausted : DropReason.FlowTableFull;

@@ -59,7 +59,8 @@ export interface VipSpec {
 /**
  * Whose address the backends see as the flow's source. `none`: the client's. `node`: the gateway's. `hairpin`: the
  * gateway's where the client is the backend itself. `remote`: the gateway's where a gateway in front of its own stack
- * sends to a backend that is not behind that, and where the client is the backend.
+ * sends to a backend that is not behind that, and where the client is the backend. Clients behind the gateway's own
+ * stack, the node itself and its pods, are always seen as the gateway: replies would not come back otherwise.
  */
 export type SourceNat = "none" | "node" | "hairpin" | "remote";
 

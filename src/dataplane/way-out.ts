@@ -2,37 +2,80 @@
  * The ways out of a new flow: an egress word for each direction, from the port's pair or from routes and neighbours.
  */
 import { DropReason } from "./drop-reason.ts";
-import { EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL, EGRESS_KEEP_MAC, EGRESS_PAIR, egressWord } from "./egress.ts";
-import { type Fib, NO_ROUTE } from "./fib.ts";
-import { type FlowKey, KEY_DESTINATION, KEY_SOURCE } from "./flow-key.ts";
+import {
+  EGRESS_CHECK_TTL,
+  EGRESS_DECREMENT_TTL,
+  EGRESS_KEEP_MAC,
+  EGRESS_PAIR,
+  EGRESS_PORT,
+  egressWord,
+} from "./egress.ts";
+import { NO_ROUTE } from "./fib.ts";
+import { KEY_DESTINATION, KEY_SOURCE } from "./flow-key.ts";
 import { destinationUnreachable } from "./icmp-error.ts";
 import { NO_NEIGHBOR, STACK_NEIGHBOR } from "./neighbor-table.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { PORT_STACK, type PortTable } from "./port-table.ts";
 
 /** `wayTo` answers with an egress word, or with this: the frame has been dropped and counted. */
 export const NO_EGRESS = -1;
 
 /** To where a frame is translated to: the node's own stack, where that has the backend, else the next hop. */
 export function wayToBackend(pipeline: Pipeline, i: number): number {
-  const { fib, neighbors, ports, translated, batch } = pipeline;
-  const pair = ports.pair(batch.port[i]!);
-  if (pair < 0 || isBeyondStack(fib, translated, pair)) return wayTo(pipeline, i, translated, KEY_DESTINATION);
-  // Into the node's own stack, which routes to the pod and decrements the TTL.
-  const neighbor = neighbors.find(STACK_NEIGHBOR, 0, pair);
-  if (neighbor === NO_NEIGHBOR) return noEgress(pipeline, i, DropReason.NeighborTableFull);
-  return egressWord(0, neighbor, EGRESS_PAIR | EGRESS_CHECK_TTL);
-}
-
-/** Whether the kernel would send to a backend by one of our wires: it is on another node. */
-function isBeyondStack(fib: Fib, translated: FlowKey, stackPort: number): boolean {
+  const { fib, ports, translated, batch } = pipeline;
+  const port = batch.port[i]!;
+  const stack = stackPort(ports, port);
   const route = fib.lookup(translated, KEY_DESTINATION);
-  return route !== NO_ROUTE && fib.port(route) !== stackPort;
+  const isBeyond = route !== NO_ROUTE && fib.port(route) !== stack;
+  if (stack < 0 || isBeyond) return wayTo(pipeline, i, translated, KEY_DESTINATION);
+  return intoStack(pipeline, i, stack, port !== stack);
 }
 
-/** A reply that has come through the stack was routed there; one that comes by a wire is routed here. */
-export function wayToClient(pipeline: Pipeline, i: number, requestEgress: number): number {
-  if ((requestEgress & EGRESS_PAIR) !== 0) return egressWord(0, 0, EGRESS_PAIR | EGRESS_KEEP_MAC);
+/**
+ * A reply that the stack sends by itself has been routed there; one that comes to an address of ours, or by a wire, is
+ * routed here. A client behind the stack, `isClientOfNode`, is reached by it whatever its address is.
+ */
+export function wayToClient(
+  pipeline: Pipeline,
+  i: number,
+  requestEgress: number,
+  clientOfNode: boolean,
+  sourceNat: boolean,
+): number {
+  // Named, not as a pair: replies come by the stack or by a wire, as the backend is here or elsewhere.
+  if (clientOfNode) return intoStack(pipeline, i, stackPort(pipeline.ports, pipeline.batch.port[i]!), false);
+  if ((requestEgress & EGRESS_PAIR) !== 0 && !sourceNat) return egressWord(0, 0, EGRESS_PAIR | EGRESS_KEEP_MAC);
   return wayTo(pipeline, i, pipeline.key, KEY_SOURCE);
+}
+
+/**
+ * Whether a request's client is this node itself or a pod of it: its traffic comes out of the stack, or round by a router.
+ * A backend behind the same stack would answer it past us.
+ */
+export function isClientOfNode({ ports, batch, fib, key }: Pipeline, i: number): boolean {
+  const port = batch.port[i]!;
+  if (ports.kind(port) === PORT_STACK) return true;
+  const stack = ports.pair(port);
+  if (stack < 0) return false;
+  const route = fib.lookup(key, KEY_SOURCE);
+  return route !== NO_ROUTE && fib.port(route) === stack;
+}
+
+/** The port that a request leaves by. */
+export function requestPort({ ports, batch }: Pipeline, i: number, egress: number): number {
+  return (egress & EGRESS_PAIR) !== 0 ? ports.pair(batch.port[i]!) : egress & EGRESS_PORT;
+}
+
+/** The port of the node's own stack beside a port, which may be itself; -1 when there is none. */
+function stackPort(ports: PortTable, port: number): number {
+  return ports.kind(port) === PORT_STACK ? port : ports.pair(port);
+}
+
+/** Into the node's own stack, which routes to pods and decrements the TTL. */
+function intoStack(pipeline: Pipeline, i: number, stack: number, byPair: boolean): number {
+  const neighbor = pipeline.neighbors.find(STACK_NEIGHBOR, 0, stack);
+  if (neighbor === NO_NEIGHBOR) return noEgress(pipeline, i, DropReason.NeighborTableFull);
+  return egressWord(byPair ? 0 : stack, neighbor, byPair ? EGRESS_PAIR | EGRESS_CHECK_TTL : EGRESS_CHECK_TTL);
 }
 
 /** Route and neighbour for an address; asks for the neighbour when it is not known. */

@@ -44,6 +44,18 @@ describe("a Service", () => {
     });
   });
 
+  test("asks for direct server return and source NAT by annotations, and is told of words that mean nothing", () => {
+    const mode = "service.cilium.io/forwarding-mode";
+    const sourceNat = "sluice.dev/source-nat";
+    const asked = lbService("a", { annotations: { [mode]: "dsr", [sourceNat]: "none" } });
+    expect(read(asked).service).toMatchObject({ forwarding: "dsr", sourceNat: "none" });
+    const { service, said } = read(lbService("a", { annotations: { [mode]: "DSR" } }));
+    expect(service!.forwarding).toBeNull();
+    expect(said).toEqual([
+      `warning metadata.annotations["${mode}"]: must be one of snat, dsr; "DSR" counts as not given`,
+    ]);
+  });
+
   test("adds up the addresses that its spec and its annotation ask for", () => {
     const { service } = read(
       lbService("a", {

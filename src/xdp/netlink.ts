@@ -1,5 +1,6 @@
 /** Asking the kernel for interfaces, addresses and neighbours, and having it change them. Synchronous and short. */
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
+import type { Mac } from "../net/mac.ts";
 import { native } from "./native.ts";
 import { type NetlinkMessage, NLM_F_DUMP_INTR, readMessages } from "./netlink-message.ts";
 import { decodeLink, decodeNamespaceId, type NetworkLink, RTM_GETLINK } from "./rtnetlink.ts";
@@ -8,9 +9,13 @@ import {
   encodeAskNamespaceId,
   encodeCreateVeth,
   encodeDeleteLink,
+  encodeDeleteRoute,
   encodeDump,
   encodeResolveNeighbor,
   encodeSetLink,
+  encodeSetNeighbor,
+  encodeSetRoute,
+  type HostRoute,
   type LinkSettings,
   type VethPair,
 } from "./rtnetlink-request.ts";
@@ -57,6 +62,19 @@ export function setLink(link: Pick<NetworkLink, "index" | "name">, settings: Lin
 export function addAddress(link: Pick<NetworkLink, "index" | "name">, address: IpAddress, prefixLength: number): void {
   const what = `add the address ${formatIpAddress(address)}/${prefixLength} to ${link.name}`;
   native.netlinkRequest(encodeAddAddress(link.index, address, prefixLength), what);
+}
+
+export function setNeighbor(link: Pick<NetworkLink, "index" | "name">, address: IpAddress, mac: Mac): void {
+  const what = `add the neighbour ${formatIpAddress(address)} to ${link.name}`;
+  native.netlinkRequest(encodeSetNeighbor(link.index, address, mac), what);
+}
+
+export function setRoute(route: HostRoute): void {
+  native.netlinkRequest(encodeSetRoute(route), `add the route to ${formatIpAddress(route.destination)}`);
+}
+
+export function deleteRoute(route: HostRoute): void {
+  native.netlinkRequest(encodeDeleteRoute(route), `delete the route to ${formatIpAddress(route.destination)}`);
 }
 
 /** Starts resolving; `NetworkMirror` sees the answer. */

@@ -1,5 +1,6 @@
 /** The rtnetlink requests that Sluice makes of the kernel, encoded. Pure. */
-import type { IpAddress } from "../net/ip-address.ts";
+import { addressBits, type IpAddress } from "../net/ip-address.ts";
+import type { Mac } from "../net/mac.ts";
 import {
   MessageBuilder,
   NLM_F_ACK,
@@ -14,10 +15,12 @@ import {
   AF_INET6,
   addressToBytes,
   RTM_DELLINK,
+  RTM_DELROUTE,
   RTM_GETNSID,
   RTM_NEWADDR,
   RTM_NEWLINK,
   RTM_NEWNEIGH,
+  RTM_NEWROUTE,
 } from "./rtnetlink.ts";
 
 const ACTION = NLM_F_REQUEST | NLM_F_ACK;
@@ -110,6 +113,65 @@ export function encodeResolveNeighbor(index: number, address: IpAddress): Uint8A
   return new MessageBuilder(RTM_NEWNEIGH, ACTION | NLM_F_CREATE, fields)
     .bytes(NDA_DST, addressToBytes(address))
     .finish();
+}
+
+const NDA_LLADDR = 2;
+const NUD_PERMANENT = 0x80;
+
+/** A neighbour that is never asked for; one that is there is replaced. */
+export function encodeSetNeighbor(index: number, address: IpAddress, mac: Mac): Uint8Array {
+  const fields = new Uint8Array(12);
+  const view = new DataView(fields.buffer);
+  view.setUint8(0, familyOf(address));
+  view.setInt32(4, index, true);
+  view.setUint16(8, NUD_PERMANENT, true);
+  return new MessageBuilder(RTM_NEWNEIGH, ACTION | NLM_F_CREATE | NLM_F_REPLACE, fields)
+    .bytes(NDA_DST, addressToBytes(address))
+    .bytes(NDA_LLADDR, macToBytes(mac))
+    .finish();
+}
+
+export interface HostRoute {
+  readonly destination: IpAddress;
+  readonly interfaceIndex: number;
+  readonly gateway: IpAddress;
+  /** Source of what the node itself sends there; `null` leaves it to the kernel. */
+  readonly preferredSource: IpAddress | null;
+}
+
+const RT_TABLE_MAIN = 254;
+/** Marks routes as ours: no daemon's and no administrator's number. */
+const RTPROT_SLUICE = 83;
+const RTN_UNICAST = 1;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
+
+/** A route of the main table to one address; one of ours that is there is replaced. */
+export function encodeSetRoute(route: HostRoute): Uint8Array {
+  return routeMessage(RTM_NEWROUTE, ACTION | NLM_F_CREATE | NLM_F_REPLACE, route);
+}
+
+export function encodeDeleteRoute(route: HostRoute): Uint8Array {
+  return routeMessage(RTM_DELROUTE, ACTION, route);
+}
+
+/** struct rtmsg: family, destination bits, source bits, TOS, table, protocol, scope, type, flags 32. */
+function routeMessage(type: number, flags: number, route: HostRoute): Uint8Array {
+  const { destination, interfaceIndex, gateway, preferredSource } = route;
+  const bits = addressBits(destination.family);
+  const fixed = Uint8Array.of(familyOf(destination), bits, 0, 0, RT_TABLE_MAIN, RTPROT_SLUICE, 0, RTN_UNICAST);
+  const message = new MessageBuilder(type, flags, Uint8Array.of(...fixed, 0, 0, 0, 0))
+    .bytes(RTA_DST, addressToBytes(destination))
+    .uint32(RTA_OIF, interfaceIndex)
+    .bytes(RTA_GATEWAY, addressToBytes(gateway));
+  if (preferredSource !== null) message.bytes(RTA_PREFSRC, addressToBytes(preferredSource));
+  return message.finish();
+}
+
+function macToBytes(mac: Mac): Uint8Array {
+  return Uint8Array.from({ length: 6 }, (_, i) => Math.floor(mac / 2 ** (8 * (5 - i))) & 0xff);
 }
 
 const NETNSA_FD = 3;
