@@ -137,7 +137,6 @@ export class Kubelet {
     const namespace = podNamespace(this.#lab, node.namespace, place);
     const nginx = await Nginx.start(namespace, name, `${this.#lab.folder}/${name}`);
     const address = inFamily(ipv4, this.#family);
-    this.#running.set(name, { name, node: nodeName, address, namespace, nginx });
     const now = new Date().toISOString();
     const conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map((type) => ({
       type,
@@ -149,6 +148,7 @@ export class Kubelet {
     await this.#api.patch(`${path(name)}/status`, {
       status: { phase: "Running", podIP: address, podIPs, conditions, startTime: now },
     });
+    this.#running.set(name, { name, node: nodeName, address, namespace, nginx });
   }
 
   async #end(name: string, nodeName: string | undefined): Promise<void> {
