@@ -56,9 +56,8 @@ export class Gateway {
     const process = namespace.start("sluice", Gateway.command(options, socket));
     const gateway = new Gateway(socket, process);
     const answers = async () => process.exit() !== null || (await isServing(socket));
-    // In a cluster it first hears all that there is.
-    const patience = { timeoutSeconds: "cluster" in options ? 40 : 10 };
-    await waitFor("sluice to answer on its socket", answers, { ...patience, seen: () => process.log().slice(-2000) });
+    const patience = { timeoutSeconds: 40, seen: () => process.log().slice(-2000) };
+    await waitFor("sluice to answer on its socket", answers, patience);
     if (process.exit() !== null) throw new Error(`sluice run ended at once: ${process.log()}`);
     return gateway;
   }
