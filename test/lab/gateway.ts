@@ -55,7 +55,10 @@ export class Gateway {
     const process = namespace.start("sluice", Gateway.command(options, socket));
     const gateway = new Gateway(socket, process);
     const answers = () => process.exit() !== null || ask(["status", "--socket", socket]).status === 0;
-    await waitFor("sluice to answer on its socket", answers, { seen: () => process.log().slice(-2000) });
+    await waitFor("sluice to answer on its socket", answers, {
+      timeoutSeconds: 30,
+      seen: () => process.log().slice(-2000),
+    });
     if (process.exit() !== null) throw new Error(`sluice run ended at once: ${process.log()}`);
     return gateway;
   }
