@@ -1,5 +1,6 @@
 /** Source NAT through the pipeline: every flow has a source of its own, and its replies find the way back. */
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DropReason } from "../src/dataplane/drop-reason.ts";
 import { type FrameResult, replay } from "../src/replay/replay.ts";
@@ -131,4 +132,63 @@ it("a new flow costs no more than twice another drop when the ports are exhauste
   });
   expect(exhausted.counters.reasons[DropReason.SourcePortsExhausted]).toBeGreaterThan(15_000);
   expect(Math.min(...costs)).toBeLessThan(2);
+});
+
+it("under any sequence of flows and pauses: ports of the pool, one flow each, and the way back to its client", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("open" as const), client: fc.integer({ min: 1, max: 30 }) }),
+    fc.record({ kind: fc.constant("wait" as const), seconds: fc.integer({ min: 1, max: 40 }) }),
+  );
+  const FIRST = 40_000;
+  const LAST = 40_009;
+  const snat = { ...configs["snat-range"].snat, ports: [FIRST, LAST] };
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const frames: object[] = [];
+      const opened: { at: number; client: number; second: number }[] = [];
+      let second = 0;
+      for (const one of steps) {
+        if (one.kind === "wait") {
+          frames.push({ advanceSeconds: one.seconds });
+          second += one.seconds;
+        } else {
+          opened.push({ at: frames.filter((frame) => "frame" in frame).length, client: one.client, second });
+          frames.push(request(`203.0.113.${one.client}`, 5000));
+        }
+      }
+      const results = replay(parseScenario({ ...configs["snat-range"], snat, id: "any", frames })).results;
+      // The slow twin: who has which port, by what has been seen to leave.
+      const holder = new Map<number, { port: number; second: number }>();
+      for (const { at, client, second: now } of opened) {
+        const result = results[at]!;
+        if (result.verdict !== "tx") {
+          expect(result.reason).toBe("SourcePortsExhausted");
+          continue;
+        }
+        const port = Buffer.from(result.frame!, "hex").readUInt16BE(34);
+        expect(port).toBeGreaterThanOrEqual(FIRST);
+        expect(port).toBeLessThanOrEqual(LAST);
+        for (const [other, taken] of holder) {
+          if (taken.port !== port || other === client) continue;
+          expect(now - taken.second).toBeGreaterThanOrEqual(60);
+          holder.delete(other);
+        }
+        holder.set(client, { port, second: now });
+      }
+      const answers = [...holder].map(([client, { port }]) => ({ client, frame: answer(port) }));
+      const again = replay(
+        parseScenario({
+          ...configs["snat-range"],
+          snat,
+          id: "back",
+          frames: [...frames, ...answers.map(({ frame }) => frame)],
+        }),
+      ).results.slice(-answers.length || results.length);
+      answers.forEach(({ client }, index) => {
+        const { verdict, frame } = again[index]!;
+        if (verdict === "tx") expect(Buffer.from(frame!, "hex").readUInt8(33)).toBe(client);
+      });
+    }),
+    { numRuns: 40 },
+  );
 });

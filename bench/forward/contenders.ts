@@ -6,14 +6,10 @@ import { attachXdp } from "../../src/xdp/attach.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
 import { insideNetworkNamespace } from "../../src/xdp/namespace.ts";
 import { BACKEND, VIP } from "../../test/fixtures/gateway.ts";
-import { Gateway } from "../../test/lab/gateway.ts";
 import type { LabProcess } from "../../test/lab/process.ts";
 import { waitFor } from "../../test/lab/wait-for.ts";
+import { collectionsOf, startSluice } from "../harness/sluice.ts";
 import { type ForwardNetwork, GATEWAY_CORE } from "./network.ts";
-
-/** As bin/sluice starts the program; --trace-gc besides. */
-const RUNTIME_FLAGS = ["--max-inlined-bytecode-size=3000", "--max-inlined-bytecode-size-cumulative=6000"];
-const PROGRAM = fileURLToPath(new URL("../../dist/program/main.js", import.meta.url));
 
 /** For programs that are bundled elsewhere. */
 const ADDON = fileURLToPath(new URL("../../build/sluice.node", import.meta.url));
@@ -34,27 +30,15 @@ export interface Contender {
 
 const onItsCore = (command: readonly string[]) => ["taskset", "-c", `${GATEWAY_CORE}`, ...command];
 
-function sluice(name: string, mode: "userspace" | "hybrid", xdpMode: "auto" | "native"): Contender {
+function sluice(name: string, datapath: "userspace" | "hybrid", xdpMode: "auto" | "native"): Contender {
   return {
     name,
     async start(network, flows) {
-      const { lab, node } = network;
-      const rows = ["--flows", `${1 << Math.max(17, Math.ceil(Math.log2(flows * 4)))}`];
-      const options = {
-        configuration: network.manifests(),
-        node: "node",
-        uplink: "net0",
-        inside: "lan0",
-        arguments: ["--datapath", mode, "--xdp-mode", xdpMode, ...rows],
-      };
-      const socket = `${lab.folder}/sluice.sock`;
-      const [, ...command] = Gateway.command(options, socket);
-      const process = node.start("sluice", onItsCore([execPath, ...RUNTIME_FLAGS, "--trace-gc", PROGRAM, ...command]));
-      const served = () => process.log().includes("datapath ready") && network.ask(socket).services.length > 0;
-      await waitFor("Sluice to serve", served, { seen: () => process.log().slice(-2000) });
+      const flowRows = 1 << Math.max(17, Math.ceil(Math.log2(flows * 4)));
+      const options = { datapath, xdpMode, flowRows, prefix: onItsCore([]) };
+      const process = await startSluice(network.lab, network.node, options);
       await network.openFlows(flows);
-      const collections = () => (process.log().match(/Scavenge|Mark-Compact/g) ?? []).length;
-      return { process, traffic: "vip", collections };
+      return { process, traffic: "vip", collections: () => collectionsOf(process) };
     },
   };
 }

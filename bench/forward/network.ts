@@ -10,10 +10,7 @@
  * The generator has one core to itself and whatever the kernel does in the path of a frame happens there too; processes
  * that forward have the other. Every contender has the same network, made anew.
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { GatewayStatus } from "../../src/agent/status.ts";
 import { ACK } from "../../src/wire/transport.ts";
 import { attachXdp } from "../../src/xdp/attach.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
@@ -21,7 +18,6 @@ import type { BpfMap } from "../../src/xdp/bpf-map.ts";
 import { insideNetworkNamespace } from "../../src/xdp/namespace.ts";
 import { type FrameFields, ipv4Frame } from "../../test/fixtures/frames.ts";
 import { BACKEND, BACKEND_MAC, LAN_MAC, ROUTER_MAC, VIP, WAN_MAC } from "../../test/fixtures/gateway.ts";
-import { SLUICE } from "../../test/lab/gateway.ts";
 import { Lab } from "../../test/lab/lab.ts";
 import type { Namespace } from "../../test/lab/namespace.ts";
 import type { LabProcess } from "../../test/lab/process.ts";
@@ -166,20 +162,6 @@ export class ForwardNetwork {
     return process;
   }
 
-  /** Manifests of the one Service, for Sluice. */
-  manifests(): string {
-    const file = join(this.lab.folder, "bench.yaml");
-    writeFileSync(file, MANIFESTS);
-    return file;
-  }
-
-  /** The status of the Sluice that runs here. */
-  ask(socket: string): GatewayStatus {
-    const { status, stdout } = this.node.try([SLUICE, "status", "-o", "json", "--socket", socket]);
-    if (status !== 0) throw new Error("Sluice does not answer");
-    return JSON.parse(stdout) as GatewayStatus;
-  }
-
   close(): void {
     this.lab.close();
   }
@@ -190,33 +172,3 @@ const STILL_MILLISECONDS = 500;
 async function standsStill(value: () => number): Promise<void> {
   for (let last = Number.NaN, now = value(); now !== last; last = now, now = value()) await sleep(STILL_MILLISECONDS);
 }
-
-const MANIFESTS = `\
-apiVersion: v1
-kind: Node
-metadata: {name: node}
-status: {addresses: [{type: InternalIP, address: 10.1.0.1}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: default}
-spec:
-  type: LoadBalancer
-  externalTrafficPolicy: Cluster
-  ports: [{name: http, port: 80, targetPort: 8080, protocol: TCP}]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
-addressType: IPv4
-endpoints:
-  - addresses: ["${BACKEND}"]
-    nodeName: node
-    conditions: {ready: true}
-ports: [{name: http, port: 8080, protocol: TCP}]
----
-apiVersion: cilium.io/v2alpha1
-kind: CiliumLoadBalancerIPPool
-metadata: {name: pool}
-spec: {blocks: [{cidr: ${VIP}/32}]}
-`;

@@ -86,6 +86,16 @@ BpfObject::BpfObject(const Napi::CallbackInfo& info) : ObjectWrap(info), Resourc
       bpf_map__set_max_entries(map, Napi::Value(sizes.Get(name)).ToNumber().Uint32Value());
     }
   }
+  if (info.Length() > 2 && info[2].IsString()) {
+    const std::string folder = info[2].As<Napi::String>().Utf8Value();
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object_) {
+      // A program's own variables (".bss") stay its own, and bpffs has no names with dots. A DEVMAP has a flag that
+      // the kernel adds, so libbpf would not know it again; whoever loads the object fills it.
+      const std::string name = bpf_map__name(map);
+      if (name.find('.') == std::string::npos && bpf_map__type(map) != BPF_MAP_TYPE_DEVMAP) bpf_map__set_pin_path(map, (folder + "/" + name).c_str());
+    }
+  }
   const int error = -bpf_object__load(object_);
   if (error != 0) {
     const std::string message = LastLibraryMessage();

@@ -17,7 +17,7 @@ namespace sluice {
 class BpfObject : public Napi::ObjectWrap<BpfObject>, public Resource {
  public:
   static Napi::Function Define(Napi::Env env);
-  // new BpfObject(path, {mapName: maxEntries})
+  // new BpfObject(path, {mapName: maxEntries}, pinFolder|null): maps are pinned there, or taken from there
   explicit BpfObject(const Napi::CallbackInfo& info);
   ~BpfObject() override { Close(); }
 

@@ -31,7 +31,7 @@ unsigned InterfaceIndex(Napi::Env env, const std::string& interface, const std::
 }  // namespace
 
 Napi::Function Link::Define(Napi::Env env) {
-  return DefineClass(env, "Link", {InstanceMethod<&Link::CloseNow>("close")});
+  return DefineClass(env, "Link", {InstanceMethod<&Link::Pin>("pin"), InstanceMethod<&Link::CloseNow>("close")});
 }
 
 Link::Link(const Napi::CallbackInfo& info) : ObjectWrap(info), Resource(info.Env(), Rank::kLink) {
@@ -48,6 +48,8 @@ Link::Link(const Napi::CallbackInfo& info) : ObjectWrap(info), Resource(info.Env
     ByBpfLink(env, FdArgument(info, 1, "programFd"), index, kTcxEgress, 0, what);
   } else if (kind == "clsact") {
     ByClsact(env, FdArgument(info, 1, "programFd"), index, what);
+  } else if (kind == "pinned") {
+    ByPin(info, what);
   } else if (kind == "dispatcher") {
     ByDispatcher(info, index, what);
   } else {
@@ -67,6 +69,25 @@ void Link::ByBpfLink(Napi::Env env, int program, unsigned interface, uint32_t ty
   const long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes));
   if (fd < 0) Fail(env, "bpf(BPF_LINK_CREATE)", errno, what);
   fd_ = Fd(static_cast<int>(fd));
+}
+
+void Link::ByPin(const Napi::CallbackInfo& info, const std::string& what) {
+  Napi::Env env = info.Env();
+  const int program = FdArgument(info, 1, "programFd");
+  const std::string path = StringArgument(info, 3, "path");
+  fd_ = Fd(bpf_obj_get(path.c_str()));
+  if (fd_.get() < 0) Fail(env, "bpf(BPF_OBJ_GET)", errno, what);
+  const int error = -bpf_link_update(fd_.get(), program, nullptr);
+  if (error != 0) Fail(env, "bpf(BPF_LINK_UPDATE)", error, what);
+}
+
+Napi::Value Link::Pin(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const std::string path = StringArgument(info, 0, "path");
+  if (fd_.get() < 0) return Napi::Boolean::New(env, false);
+  const int error = -bpf_obj_pin(fd_.get(), path.c_str());
+  if (error != 0) Fail(env, "bpf(BPF_OBJ_PIN)", error, "pin a program's link at " + path);
+  return Napi::Boolean::New(env, true);
 }
 
 void Link::ByClsact(Napi::Env env, int program, unsigned interface, const std::string& what) {
@@ -162,9 +183,28 @@ Napi::Value QueryXdp(const Napi::CallbackInfo& info) {
   return result;
 }
 
+Napi::Value OpenPinned(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), bpf_obj_get(StringArgument(info, 0, "path").c_str()));
+}
+
+Napi::Value PinnedLink(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  const Fd link(bpf_obj_get(StringArgument(info, 0, "path").c_str()));
+  bpf_link_info about = {};
+  uint32_t length = sizeof(about);
+  if (link.get() < 0 || bpf_obj_get_info_by_fd(link.get(), &about, &length) != 0) return env.Null();
+  Napi::Object result = Napi::Object::New(env);
+  // A TCX link, which Debian 12's headers do not know, has its interface in the same place.
+  result.Set("interfaceIndex", Napi::Number::New(env, about.xdp.ifindex));
+  result.Set("programId", Napi::Number::New(env, about.prog_id));
+  return result;
+}
+
 }  // namespace
 
 void DefineLinkQueries(Napi::Env env, Napi::Object exports) {
+  exports.Set("openPinned", Napi::Function::New<OpenPinned>(env));
+  exports.Set("pinnedLink", Napi::Function::New<PinnedLink>(env));
   exports.Set("queryXdp", Napi::Function::New<QueryXdp>(env));
 }
 

@@ -44,7 +44,8 @@ struct settings {
 	__u32 gue_port; /* UDP ports of tunnels, as on the wire, in the low half; 0 = none */
 	__u32 geneve_port;
 	__u32 flags;
-	__u32 reserved[9];
+	__u32 layout; /* of all structs here: SETTINGS_LAYOUT_NOW in src/xdp/door-maps.ts */
+	__u32 reserved[8];
 };
 
 #define SETTINGS_FORWARD (1u << 0) /* rows that are OFFLOADED are forwarded here */

@@ -8,17 +8,29 @@
 #include "maps.h"
 #include "packet.h"
 
-#define ARP_TARGET_ADDRESS 24 /* offset in an ARP packet for IPv4 over Ethernet, 28 bytes long */
+#define ARP_OPERATION 6 /* offsets in an ARP packet for IPv4 over Ethernet, 28 bytes long */
+#define ARP_SENDER_ADDRESS 14
+#define ARP_TARGET_ADDRESS 24
+#define ARP_REQUEST 1
 
 #define NDP_NEIGHBOR_SOLICITATION 135
 #define NDP_TARGET_ADDRESS 8
 
+/*
+ * Announcements (sender and target alike, or replies) ask nothing: they pass to the kernel, where whoever watches for
+ * others that claim our addresses hears them.
+ */
 static __always_inline int asks_by_arp(const struct frame *frame, __u32 ifindex)
 {
 	struct arp4_key key = {.ifindex = ifindex};
-	__u32 *flags;
+	__u32 *flags, sender;
+	__be16 operation;
 
-	if (!load(frame, frame->network + ARP_TARGET_ADDRESS, &key.address, sizeof(key.address)))
+	if (!load(frame, frame->network + ARP_TARGET_ADDRESS, &key.address, sizeof(key.address)) ||
+	    !load(frame, frame->network + ARP_SENDER_ADDRESS, &sender, sizeof(sender)) ||
+	    !load(frame, frame->network + ARP_OPERATION, &operation, sizeof(operation)))
+		return 0;
+	if (operation != bpf_htons(ARP_REQUEST) || sender == key.address)
 		return 0;
 	flags = bpf_map_lookup_elem(&owned4, &key.address);
 	return (flags && (*flags & OWNED_RESOLVE_ALL)) || bpf_map_lookup_elem(&arp4, &key) != NULL;

@@ -10,11 +10,14 @@
 import type { InstanceSpec, PeerSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
 import { RemoteSpeaker } from "../speaker/remote-speaker.ts";
 import { Speaker } from "../speaker/speaker.ts";
+import type { Explanation } from "../speaker/speaker-core.ts";
 
 /** How long a speaker of its own may take to start: containers of one pod start in no order. */
 const SPEAKER_START_MILLISECONDS = 30_000;
 
 const NO_SESSIONS: SpeakerSpec = { instances: [] };
+
+const DRAINED = "this node is drained, so its routes are withdrawn: `sluice undrain` takes it back";
 
 export type DrainState = "serving" | "marked" | "withdrawn";
 
@@ -83,6 +86,15 @@ export class Announcer {
     this.#grace = null;
     this.#state = "serving";
     await this.#declare(this.#wanted);
+  }
+
+  /** Why a router has a prefix or has it not; a drain is a reason that the speaker does not know. */
+  async explain(prefix: string, peerName: string | null = null): Promise<Explanation[]> {
+    const found = await this.speaker.explain(prefix, peerName);
+    const isWanted = this.#wanted.instances.some(({ peers }) =>
+      peers.some(({ routes }) => routes.some((route) => route.prefix === prefix)),
+    );
+    return this.#state === "withdrawn" && isWanted ? found.map(({ peer }) => ({ peer, words: [DRAINED] })) : found;
   }
 
   get drainState(): DrainState {

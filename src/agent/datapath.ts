@@ -28,9 +28,8 @@ import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import type { LoadOutcome } from "../policy-host/policy-host.ts";
 import { WorkerPool, type WorkerSpec } from "../worker/worker-pool.ts";
-import { attachEgress, attachXdp, type Link, requireFreeHook, type XdpMode } from "../xdp/attach.ts";
-import { BpfObject } from "../xdp/bpf.ts";
-import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../xdp/door-maps.ts";
+import type { Link, XdpMode } from "../xdp/attach.ts";
+import type { BpfObject } from "../xdp/bpf.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
 import { addVipTraffic } from "../xdp/vip-traffic.ts";
@@ -38,13 +37,14 @@ import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { openFlowTables } from "./flow-tables.ts";
+import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
-import { type AnnouncerDoor, announcerDoor, portList, requireLink } from "./port-list.ts";
+import { type AnnouncerDoor, announcerDoor } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
-import { createStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 import { Steering } from "./steering.ts";
+import { adoptIds } from "./takeover.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -70,6 +70,12 @@ export class Datapath {
   readonly mode: DatapathMode;
   /** What the interfaces' settings would have broken, at the start. */
   readonly offloads: OffloadReport;
+  /** Live flows of the process before this one. */
+  readonly flowsTakenOver: number;
+  /** Whether a spec has said which of them are still wanted. */
+  #isJudged: boolean;
+  readonly #foundation: Foundation;
+  readonly #keepFlows: boolean;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
@@ -77,7 +83,6 @@ export class Datapath {
   readonly #workers: WorkerPool;
   readonly #counters: readonly Counters[];
   readonly #links: readonly Link[];
-  readonly #stack: StackInside | null;
   readonly #portList: readonly Port[];
   readonly #expiry: readonly FlowExpiry[];
   readonly #expiryTimer: NodeJS.Timeout;
@@ -90,10 +95,10 @@ export class Datapath {
   readonly #counterBase = new Map<number, Float64Array>();
 
   /** Rejects with one clear error when something is in the way; then nothing is left behind either. */
-  static async start(options: RunOptions, key: HashKey, log: Logger): Promise<Datapath> {
+  static async start(options: RunOptions, ownKey: HashKey, log: Logger): Promise<Datapath> {
     const cleanup: (() => void | Promise<void>)[] = [];
     try {
-      return await Datapath.#build(options, key, log, cleanup);
+      return await Datapath.#build(options, ownKey, log, cleanup);
     } catch (error) {
       for (const undo of cleanup.reverse()) await undo();
       throw error;
@@ -102,42 +107,12 @@ export class Datapath {
 
   static async #build(
     options: RunOptions,
-    key: HashKey,
+    ownKey: HashKey,
     log: Logger,
     cleanup: (() => void | Promise<void>)[],
   ): Promise<Datapath> {
-    const uplinks = options.uplinks.map(requireLink);
-    const inside = options.inside === "stack" ? [] : options.inside.map(requireLink);
-    for (const { name } of [...uplinks, ...inside]) requireFreeHook(name);
-    const queues = Math.max(...[...uplinks, ...inside].map(({ name }) => rxQueueCount(name)));
-    const mtu = Math.max(...[...uplinks, ...inside].map((link) => link.mtu));
-
-    let stack: StackInside | null = null;
-    if (options.inside === "stack") {
-      if (uplinks.length > 1)
-        throw new Error("with `--inside stack` there is one uplink; give the others to a gateway of their own");
-      for (const problem of stackProblems(uplinks[0]!.name)) log.warn(problem);
-      stack = createStackInside(mtu, queues);
-      cleanup.push(() => stack?.remove());
-    }
-    const ports = portList(uplinks, inside, stack, options.vlans);
-
-    const flow6Rows = options.flowRows / 2;
-    const object = BpfObject.load(undefined, { maxEntries: { flows: options.flowRows, flows6: flow6Rows } });
-    cleanup.push(() => object.close());
-    const settings = object.map("settings").mmap();
-    settings[0] = key.k0;
-    settings[1] = key.k1;
-    settings[2] = options.flowRows - 1;
-    settings[3] = flow6Rows - 1;
-    const kernelForwards = options.datapath !== "userspace";
-    settings[SETTINGS_FLAGS] = kernelForwards ? SETTINGS_FORWARD : 0;
-    ports.forEach((port, id) => {
-      const pairInterfaceIndex = port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0;
-      const value = encodePort({ id, dropOthers: port.kind === "stack", pairInterfaceIndex, vlan: port.tags });
-      object.map("ports").update(word(port.interfaceIndex), value);
-      object.map("devices").update(word(id), word(port.interfaceIndex));
-    });
+    const foundation = await layFoundation(options, ownKey, log, cleanup);
+    const { object, ports, queues, mtu, key, kernelForwards } = foundation;
 
     const fragments = fragmentTableMemory();
     const balancing = balancingMemory();
@@ -208,14 +183,7 @@ export class Datapath {
     cleanup.push(() => {
       for (const link of links) link.detach();
     });
-    for (const port of ports) {
-      const mode = port.kind === "stack" ? "native" : options.xdpMode;
-      links.push(attachXdp({ program: object.program("sluice_xdp"), interface: port.name, mode }));
-    }
-    if (stack !== null) {
-      for (const { name } of uplinks)
-        links.push(attachEgress({ program: object.program("sluice_egress"), interface: name }));
-    }
+    attachPrograms(foundation, options, log, links);
     const wires = ports.flatMap(({ name, kind, tags }, id) =>
       kind === "stack" ? [] : [{ name, mode: links[id]!.mode as XdpMode, tagged: tags.length > 0 }],
     );
@@ -223,17 +191,14 @@ export class Datapath {
     for (const { message } of offloads.repaired) log.warn(`repaired: ${message}`);
     for (const { message, severity } of offloads.problems) log[severity === "error" ? "error" : "info"](message);
     datapath = new Datapath({
-      mode: options.datapath,
-      key,
-      object,
+      options,
+      foundation,
       network,
       ids,
       workers,
       counters,
       balancing,
       links,
-      stack,
-      ports,
       table,
       policies,
       offloads,
@@ -244,40 +209,41 @@ export class Datapath {
   }
 
   private constructor(parts: {
-    mode: DatapathMode;
-    key: HashKey;
-    object: BpfObject;
+    options: RunOptions;
+    foundation: Foundation;
     network: NetworkTables;
     ids: IdRegistry;
     workers: WorkerPool;
     counters: readonly Counters[];
     balancing: BalancingMemory;
     links: readonly Link[];
-    stack: StackInside | null;
-    ports: readonly Port[];
     table: ForwardingTable;
     policies: NodePolicies;
     offloads: OffloadReport;
     log: Logger;
   }) {
-    this.mode = parts.mode;
-    this.#key = parts.key;
-    this.#memory = new TableMemory(parts.key);
-    this.#object = parts.object;
+    const { object, key, ports, taken } = parts.foundation;
+    this.mode = parts.options.datapath;
+    this.#foundation = parts.foundation;
+    this.#keepFlows = parts.options.keepFlows;
+    this.#key = key;
+    this.#memory = new TableMemory(key);
+    this.#object = object;
     this.#network = parts.network;
     this.ids = parts.ids;
     this.#workers = parts.workers;
     this.#counters = parts.counters;
     this.#links = parts.links;
-    this.#stack = parts.stack;
-    this.#portList = parts.ports;
+    this.#portList = ports;
     this.#table = parts.table;
     this.policies = parts.policies;
     this.offloads = parts.offloads;
-    this.#steering = new Steering(parts.object, parts.network, parts.stack, parts.log);
-    this.flows = openFlowTables(parts.object, parts.key, parts.balancing);
+    this.#steering = new Steering(object, parts.network, parts.foundation.stack, parts.log);
+    this.flows = openFlowTables(object, key, parts.balancing);
+    this.flowsTakenOver = taken ? adoptIds(this.flows, this.ids, this.now()) : 0;
+    this.#isJudged = this.flowsTakenOver === 0;
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
-    this.ports = parts.ports.map((port, id) => ({
+    this.ports = ports.map((port, id) => ({
       id,
       name: port.name,
       kind: port.kind,
@@ -369,12 +335,15 @@ export class Datapath {
   /** Detaches first, so that no frame is steered to a worker that has gone. */
   async stop(): Promise<void> {
     clearInterval(this.#expiryTimer);
+    const { pins, stack, claim } = this.#foundation;
+    if (!this.#keepFlows) pins?.remove();
     for (const link of this.#links) link.detach();
     await this.#workers.stop();
     this.policies.close();
     this.#network.close();
     this.#object.close();
-    this.#stack?.remove();
+    if (!this.#keepFlows || pins === null) stack?.remove();
+    claim?.close();
   }
 
   /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
@@ -385,13 +354,12 @@ export class Datapath {
 
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
   #endRetiredFlows(spec: ForwardingSpec): void {
+    // What a process takes over is not ended by the empty plan that it may begin with.
+    this.#isJudged ||= spec.vips.length > 0;
+    if (!this.#isJudged) return;
     const retired = this.ids.missingFrom(spec);
     if (retired.isEmpty) return;
     for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, retired.isGone, this.now());
     this.ids.retain(spec);
   }
-}
-
-function word(value: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(value).buffer);
 }

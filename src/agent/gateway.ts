@@ -24,7 +24,9 @@ import type { Speaker } from "../speaker/speaker.ts";
 import { Announcer } from "./announcer.ts";
 import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
+import { withoutHostPorts } from "./host-ports.ts";
 import { LinkAnnouncement } from "./link-announcement.ts";
+import { PressureWatch } from "./pressure-watch.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export class Gateway {
@@ -32,6 +34,7 @@ export class Gateway {
   readonly datapath: Datapath;
   readonly startedAt = Date.now();
   readonly #log: Logger;
+  readonly #pressure: PressureWatch;
   readonly announcer: Announcer;
   #links: LinkAnnouncement | null = null;
   readonly #planner: NodePlanner;
@@ -69,6 +72,7 @@ export class Gateway {
     this.options = options;
     this.datapath = datapath;
     this.#log = log;
+    this.#pressure = new PressureWatch(() => datapath.counters(), log);
     this.announcer = new Announcer(options.speakerSocket ?? null);
     this.#planner = new NodePlanner(options.node);
     this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
@@ -105,7 +109,15 @@ export class Gateway {
 
   /** For those who look: what it does is decided here alone. */
   get speaker(): Pick<Speaker, "status" | "advertised" | "received" | "explain" | "capture" | "onEvent"> {
-    return this.announcer.speaker;
+    const { speaker } = this.announcer;
+    return {
+      status: () => speaker.status(),
+      advertised: (peer) => speaker.advertised(peer),
+      received: (peer, most) => speaker.received(peer, most),
+      explain: (prefix, peer) => this.announcer.explain(prefix, peer),
+      capture: (peer) => speaker.capture(peer),
+      onEvent: (listener) => speaker.onEvent(listener),
+    };
   }
 
   /** Addresses on links, likewise. */
@@ -129,6 +141,7 @@ export class Gateway {
     await this.#cluster?.close();
     this.#next = null;
     await this.#applying;
+    this.#pressure.close();
     await this.#links?.stop();
     await this.announcer.stop(this.options.goodbye ?? "cease");
     await this.datapath.stop();
@@ -154,6 +167,7 @@ export class Gateway {
         this.#log,
         (loaded) => this.#take({ ...loaded, files: ["the cluster"] }),
         () => this.peers(),
+        () => this.links.ownedServices(),
       );
       return;
     }
@@ -201,7 +215,8 @@ export class Gateway {
 
     await this.announcer.withdrawBefore(own.bgp);
     await this.links.withdrawBefore(own.l2);
-    await this.datapath.apply(this.options.parts.forwarding ? own.forwarding : nothingOf(own.forwarding), policies);
+    const forwarding = this.options.parts.forwarding ? own.forwarding : nothingOf(own.forwarding);
+    await this.datapath.apply({ ...forwarding, sourcePorts: withoutHostPorts(forwarding.sourcePorts) }, policies);
     await this.announcer.announce(own.bgp);
     await this.links.announce(own.l2, intent.nodes);
     this.#plan = planned;

@@ -13,6 +13,7 @@ import type {
 import { LinkAnnouncer } from "../announcer/link-announcer.ts";
 import type { L2Address } from "../control/l2-addresses.ts";
 import type { ClusterNode } from "../intent/node.ts";
+import type { OwnedService } from "../kubernetes/link-reporter.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
 import type { Datapath } from "./datapath.ts";
 import { L2Metrics } from "./l2-metrics.ts";
@@ -77,6 +78,21 @@ export class LinkAnnouncement {
 
   async status(): Promise<L2Status> {
     return (await this.#announcer?.status()) ?? NO_STATUS;
+  }
+
+  /** Services of which this node answers for an address. */
+  async ownedServices(): Promise<OwnedService[]> {
+    const { owners } = await this.status();
+    const byService = Map.groupBy(
+      owners.flatMap(({ services, answersHere }) => services.map((key) => ({ key, answersHere }))),
+      ({ key }) => key,
+    );
+    return [...byService].flatMap(([key, addresses]) => {
+      const interfaces = [...new Set(addresses.flatMap(({ answersHere }) => answersHere))].sort();
+      const [namespace, name] = key.split("/") as [string, string];
+      const isFirst = addresses[0]!.answersHere.length > 0;
+      return interfaces.length === 0 ? [] : [{ namespace, name, interfaces, isFirst }];
+    });
   }
 
   who(address: string): Promise<readonly WhoAnswer[]> {

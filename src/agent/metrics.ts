@@ -25,6 +25,9 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   for (const [reason, count] of Object.entries(status.datapath.reasons)) reasons.inc({ reason }, count);
   gauge("sluice_flow_table_entries", "Live flows").set(status.datapath.flows.live);
   gauge("sluice_flow_table_rows", "Rows of the flow table; a flow takes two").set(status.datapath.flows.rows);
+  counter("sluice_flows_evicted_total", "Unanswered flows that ended early to make room").inc(
+    status.datapath.totals.flowsEvicted,
+  );
   counter("sluice_flows_opened_total", "Flows opened").inc(status.datapath.flows.opened);
   gauge("sluice_forwarding_epoch", "Epoch of the forwarding table in force").set(status.datapath.epoch);
   const workers = gauge("sluice_worker_up", "Whether a datapath worker runs", ["worker"]);
@@ -60,7 +63,7 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   const answers = counter("sluice_policy_answers_total", "Answers of a policy about new flows", ["policy", "answer"]);
   const errors = counter("sluice_policy_errors_total", "Hooks of a policy that failed", ["policy"]);
   const up = gauge("sluice_policy_up", "Whether a policy is asked: 0 when not loaded or switched off", ["policy"]);
-  const overBudget = counter("sluice_policy_over_budget_total", "Timed calls (1 in 16) that took too long", ["policy"]);
+  const overBudget = counter("sluice_policy_over_budget_total", "Timed calls (1 in 64) that took too long", ["policy"]);
   for (const { name: policy, version, stats } of gateway.datapath.policies.status()) {
     answers.inc({ policy, answer: "continue" }, stats.continued);
     answers.inc({ policy, answer: "allow" }, stats.allowed);

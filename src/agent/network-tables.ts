@@ -9,7 +9,7 @@ import { type NeighborTable, STACK_NEIGHBOR } from "../dataplane/neighbor-table.
 import { PORT_STACK, PORT_WIRE, type PortTable } from "../dataplane/port-table.ts";
 import { addressBits, formatIpAddress, type IpAddress, type IpFamily } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
-import { ADDRESS_WORDS, loadAddress, storeAddress } from "../wire/raw.ts";
+import { ADDRESS_WORDS, loadAddress, sameAddress, storeAddress } from "../wire/raw.ts";
 import type { VlanTag } from "../xdp/door-maps.ts";
 import { resolveNeighbor } from "../xdp/netlink.ts";
 import { NetworkMirror, type NetworkSnapshot } from "../xdp/network-mirror.ts";
@@ -72,6 +72,8 @@ export class NetworkTables {
     this.ports = tables.ports;
     this.neighbors = tables.neighbors;
     this.#mirror = new NetworkMirror();
+    // Those of a process that died: what the kernel no longer has of them is marked so at once.
+    this.#known = new Map(this.neighbors.valid().flatMap((index) => this.#nextHopAt(index)));
     this.#update(this.#mirror.snapshot(), true);
     this.#mirror.onChange((changed) => {
       this.#update(this.#mirror.snapshot(), changed.has("routes"));
@@ -221,6 +223,15 @@ export class NetworkTables {
     } catch {
       // The interface is down or gone; its routes go with it, and frames towards it are counted as unresolved.
     }
+  }
+
+  #nextHopAt(index: number): [string, NextHop][] {
+    const at = this.neighbors.addressAt(index);
+    const port = this.neighbors.port(index);
+    if (sameAddress(this.neighbors.words, at, STACK_NEIGHBOR, 0)) return [];
+    const address = loadAddress(this.neighbors.words, at);
+    const key = keyOf(address, port);
+    return [[key, { key, address, port }]];
   }
 
   /** The address as raw words, good until the next call. */

@@ -30,6 +30,8 @@ export interface RunOptions {
   /** Of interfaces whose traffic is that of a VLAN. */
   readonly vlans: readonly VlanOption[];
   readonly datapath: DatapathMode;
+  /** Whether established flows go on in the kernel after a stop, until the next start or `sluice cleanup`. */
+  readonly keepFlows: boolean;
   readonly xdpMode: XdpMode | "auto";
   /** Whether offloads that would break traffic are switched off, or only told. */
   readonly repairOffloads: boolean;

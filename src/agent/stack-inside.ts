@@ -18,12 +18,12 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type IpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { attachedXdp } from "../xdp/attach.ts";
-import { setOffload } from "../xdp/ethtool.ts";
+import { rxQueueCount, setOffload } from "../xdp/ethtool.ts";
 import { addAddress, createVethPair, deleteLink, findLink, setLink, setNeighbor } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
 
 const OUTER = "sl0";
-const INNER = "sl1";
+export const INNER = "sl1";
 
 interface StackAddresses {
   /** Of sl0. */
@@ -50,6 +50,14 @@ export interface StackInside {
   /** The end with the sockets. */
   readonly inner: NetworkLink;
   remove(): void;
+}
+
+/** The pair that a gateway which died has left, when it is as `createStackInside` would make it. */
+export function leftStackInside(mtu: number, queues: number): StackInside | null {
+  const [outer, inner] = [findLink(OUTER), findLink(INNER)];
+  if (outer?.kind !== "veth" || inner?.kind !== "veth" || outer.mtu !== mtu || inner.mtu !== mtu) return null;
+  if (!outer.up || !inner.up || rxQueueCount(INNER) !== queues) return null;
+  return { outer, inner, remove: removeLeftover };
 }
 
 /** @param queues of both ends, as many as there are workers. */
@@ -121,7 +129,7 @@ function link(name: string): NetworkLink {
 }
 
 /** A process that was killed leaves its pair behind; deleting one end deletes both. */
-function removeLeftover(): void {
+export function removeLeftover(): void {
   const leftover = findLink(OUTER) ?? findLink(INNER);
   if (leftover === null) return;
   if (leftover.kind !== "veth") {

@@ -103,7 +103,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
       totals,
       reasons: Object.fromEntries(reasons.filter(([, count]) => count > 0)),
       flows: {
-        live: totals.flowsOpened - datapath.flowsEnded,
+        live: totals.flowsOpened + datapath.flowsTakenOver - datapath.flowsEnded,
         rows: datapath.flows[0]!.capacity,
         opened: totals.flowsOpened,
         ended: datapath.flowsEnded,

@@ -78,7 +78,7 @@ describe("the decoder reads only inside its bounds and fails only with a declare
       }),
       { numRuns: 3000 },
     );
-  });
+  }, 60_000);
 
   test("on good messages with a few octets changed, cut or added", () => {
     const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 });

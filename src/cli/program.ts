@@ -59,6 +59,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         .choices(DATAPATH_MODES)
         .default("auto"),
     )
+    .option(
+      "--keep-flows",
+      "at the end leave established flows to the kernel, until the next start or `sluice cleanup`",
+      false,
+    )
     .addOption(xdpModeOption())
     .option(
       "--repair-offloads",
@@ -106,6 +111,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         inside: inside[0] === "stack" ? "stack" : inside,
         vlans: (flags.vlan as string[]).map(parseVlanOption),
         datapath: flags.datapath,
+        keepFlows: flags.keepFlows,
         xdpMode: flags.xdpMode,
         repairOffloads: flags.repairOffloads,
         socket: flags.socket,
@@ -190,6 +196,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   addReplayCommand(program, outputOption(), (exitCode) => {
     status = exitCode;
   });
+
+  program
+    .command("cleanup")
+    .description("take away what gateways that died have left in the kernel: programs, flow tables, the veth pair")
+    .action(async () => {
+      const { cleanup } = await import("../agent/cleanup.ts");
+      for (const what of await cleanup()) process.stdout.write(`${what}\n`);
+    });
 
   show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
   show(

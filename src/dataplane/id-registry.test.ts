@@ -61,3 +61,24 @@ test("more backends than 16 bits count are no trouble when they are of many VIPs
   for (let index = 0; index < 400; index++) ids.of(vip(`10.0.${index >> 8}.${index & 255}`, ...addresses));
   expect(ids.vips().size).toBe(400);
 });
+
+test("ids of flows that are older than the registry stay theirs, and what no spec names is retired", () => {
+  const ids = new IdRegistry();
+  const at = (address: string, port: number) => ({ address: parseIpAddress(address)!, port });
+  const { port: vipPort } = vip("10.0.0.1", "10.1.0.1");
+  const { port } = vip("10.0.0.1", "10.1.0.1").backends[0]!;
+  const flow = { protocol: 6, vip: at("10.0.0.1", vipPort), vipId: 3, backend: at("10.1.0.9", port), backendId: 2 };
+  ids.adopt(flow);
+  ids.adopt({ ...flow, backend: at("10.1.0.1", port), backendId: 5 });
+  ids.adopt({ ...flow, vip: at("10.0.0.7", vipPort), vipId: 1 });
+  const kept = vip("10.0.0.1", "10.1.0.1", "10.1.0.2");
+  const { id, backends } = ids.of(kept);
+  expect(id).toBe(3);
+  expect(backends[0]).toBe(5);
+  expect([2, 5]).not.toContain(backends[1]);
+  const retired = ids.missingFrom(spec(kept));
+  expect([retired.isGone(3, 2), retired.isGone(3, 5), retired.isGone(1, 0)]).toEqual([true, false, true]);
+  ids.retain(spec(kept));
+  expect(ids.missingFrom(spec(kept)).isEmpty).toBe(true);
+  expect([0, 1, 2]).toContain(ids.of(vip("10.0.0.8")).id);
+});

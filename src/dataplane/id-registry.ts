@@ -5,16 +5,32 @@
  *
  * Specs are remembered by identity: a VIP whose spec is the same object has nothing to look up.
  */
-import { formatIpAddress } from "../net/ip-address.ts";
-import type { BackendSpec, ForwardingSpec, VipSpec } from "./forwarding-spec.ts";
+import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
+import { PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
+import type { BackendSpec, ForwardingSpec, TransportProtocol, VipSpec } from "./forwarding-spec.ts";
 
 const MAX_IDS = 1 << 16;
+const PROTOCOL_NAME: ReadonlyMap<number, TransportProtocol> = new Map([
+  [PROTOCOL_TCP, "TCP"],
+  [PROTOCOL_UDP, "UDP"],
+  [PROTOCOL_SCTP, "SCTP"],
+]);
 
 /** One VIP and the ids under it. */
 export interface VipIds {
   readonly id: number;
   /** In the order of the backends of the spec. */
   readonly backends: readonly number[];
+}
+
+/** What a live flow's row tells of the ids that it was opened with. */
+export interface AdoptedIds {
+  readonly vip: { readonly address: IpAddress; readonly port: number };
+  /** As in IP. */
+  readonly protocol: number;
+  readonly vipId: number;
+  readonly backend: { readonly address: IpAddress; readonly port: number };
+  readonly backendId: number;
 }
 
 interface Entry {
@@ -34,13 +50,28 @@ export class IdRegistry {
   readonly #entries = new Map<string, { spec: VipSpec; entry: Entry }>();
   readonly #known = new WeakMap<VipSpec, Entry>();
   readonly #specs = new Map<number, VipSpec>();
+  /** Ids of flows that are older than this registry, of VIPs that no spec has named yet; by key. */
+  readonly #adopted = new Map<string, { readonly id: number; readonly backends: Ids }>();
+
+  /** Keeps the ids of a flow that is older than this registry. Call it before any spec comes. */
+  adopt({ vip, protocol, vipId, backend, backendId }: AdoptedIds): void {
+    const key = `${endpointKey(vip)}/${PROTOCOL_NAME.get(protocol)}`;
+    let adopted = this.#adopted.get(key);
+    if (adopted === undefined) {
+      adopted = { id: vipId, backends: new Ids(`backends of ${key}`) };
+      this.#ids.adopt(key, vipId);
+      this.#adopted.set(key, adopted);
+    }
+    adopted.backends.adopt(endpointKey(backend), backendId);
+  }
 
   of(spec: VipSpec): VipIds {
     const known = this.#known.get(spec);
     const key = known?.key ?? vipKey(spec);
     const last = this.#entries.get(key);
     if (known !== undefined && last?.entry === known) return known.ids;
-    const backends = last?.entry.backends ?? new Ids(`backends of ${key}`);
+    const backends = last?.entry.backends ?? this.#adopted.get(key)?.backends ?? new Ids(`backends of ${key}`);
+    this.#adopted.delete(key);
     const id = this.#ids.of(key);
     const entry = { key, backends, ids: { id, backends: spec.backends.map((one) => backends.of(backendKey(one))) } };
     this.#entries.set(key, { spec, entry });
@@ -61,7 +92,8 @@ export class IdRegistry {
   /** The ids of what a spec no longer has; every VIP of the spec has ids. */
   missingFrom(spec: ForwardingSpec): RetiredIds {
     const now = new Set(spec.vips.map((vip) => this.of(vip).id));
-    const vips = new Set([...this.#specs.keys()].filter((id) => !now.has(id)));
+    const adopted = Array.from(this.#adopted.values(), ({ id }) => id);
+    const vips = new Set([...this.#specs.keys(), ...adopted].filter((id) => !now.has(id)));
     const backends = new Map<number, ReadonlySet<number>>();
     for (const { entry } of this.#entries.values()) {
       const { ids, backends: given } = entry;
@@ -80,6 +112,8 @@ export class IdRegistry {
    */
   retain(spec: ForwardingSpec): void {
     const now = new Set(spec.vips.map((vip) => this.of(vip).id));
+    for (const key of this.#adopted.keys()) this.#ids.forget(key);
+    this.#adopted.clear();
     for (const [key, { entry }] of this.#entries) {
       const { id, backends } = entry.ids;
       if (now.has(id)) {
@@ -117,6 +151,14 @@ class Ids {
     return id;
   }
 
+  adopt(key: string, id: number): void {
+    if (this.#idByKey.has(key)) return;
+    this.#idByKey.set(key, id);
+    for (; this.#next <= id; this.#next++) if (this.#next !== id) this.#free.push(this.#next);
+    const free = this.#free.indexOf(id);
+    if (free >= 0) this.#free.splice(free, 1);
+  }
+
   without(ids: ReadonlySet<number>): ReadonlySet<number> {
     return new Set([...this.#idByKey.values()].filter((id) => !ids.has(id)));
   }
@@ -132,9 +174,13 @@ class Ids {
 }
 
 function vipKey(vip: VipSpec): string {
-  return `${formatIpAddress(vip.address)}:${vip.port}/${vip.protocol}`;
+  return `${endpointKey(vip)}/${vip.protocol}`;
 }
 
 function backendKey(backend: BackendSpec): string {
-  return `${formatIpAddress(backend.address)}:${backend.port}`;
+  return endpointKey(backend);
+}
+
+function endpointKey({ address, port }: { readonly address: IpAddress; readonly port: number }): string {
+  return `${formatIpAddress(address)}:${port}`;
 }

@@ -1,4 +1,9 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { IpAddress } from "../net/ip-address.ts";
+import { storeAddress } from "../wire/raw.ts";
+import { flowHash6, type HashKey } from "./flow-hash.ts";
+import { KEY_SOURCE, newFlowKey } from "./flow-key.ts";
 import { fillMaglev, type MaglevBackend } from "./maglev.ts";
 
 const KEY = { k0: 0x01234567, k1: 0x89abcdef };
@@ -25,7 +30,63 @@ function shares(slots: readonly number[]): Map<number, number> {
   return counts;
 }
 
+/** A backend's preferences by the hashes of its address that the paper calls offset and skip. */
+function permutation(address: IpAddress, size: number, key: HashKey): number[] {
+  const words = newFlowKey();
+  storeAddress(words, KEY_SOURCE, address);
+  const hash = (domain: number) => flowHash6(key.k0, key.k1, words, 0, domain) >>> 0;
+  const offset = hash(254) % size;
+  const skip = (hash(255) % (size - 1)) + 1;
+  return Array.from({ length: size }, (_, turn) => (offset + turn * skip) % size);
+}
+
+/**
+ * The slow twin: each backend's whole permutation of the slots, as the paper writes it down, and turns counted in whole
+ * numbers.
+ */
+function twin(members: readonly { permutation: readonly number[]; weight: number }[]): number[] {
+  const size = members[0]!.permutation.length;
+  const heaviest = Math.max(...members.map(({ weight }) => weight));
+  const slots = new Array<number>(size).fill(-1);
+  const credit = members.map(() => 0);
+  let filled = 0;
+  while (filled < size) {
+    members.forEach(({ permutation, weight }, index) => {
+      credit[index]! += weight;
+      if (credit[index]! < heaviest || filled === size) return;
+      credit[index]! -= heaviest;
+      slots[permutation.find((slot) => slots[slot] === -1)!] = index;
+      filled++;
+    });
+  }
+  return slots;
+}
+
 describe("a Maglev table", () => {
+  it("is what the paper's algorithm fills, for any backends and weights", () => {
+    const SMALL = 251;
+    const weights = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(weights, fc.integer(), (list, k0) => {
+        const key = { k0, k1: 9 };
+        const members = backends(list.length, (index) => list[index]!);
+        const slots = new Uint16Array(SMALL);
+        if (list.every((weight) => weight === 0)) {
+          expect(fillMaglev(slots, members, key)).toBe(false);
+          return;
+        }
+        fillMaglev(slots, members, key);
+        const serving = members.map((member, index) => ({ member, index })).filter(({ member }) => member.weight > 0);
+        const permuted = serving.map(({ member }) => ({
+          permutation: permutation(member.address, SMALL, key),
+          weight: member.weight,
+        }));
+        expect(Array.from(slots)).toEqual(twin(permuted).map((place) => serving[place]!.index));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it.each([1, 3, 10, 100])("spreads slots over %i backends almost evenly", (count) => {
     const counts = [...shares(table(backends(count))).values()];
     expect(counts).toHaveLength(count);

@@ -59,6 +59,12 @@ export class NeighborTable {
     return NO_NEIGHBOR;
   }
 
+  /** The indexes of all rows that have a MAC. */
+  valid(): number[] {
+    const rows = this.words.length / WORDS;
+    return Array.from({ length: rows }, (_, index) => index).filter((index) => this.isValid(index));
+  }
+
   isValid(index: number): boolean {
     return (this.words[index * WORDS + STATE]! & STATE_VALID) !== 0;
   }

@@ -15,9 +15,11 @@ export function commonLength(address: IpAddress, prefixLength: number): number {
 }
 
 export function applyMask(address: Int32Array, at: number, length: number, into: Int32Array, intoAt: number): void {
-  for (let word = 0; word < ADDRESS_WORDS; word++) {
-    into[intoAt + word] = address[at + word]! & MASKS[length * ADDRESS_WORDS + word]!;
-  }
+  const mask = length * ADDRESS_WORDS;
+  into[intoAt] = address[at]! & MASKS[mask]!;
+  into[intoAt + 1] = address[at + 1]! & MASKS[mask + 1]!;
+  into[intoAt + 2] = address[at + 2]! & MASKS[mask + 2]!;
+  into[intoAt + 3] = address[at + 3]! & MASKS[mask + 3]!;
 }
 
 /** Whether an address lies in a network whose host bits are zero. */

@@ -20,8 +20,8 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 /** A server that says nothing for longer is taken for gone. */
 const REQUEST_TIMEOUT_MILLISECONDS = 10_000;
-/** Bookmarks come about once a minute, so a watch that is silent for longer has lost its connection. */
-const WATCH_SILENCE_MILLISECONDS = 100_000;
+/** The server ends each watch after a time that it is told; one that is silent for longer has lost its connection. */
+const WATCH_SILENCE_MILLISECONDS = 330_000;
 
 export interface WatchEvent {
   readonly type: string;

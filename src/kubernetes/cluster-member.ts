@@ -7,6 +7,7 @@ import { ApiConnection } from "./api-connection.ts";
 import type { LoadedCluster } from "./cluster-state.ts";
 import { EventRecorder } from "./event-recorder.ts";
 import { DEFAULT_LEASE_TIMES, LeaseElection, type LeaseOptions } from "./lease-election.ts";
+import { LinkReporter, type OwnedService } from "./link-reporter.ts";
 import { NodeConfigWriter } from "./node-config-writer.ts";
 import { NodeReporter } from "./node-reporter.ts";
 import { PoolStatusWriter } from "./pool-status-writer.ts";
@@ -42,13 +43,15 @@ export class ClusterMember {
   readonly #election: LeaseElection | null;
   readonly #allocator: AddressAllocator | null;
   readonly #reporter: NodeReporter | null;
+  readonly #linkReporter: LinkReporter | null;
 
-  /** `sessions` are those of this node's speaker; `null` where it has none. */
+  /** `sessions` are those of this node's speaker, `owned` the Services whose addresses it answers for; `null` for none. */
   constructor(
     options: ClusterOptions,
     log: Logger,
     onChange: (loaded: LoadedCluster) => void,
     sessions: (() => Promise<readonly PeerStatus[]>) | null = null,
+    owned: (() => Promise<readonly OwnedService[]>) | null = null,
   ) {
     this.api = new ApiConnection(options.kubeconfig);
     this.watch = new ClusterWatch(this.api, {
@@ -62,6 +65,7 @@ export class ClusterMember {
     const { namespace, identity } = options;
     const { api, watch: cluster } = this;
     this.#reporter = sessions === null ? null : new NodeReporter({ api, cluster, node: identity, namespace, sessions });
+    this.#linkReporter = owned === null ? null : new LinkReporter({ api, node: identity, namespace, owned });
     if (!options.ipam) {
       this.#election = null;
       this.#allocator = null;
@@ -87,6 +91,7 @@ export class ClusterMember {
   /** What this node does from now on, so that it can tell. */
   planned(plan: Plan): void {
     this.#reporter?.planned(plan);
+    this.#linkReporter?.planned(plan);
   }
 
   /** Who gives the addresses, and what can't be followed just now. */
@@ -101,6 +106,7 @@ export class ClusterMember {
 
   async close(): Promise<void> {
     await this.#reporter?.close();
+    await this.#linkReporter?.close();
     await this.#allocator?.close();
     await this.#election?.close();
     await this.watch.close();

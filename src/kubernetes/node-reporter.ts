@@ -1,11 +1,12 @@
 /**
  * What one node tells of itself, each node for itself: its sessions in the status of its `CiliumBGPNodeConfig`, and for
- * Services of MetalLB's pools a `ServiceBGPStatus` each. Written when it differs, so at rest nothing is.
+ * Services of MetalLB's pools a `ServiceBGPStatus` each; and whether it understands the configuration. Written when it differs, so at rest nothing is.
  */
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import type { Plan } from "../control/plan.ts";
 import { type ServiceBgpStatus, serviceBgpStatuses } from "../control/service-bgp-status.ts";
 import type { ApiConnection } from "./api-connection.ts";
+import { ConfigurationReporter } from "./configuration-reporter.ts";
 import { canonical } from "./node-config-writer.ts";
 import { resourcePath, type StoredObject } from "./object-watch.ts";
 import type { ClusterWatch } from "./watch-cluster.ts";
@@ -38,6 +39,9 @@ export class NodeReporter {
   /** Those of this node by Service; `null` until they were listed. */
   #statuses: Map<string, StatusObject> | null = null;
   #plan: Plan | null = null;
+  /** The plan whose Services were told last. */
+  #told: Plan | null = null;
+  readonly #configuration: ConfigurationReporter;
   #working: Promise<void> | null = null;
 
   constructor(parts: {
@@ -52,6 +56,7 @@ export class NodeReporter {
     this.#node = parts.node;
     this.#namespace = parts.namespace;
     this.#sessions = parts.sessions;
+    this.#configuration = new ConfigurationReporter(parts.api, parts.cluster, parts.node, parts.namespace);
     this.#timer = setInterval(() => this.#look(), LOOK_MILLISECONDS);
   }
 
@@ -68,11 +73,8 @@ export class NodeReporter {
   #look(): void {
     if (!this.#cluster.isSynced) return;
     // A report is a courtesy; the next look tries again.
-    this.#working ??= Promise.all([this.#reportSessions(), this.#reportServices()])
-      .then(
-        () => undefined,
-        () => undefined,
-      )
+    this.#working ??= Promise.allSettled([this.#reportSessions(), this.#reportServices(), this.#configuration.report()])
+      .then(() => undefined)
       .finally(() => {
         this.#working = null;
       });
@@ -97,7 +99,7 @@ export class NodeReporter {
 
   async #reportServices(): Promise<void> {
     const plan = this.#plan;
-    if (plan === null) return;
+    if (plan === null || plan === this.#told) return;
     const wanted = serviceBgpStatuses(plan).filter(({ node, serviceName, serviceNamespace }) => {
       const pool = plan.services[`${serviceNamespace}/${serviceName}`]?.pool;
       return node === this.#node && pool != null && plan.pools[pool]?.status !== undefined;
@@ -111,6 +113,7 @@ export class NodeReporter {
       this.#statuses.delete(key);
     }
     for (const status of wanted) await this.#put(status);
+    this.#told = plan;
   }
 
   async #put(status: ServiceBgpStatus): Promise<void> {

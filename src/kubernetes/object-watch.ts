@@ -36,6 +36,7 @@ export interface WatchSink {
 }
 
 const PAGE = 500;
+const WATCH_SECONDS = 300;
 const FIRST_RETRY_MILLISECONDS = 200;
 const LONGEST_RETRY_MILLISECONDS = 20_000;
 /** A kind that the server doesn't have may be installed at any time. */
@@ -127,6 +128,8 @@ export class ObjectWatch {
     let gone = false;
     const query: Query = {
       allowWatchBookmarks: true,
+      // A kind of which nothing changes gets no bookmark either. Each its own time, so that they don't end together.
+      timeoutSeconds: Math.round(WATCH_SECONDS * (0.8 + 0.2 * Math.random())),
       resourceVersion: this.#resourceVersion!,
       fieldSelector: this.#kind.fieldSelector ?? undefined,
     };

@@ -76,14 +76,6 @@ export interface NewFlow {
   useService(key: string): Answer;
 }
 
-/** A flow that has ended. */
-export interface EndedFlow {
-  readonly service: string;
-  readonly client: string;
-  readonly packets: number;
-  readonly bytes: number;
-}
-
 /** State that all workers share. Each piece has a name and keeps what it has when the module is loaded anew. */
 export interface PolicyState {
   counter(name: string): Counter;
@@ -102,8 +94,6 @@ export interface PolicyHooks {
   onNewFlow?(flow: NewFlow): Answer;
   /** About once a second in each worker. */
   onTick?(milliseconds: number): void;
-  /** In one place for all workers, some time after the flow's end. */
-  onFlowEnd?(flow: EndedFlow): void;
 }
 
 export interface PolicyModule<Options = unknown> {

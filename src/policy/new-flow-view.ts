@@ -1,5 +1,5 @@
 /** The view of a new flow that hooks get: one object for all flows of a worker, so that asking allocates nothing. */
-import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
+import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
 import type { Pipeline } from "../dataplane/pipeline.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
@@ -125,7 +125,8 @@ class AddressView implements FlowAddress {
   words: Int32Array;
   at = 0;
   readonly #pipeline: Pipeline;
-  readonly #hashed;
+  readonly #hashed: FlowKey;
+  #hash = NOTHING;
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline;
@@ -136,11 +137,16 @@ class AddressView implements FlowAddress {
   show(words: Int32Array, at: number): void {
     this.words = words;
     this.at = at;
+    this.#hash = NOTHING;
   }
 
+  /** Computed when it is asked for the first time. */
   get hash(): number {
-    copyAddress(this.#hashed, KEY_SOURCE, this.words, this.at);
-    return this.#pipeline.flows6.hashKey(this.#hashed) >>> 0;
+    if (this.#hash === NOTHING) {
+      copyAddress(this.#hashed, KEY_SOURCE, this.words, this.at);
+      this.#hash = this.#pipeline.flows6.hashKey(this.#hashed) >>> 0;
+    }
+    return this.#hash;
   }
 
   get isIpv4(): boolean {

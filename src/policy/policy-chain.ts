@@ -2,7 +2,7 @@
  * Asks the policies of a VIP about a new flow, in their order, until one decides.
  *
  * A hook may do anything: what it throws or answers wrongly is counted and comes to what its `onError` says; after a burst
- * of errors it is switched off until it is loaded anew, and still comes to what `onError` says. One call in sixteen is
+ * of errors it is switched off until it is loaded anew, and still comes to what `onError` says. One call in sixty-four is
  * timed. Before each call the number of the policy is written where the watchdog looks, in case the call never returns.
  */
 import { NO_BACKEND } from "../dataplane/forwarding-layout.ts";
@@ -14,7 +14,7 @@ import { STAT, STAT_WORDS } from "./policy-stats.ts";
 import type { ServiceDirectory } from "./service-directory.ts";
 
 /** One call in so many is timed: a power of two. */
-const TIMED = 16;
+const TIMED = 64;
 /** A hook should take a few microseconds at most: it holds up the frames behind its own. */
 const BUDGET_NANOSECONDS = 50_000;
 /** So many errors within so many milliseconds switch a policy off. */
@@ -32,7 +32,9 @@ export interface RunningPolicy {
 
 /** What the chain needs of the world around it. */
 export interface ChainSurroundings {
-  /** Reads the monotonic clock, in nanoseconds, into the first element. */
+  /** The monotonic clock when the batch in work began, in nanoseconds, in the first element. */
+  readonly batchClock: Float64Array;
+  /** Reads the clock, likewise. */
   readonly readClock: (into: Float64Array) => void;
   /** `policyStatsMemory`. */
   readonly stats: Float64Array;
@@ -81,9 +83,7 @@ export class PolicyChain implements NewFlowPolicies {
     this.vip = vip;
     this.backend = NO_BACKEND;
     this.policy = 0;
-    this.#surroundings.readClock(this.#clock);
-    const now = this.#clock[0]!;
-    this.#view.show(i, vip, Math.floor(now / 1e6));
+    this.#view.show(i, vip, Math.floor(this.#surroundings.batchClock[0]! / 1e6));
     const mask = this.#pipeline.table.policies(vip);
     for (let index = 0; index < this.#policies.length; index++) {
       const policy = this.#policies[index]!;

@@ -93,7 +93,8 @@ export class NodePlayer {
   readonly #expiry: readonly FlowExpiry[];
   readonly #pipeline: Pipeline;
   #epoch = 0;
-  #now = 0;
+  /** Nanoseconds. */
+  readonly #clock = new Float64Array(1);
 
   constructor(node: ScenarioNode, spec: ForwardingSpec, options: PlayerOptions) {
     const { key, tables, policies } = options;
@@ -101,8 +102,9 @@ export class NodePlayer {
     this.#portNames = node.interfaces.map(({ name }) => name);
     this.#policySlots = new Map(policies.map(({ name, slot }) => [name, slot]));
     this.#surroundings = {
+      batchClock: this.#clock,
       readClock: (into) => {
-        into[0] = this.#now * 1e9;
+        into[0] = this.#clock[0]!;
       },
       stats: policyStatsMemory(policies.length),
       watch: new Int32Array(1),
@@ -144,7 +146,8 @@ export class NodePlayer {
     // As when an epoch has been taken by all workers: the flows of what is gone end.
     const retired = this.#ids.missingFrom(spec);
     const { flows4, flows6 } = this.#pipeline;
-    for (const flows of retired.isEmpty ? [] : [flows4, flows6]) withdrawOwned(flows, retired.isGone, this.#now);
+    for (const flows of retired.isEmpty ? [] : [flows4, flows6])
+      withdrawOwned(flows, retired.isGone, this.#pipeline.now);
     this.#ids.retain(spec);
     this.#askPolicies();
   }
@@ -162,7 +165,7 @@ export class NodePlayer {
     batch.offset[0] = FRAME_HEADROOM_BYTES;
     batch.length[0] = bytes.length;
     batch.port[0] = port;
-    this.#now = now;
+    this.#clock[0] = now * 1e9;
     this.#pipeline.run(now);
     const played = this.#outcome();
     const also = this.#releaseHeld(now);

@@ -268,7 +268,7 @@ function parseVip(vip: Json, where: string, policies: readonly string[]): VipSpe
     ...parseBalancing(vip, where),
     sourceNat,
     policies: vip["policies"] === undefined ? policies : list(vip["policies"], `${where}.policies`).map(String),
-    sources: vip["source_ranges"] === undefined ? null : parseSources(vip["source_ranges"], `${where}.source_ranges`),
+    sources: parseSources(vip, where),
   };
 }
 
@@ -297,8 +297,15 @@ function isMode(mode: string): mode is ForwardingMode {
   return Object.hasOwn(TTL_BY_MODE, mode);
 }
 
-function parseSources(value: unknown, where: string): SourceRanges {
-  return { action: "allow", ranges: list(value, where).map((range, index) => prefix(range, `${where}[${index}]`)) };
+/** Who may come in; with `source_ranges_policy: "deny"`, who may not. */
+function parseSources(vip: Json, where: string): SourceRanges | null {
+  if (vip["source_ranges"] === undefined) return null;
+  const action = vip["source_ranges_policy"] ?? "allow";
+  if (action !== "allow" && action !== "deny") {
+    throw new ScenarioError(`${where}.source_ranges_policy: must be allow or deny, not ${JSON.stringify(action)}`);
+  }
+  const ranges = list(vip["source_ranges"], `${where}.source_ranges`);
+  return { action, ranges: ranges.map((range, index) => prefix(range, `${where}.source_ranges[${index}]`)) };
 }
 
 function parseBackend(backend: Json, where: string): BackendSpec {

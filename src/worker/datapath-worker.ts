@@ -123,6 +123,7 @@ function forwardUntilStopped(
   const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
   const clock = new Float64Array(1);
   const policies = new WorkerPolicies({
+    batchClock: clock,
     readClock: monotonic,
     stats: task.policyStats,
     watch: control,

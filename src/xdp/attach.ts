@@ -2,7 +2,7 @@
  * Attaching a program to the XDP or tc egress hook of an interface.
  *
  * A `Link` holds the attachment: it ends with `detach()`, and with the process however that dies (but for a kernel older
- * than 6.6, where a killed process leaves its egress filter behind).
+ * than 6.6, where a killed process leaves its egress filter behind), unless it has been pinned.
  *
  * A hook that somebody else uses is never overwritten. XDP programs that were attached through libxdp's dispatcher
  * make room for ours in it where the kernel allows; otherwise the error names the owner.
@@ -45,7 +45,12 @@ export class Link {
     this.#native = link;
   }
 
-  /** Idempotent. */
+  /** Makes the attachment outlive the process, until the file is removed. @returns whether it can be. */
+  pin(path: string): boolean {
+    return this.#native.pin(path);
+  }
+
+  /** Idempotent. A pinned attachment stays. */
   detach(): void {
     this.#native.close();
   }
@@ -84,6 +89,13 @@ export function requireFreeHook(interfaceName: string): void {
     throw new Error(`another Sluice is running here and serves ${interfaceName}: stop it, or name another interface`);
   }
   throw new HookTakenError(interfaceName, owner);
+}
+
+/** Takes over a pinned attachment: its program is replaced by this one between two frames. */
+export function adoptLink(program: BpfProgram, interfaceName: string, hook: Link["hook"], path: string): Link {
+  const link = new native.Link("pinned", program.fd, interfaceName, path);
+  const mode = hook === "egress" ? "tcx" : attachedXdp(interfaceName)?.mode === "native" ? "native" : "generic";
+  return new Link(interfaceName, hook, mode, link);
 }
 
 export interface AttachXdpOptions {

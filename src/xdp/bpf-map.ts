@@ -33,6 +33,17 @@ export class BpfMap {
     return new BpfMap(new native.BpfMap(fd));
   }
 
+  /** Opens a pinned map; `null` when there is none. */
+  static fromPin(path: string): BpfMap | null {
+    const fd = native.openPinned(path);
+    if (fd < 0) return null;
+    try {
+      return BpfMap.fromFd(fd);
+    } finally {
+      native.closeFd(fd);
+    }
+  }
+
   /** Reads one value into `into`; `false` when there is no such key. */
   lookup(key: Uint8Array, into: Uint8Array): boolean {
     return this.#native.lookup(key, into);

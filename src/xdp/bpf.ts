@@ -12,6 +12,8 @@ export { BPF_OBJECT_PATH };
 export interface LoadOptions {
   /** Entries of maps whose size is not the one in the source. */
   readonly maxEntries?: Readonly<Record<string, number>>;
+  /** A folder of bpffs: maps that are pinned there are taken, the others are made and pinned. */
+  readonly pinFolder?: string | null;
 }
 
 export interface TestRunOptions {
@@ -75,7 +77,7 @@ export class BpfObject {
   }
 
   static load(path: string = BPF_OBJECT_PATH, options: LoadOptions = {}): BpfObject {
-    return new BpfObject(path, new native.BpfObject(path, options.maxEntries ?? {}));
+    return new BpfObject(path, new native.BpfObject(path, options.maxEntries ?? {}, options.pinFolder ?? null));
   }
 
   program(name: string): BpfProgram {

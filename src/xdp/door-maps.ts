@@ -20,6 +20,13 @@ export interface DoorPort {
   readonly pairInterfaceIndex?: number;
 }
 
+/** Word of `settings` with the rows of the IPv4 flow table, less one. */
+export const SETTINGS_FLOW_MASK = 2;
+/** Word of `settings` that says which layout the tables have, for a process that finds those of another. */
+export const SETTINGS_LAYOUT = 7;
+/** Raise it when a struct of native/bpf changes. */
+export const SETTINGS_LAYOUT_NOW = 1;
+
 /** Word of `settings` with its flags. */
 export const SETTINGS_FLAGS = 6;
 /** Rows that are offloaded are forwarded by the programs. */

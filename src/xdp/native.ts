@@ -74,6 +74,8 @@ export interface NativeBpfMap {
 }
 
 export interface NativeLink {
+  /** `false` for a kind that can't be pinned. */
+  pin(path: string): boolean;
   close(): void;
 }
 
@@ -104,15 +106,19 @@ interface Native {
     completionSize: number,
   ) => NativeXsk;
   readonly EventFd: new () => NativeEventFd;
-  readonly BpfObject: new (path: string, maxEntries: Readonly<Record<string, number>>) => NativeBpfObject;
+  readonly BpfObject: new (
+    path: string,
+    maxEntries: Readonly<Record<string, number>>,
+    pinFolder?: string | null,
+  ) => NativeBpfObject;
   readonly BpfMap: new (fd: number) => NativeBpfMap;
   readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
   readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;
   readonly Link: new (
-    kind: "xdp" | "tcx" | "clsact" | "dispatcher",
+    kind: "xdp" | "tcx" | "clsact" | "pinned" | "dispatcher",
     program: number | string,
     interfaceName: string,
-    flags?: number,
+    flagsOrPath?: number | string,
     maps?: Readonly<Record<string, number>>,
     programName?: string,
   ) => NativeLink;
@@ -127,6 +133,9 @@ interface Native {
     repeat: number,
     context: Uint8Array | null,
   ): { returnValue: number; durationNanoseconds: number; data: Uint8Array };
+  /** A descriptor of what is pinned at a path, -1 when nothing is. */
+  openPinned(path: string): number;
+  pinnedLink(path: string): { interfaceIndex: number; programId: number } | null;
   queryXdp(interfaceName: string): { programId: number; name: string; mode: "native" | "generic" | "offload" } | null;
   ethtoolDriver(interfaceName: string): string;
   ethtoolRxQueues(interfaceName: string): number;

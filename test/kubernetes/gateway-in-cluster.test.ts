@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { clusterNode } from "../fixtures/kubernetes-objects.ts";
+import { clusterNode, ipPool, lbService, peeringPolicy } from "../fixtures/kubernetes-objects.ts";
 import { curl } from "../lab/curl.ts";
 import { SLUICE } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
@@ -18,6 +18,11 @@ const URL = `http://${VIP}/`;
 const MANIFESTS = join(import.meta.dirname, "../data/manifests/seed-a");
 const manifest = (name: string) => readFileSync(join(MANIFESTS, name), "utf8");
 const ROUTED = { timeoutSeconds: 30 };
+
+/** One request after the other, each a connection of its own; says how many went well, or that one did not. */
+const LOAD = `n=0; while true; do
+  if curl -s -o /dev/null --max-time 2 ${URL}; then n=$((n+1)); echo ok $n; else echo failed after $n; fi; sleep 0.02
+done`;
 
 let lab: Lab;
 let network: SeedA;
@@ -71,6 +76,7 @@ test("the Service gets its address; with BGP off nothing is announced", async ()
   expect(server.apply(manifest("bgp-peering-policy.yaml"))).toContain("created");
   server.apply(manifest("service.yaml"));
   await waitFor("EXTERNAL-IP", () => server.kubectl("get", "svc", "my-service").includes(VIP), {
+    ...ROUTED,
     seen: () => sluice.log().slice(-2000),
   });
   expect(isVipRouted(network)).toBe(false);
@@ -94,6 +100,35 @@ test("an endpoint that is not ready any more takes the route away, and back it c
   server.kubectl("patch", slice, "--type=merge", "-p", JSON.stringify(withReady(true)));
   await waitFor("the route", () => isVipRouted(network), ROUTED);
 });
+
+test("traffic does not notice what happens to the API server, or what nonsense it holds", async () => {
+  const client = network.client.start("load", ["bash", "-c", LOAD]);
+  await waitFor("traffic", () => client.log().includes("ok 20"), ROUTED);
+  await server.kill();
+  await server.start();
+  // Not one of these is of use, and none is in the way of what is.
+  server.apply(ipPool("pool-again", ["192.168.10.100-192.168.10.100"], { createdAt: "2030-01-01T00:00:00Z" }));
+  server.apply(lbService("asks-for-nonsense", { spec: { loadBalancerIP: "not-an-address" } }));
+  const [router] = peeringPolicy("twice", {}).spec.virtualRouters;
+  server.apply(
+    peeringPolicy("twice", {}, { virtualRouters: [router, router], nodeSelector: { matchLabels: { no: "x" } } }),
+  );
+  await waitFor(
+    "an address for another one",
+    () => {
+      server.apply(ipPool("more", ["192.168.11.0/24"]), lbService("another"));
+      return /192\.168\.11\.\d+/.test(server.kubectl("get", "svc", "another"));
+    },
+    { timeoutSeconds: 60, everyMilliseconds: 1000 },
+  );
+  const seen = Number(/ok (\d+)(?![\s\S]*ok )/.exec(client.log())?.[1]);
+  await waitFor("more traffic", () => client.log().includes(`ok ${seen + 20}`), ROUTED);
+  await client.stop("SIGTERM");
+  expect(client.log()).not.toContain("failed");
+  server.kubectl("delete", "ippool", "pool-again", "more");
+  server.kubectl("delete", "svc", "asks-for-nonsense", "another");
+  server.kubectl("delete", "bgpp", "twice");
+}, 150_000);
 
 test("without the API server everything goes on, also after a restart", async () => {
   await waitFor("the state on disk", () => readFileSync(join(lab.folder, "state.json"), "utf8").includes(VIP));

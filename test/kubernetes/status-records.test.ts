@@ -160,3 +160,27 @@ test("MetalLB's record lists the sessions that a Service goes to, and goes with 
   server.kubectl("delete", "svc", "web");
   await waitFor("its end", () => list().items.length === 0, { timeoutSeconds: 20 });
 });
+
+test("with MetalLB's objects each node says whether it understands the configuration, and what not", async () => {
+  const pool = (addresses: readonly string[]) => ({
+    apiVersion: "metallb.io/v1beta1",
+    kind: "IPAddressPool",
+    metadata: { name: "checked", namespace: "sluice-system" },
+    spec: { addresses },
+  });
+  type State = { status?: { result?: string; errorSummary?: string } };
+  const state = () => {
+    const args = ["get", "configurationstate", "speaker-n1", "-n", "sluice-system", "--ignore-not-found", "-o", "json"];
+    const text = server.kubectl(...args);
+    return text === "" ? undefined : (JSON.parse(text) as State).status;
+  };
+  server.apply(pool(["10.77.0.0/28"]));
+  await waitFor("Valid", () => state()?.result === "Valid", { timeoutSeconds: 30 });
+  server.apply(pool(["10.77.0.0/28", "10.77.0.9-10.77.0.1"]));
+  await waitFor("Invalid", () => state()?.result === "Invalid", { timeoutSeconds: 30 });
+  expect(state()?.errorSummary).toContain("IPAddressPool/sluice-system/checked: spec.addresses[1]");
+  server.apply(pool(["10.77.0.0/28"]));
+  await waitFor("Valid again", () => state()?.result === "Valid" && state()?.errorSummary === "", {
+    timeoutSeconds: 30,
+  });
+}, 120_000);

@@ -130,6 +130,11 @@ export async function startGateway({ lab, configuration, secret }: L2Segment, no
   node.gateway = { socket, process };
 }
 
+export async function stopGateway(node: L2Node, signal: NodeJS.Signals): Promise<void> {
+  await node.gateway!.process.stop(signal);
+  node.gateway = null;
+}
+
 export function l2Status({ gateway }: L2Node): Promise<L2Status> {
   return ask<L2Status>(gateway!.socket, "/v1/l2/owners");
 }

@@ -3,7 +3,7 @@ import { renameSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Configuration } from "../lab/configuration.ts";
 import { curl } from "../lab/curl.ts";
-import { Gateway, type GatewayOptions } from "../lab/gateway.ts";
+import { Gateway, type GatewayOptions, SLUICE } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import { isVipRouted, NODE_ADDRESS, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
@@ -55,12 +55,24 @@ test("after SIGTERM nothing of it is left: no program, no interface, no traffic 
   expect(network.frr.lastNotification(NODE_ADDRESS)).toMatch(/^Cease\//);
 });
 
-test("after SIGKILL no program stays attached, and the next start serves again", async () => {
+test("after SIGKILL its programs stay, the next start takes them over, and its end leaves nothing", async () => {
   const gateway = await startAndServe();
   await gateway.stop("SIGKILL");
-  await waitFor("the programs to go", () => !/prog\/xdp/.test(links()), { timeoutSeconds: 2 });
+  expect(links()).toMatch(/prog\/xdp id \d+/);
   const next = await startAndServe();
+  expect(next.process.log()).not.toContain("can't be taken over");
   await next.stop();
+  expect(links()).not.toMatch(/prog\/xdp|\bsl[01]\b/);
+  expect(trafficControl()).not.toMatch(/bpf|clsact/);
+});
+
+test("after SIGKILL `sluice cleanup` takes away what it left, and nothing of one that lives", async () => {
+  const gateway = await startAndServe();
+  expect(network.node.run([SLUICE, "cleanup"])).toMatch(/^left \S+: its gateway is running\n$/);
+  expect(curl(network.client, `http://${VIP}/`).error).toBe("");
+  await gateway.stop("SIGKILL");
+  expect(network.node.run([SLUICE, "cleanup"])).toMatch(/^removed \/sys\/fs\/bpf\/sluice-node1-net0-ns\d+\nremoved/);
+  expect(links()).not.toMatch(/prog\/xdp|\bsl[01]\b/);
 });
 
 test("a second gateway for the same pods says so in one sentence, and the first goes on", async () => {

@@ -1,0 +1,59 @@
+/**
+ * `npm run bench -- connections`: new TCP connections a second, one request each, and how long a request takes with its
+ * connection: wrk with 32 connections at once, through Sluice in both modes, nftables, HAProxy and nothing at all.
+ *
+ *   SLUICE_BENCH_ROUNDS=5 SLUICE_BENCH_SECONDS=4
+ */
+import { bar, drawPicture } from "./harness/picture.ts";
+import { benchSettings } from "./harness/settings.ts";
+import { saveResults } from "./results.ts";
+import { compareServices, printServices, serviceRatio, serviceRows } from "./service/compare.ts";
+import {
+  DIRECT,
+  HAPROXY,
+  NFT,
+  NFT_MASQUERADE,
+  type ServiceContender,
+  SLUICE_HYBRID,
+  SLUICE_USERSPACE,
+} from "./service/contenders.ts";
+
+const CONNECTIONS = 32;
+
+const { rounds, seconds } = benchSettings({ rounds: 5, seconds: 4 });
+const contenders = [DIRECT, SLUICE_HYBRID, SLUICE_USERSPACE, NFT, NFT_MASQUERADE, HAPROXY];
+const options = { connections: CONNECTIONS, seconds, newConnections: true };
+const series = await compareServices("connections", contenders, rounds, options);
+const rate = (of: ServiceContender) => serviceRatio(seriesOf(of), seriesOf(DIRECT), ({ perSecond }) => perSecond);
+const p99 = (of: ServiceContender) => serviceRatio(seriesOf(of), seriesOf(DIRECT), (result) => result.p99);
+
+console.log(`one request a connection, ${CONNECTIONS} at once, ${rounds} rounds of ${seconds} s; median (min to max)`);
+printServices(series, "connections/s");
+const ratios = {
+  "hybrid/direct": rate(SLUICE_HYBRID),
+  "userspace/direct": rate(SLUICE_USERSPACE),
+  "nft/direct": rate(NFT),
+  "nft-masq/direct": rate(NFT_MASQUERADE),
+  "haproxy/direct": rate(HAPROXY),
+  "hybrid/direct-p99": p99(SLUICE_HYBRID),
+  "userspace/direct-p99": p99(SLUICE_USERSPACE),
+};
+for (const [key, value] of Object.entries(ratios)) console.log(`${key.padEnd(24)} ${value.toFixed(2)}`);
+saveResults("connections", serviceRows(series, "rate", "connections/s"), ratios);
+drawPicture("connections", {
+  title: `New TCP connections, ${CONNECTIONS} at once`,
+  unit: "connections/s",
+  bars: series
+    .map(({ contender: { name }, results }) =>
+      bar(
+        name,
+        results.map(({ perSecond }) => perSecond),
+        name.startsWith("Sluice"),
+      ),
+    )
+    .sort((a, b) => b.value - a.value),
+});
+
+function seriesOf(contender: ServiceContender) {
+  return series.find((each) => each.contender === contender)!;
+}

@@ -1,0 +1,52 @@
+/** All contenders in turn, round by round; their table, and the ratios to direct routing. */
+import { median, type ResultRow } from "../results.ts";
+import type { ServiceContender } from "./contenders.ts";
+import { measureService, type WrkOptions, type WrkResult } from "./wrk.ts";
+
+export interface ServiceSeries {
+  readonly contender: ServiceContender;
+  readonly results: WrkResult[];
+}
+
+export async function compareServices(
+  what: string,
+  contenders: readonly ServiceContender[],
+  rounds: number,
+  options: WrkOptions,
+): Promise<ServiceSeries[]> {
+  const series = contenders.map((contender): ServiceSeries => ({ contender, results: [] }));
+  for (let round = 1; round <= rounds; round++) {
+    process.stderr.write(`${what}: round ${round} of ${rounds}\n`);
+    for (const { contender, results } of series) results.push(await measureService(contender, options));
+  }
+  return series;
+}
+
+/** The median of the ratios within rounds. */
+export function serviceRatio(a: ServiceSeries, b: ServiceSeries, figure: (result: WrkResult) => number): number {
+  return median(a.results.map((result, round) => figure(result) / figure(b.results[round]!)));
+}
+
+/** @param unit what is counted each second. */
+export function printServices(series: readonly ServiceSeries[], unit: string): void {
+  console.log(`  who                          ${unit.padEnd(34)}  p50 us   p99 us   errors`);
+  for (const { contender, results } of series) {
+    const rates = results.map(({ perSecond }) => perSecond);
+    const spread = `${median(rates).toFixed(0)} (${Math.min(...rates).toFixed(0)} to ${Math.max(...rates).toFixed(0)})`;
+    const p50 = median(results.map((result) => result.p50)).toFixed(0);
+    const p99 = median(results.map((result) => result.p99)).toFixed(0);
+    const errors = results.reduce((sum, result) => sum + result.errors, 0);
+    console.log(
+      `  ${contender.name.padEnd(27)}  ${spread.padEnd(34)}  ${p50.padStart(6)}  ${p99.padStart(7)}  ${String(errors).padStart(7)}`,
+    );
+  }
+}
+
+export function serviceRows(series: readonly ServiceSeries[], metric: string, unit: string): ResultRow[] {
+  return series.flatMap(({ contender: { name: what }, results }) => [
+    { what, metric, unit, values: results.map(({ perSecond }) => perSecond) },
+    { what, metric: "latency p50", unit: "us", values: results.map(({ p50 }) => p50) },
+    { what, metric: "latency p99", unit: "us", values: results.map(({ p99 }) => p99) },
+    { what, metric: "errors", unit: "count", values: results.map(({ errors }) => errors) },
+  ]);
+}

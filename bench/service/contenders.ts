@@ -1,0 +1,79 @@
+/** Who stands between client and backend in the benchmarks of connections: each sets itself up in a fresh network. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BACKEND, VIP } from "../../test/fixtures/gateway.ts";
+import { waitFor } from "../../test/lab/wait-for.ts";
+import { startSluice } from "../harness/sluice.ts";
+import { BACKEND_PORT, type ServiceNetwork } from "./network.ts";
+
+export interface ServiceContender {
+  readonly name: string;
+  /** @returns the URL to ask. */
+  start(network: ServiceNetwork): Promise<string>;
+}
+
+const VIP_URL = `http://${VIP}:80/`;
+
+export const DIRECT: ServiceContender = {
+  name: "direct",
+  start: async () => `http://${BACKEND}:${BACKEND_PORT}/`,
+};
+
+function sluice(name: string, datapath: "userspace" | "hybrid", xdpMode: "auto" | "native"): ServiceContender {
+  return {
+    name,
+    async start({ lab, node }) {
+      await startSluice(lab, node, { datapath, xdpMode });
+      return VIP_URL;
+    },
+  };
+}
+
+function nftables(name: string, masquerade: boolean): ServiceContender {
+  const source = masquerade ? "chain post { type nat hook postrouting priority 100; oifname lan0 masquerade; }" : "";
+  const input = `table ip bench {
+    chain pre { type nat hook prerouting priority -100; ip daddr ${VIP} tcp dport 80 dnat to ${BACKEND}:${BACKEND_PORT}; }
+    ${source}
+  }`;
+  return {
+    name,
+    async start({ node }) {
+      node.run(["nft", "-f", "-"], { input });
+      return VIP_URL;
+    },
+  };
+}
+
+const HAPROXY_CONFIGURATION = `\
+global
+  nbthread 1
+  maxconn 4000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+listen web
+  bind ${VIP}:80
+  server one ${BACKEND}:${BACKEND_PORT}
+`;
+
+export const HAPROXY: ServiceContender = {
+  name: "HAProxy, TCP mode",
+  async start({ lab, node, client }) {
+    const file = join(lab.folder, "haproxy.cfg");
+    writeFileSync(file, HAPROXY_CONFIGURATION);
+    node.ip(`addr add ${VIP}/32 dev lo`);
+    node.sysctl("net.ipv4.ip_local_port_range", "1024 65535");
+    node.sysctl("net.ipv4.tcp_tw_reuse", 1);
+    const haproxy = node.start("haproxy", ["haproxy", "-db", "-f", file]);
+    const answers = () => client.try(["curl", "-sf", "--max-time", "1", VIP_URL]).status === 0;
+    await waitFor("HAProxy", answers, { seen: () => haproxy.log() });
+    return VIP_URL;
+  },
+};
+
+export const SLUICE_USERSPACE = sluice("Sluice userspace", "userspace", "auto");
+export const SLUICE_HYBRID = sluice("Sluice hybrid", "hybrid", "native");
+export const NFT = nftables("nftables DNAT", false);
+export const NFT_MASQUERADE = nftables("nftables DNAT + masquerade", true);

@@ -1,0 +1,53 @@
+/** One run of wrk: requests a second and how long they took. */
+import type { ServiceContender } from "./contenders.ts";
+import { ServiceNetwork } from "./network.ts";
+
+export interface WrkResult {
+  readonly perSecond: number;
+  /** Microseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Connections that failed, answers that were none. */
+  readonly errors: number;
+}
+
+export interface WrkOptions {
+  readonly connections: number;
+  readonly seconds: number;
+  /** A connection for each request, or each connection for all of its requests. */
+  readonly newConnections: boolean;
+}
+
+const WARM_UP_SECONDS = 1;
+
+export async function measureService(contender: ServiceContender, options: WrkOptions): Promise<WrkResult> {
+  const network = await ServiceNetwork.start();
+  try {
+    const url = await contender.start(network);
+    await wrk(network, url, { ...options, seconds: WARM_UP_SECONDS });
+    return await wrk(network, url, options);
+  } finally {
+    network.close();
+  }
+}
+
+async function wrk({ client }: ServiceNetwork, url: string, options: WrkOptions): Promise<WrkResult> {
+  const close = options.newConnections ? ["-H", "Connection: close"] : [];
+  const seconds = Math.max(1, Math.round(options.seconds));
+  const command = ["wrk", "-t1", `-c${options.connections}`, `-d${seconds}s`, "--latency", ...close, url];
+  const { status, stdout, stderr } = await client.tryLater(command, { timeoutSeconds: seconds + 30 });
+  if (status !== 0) throw new Error(`wrk ended with ${status}: ${stderr || stdout}`);
+  const sockets = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout);
+  const refused = /Non-2xx or 3xx responses: (\d+)/.exec(stdout);
+  return {
+    perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)![1]),
+    p50: microseconds(stdout, 50),
+    p99: microseconds(stdout, 99),
+    errors: (sockets?.slice(1).reduce((sum, count) => sum + Number(count), 0) ?? 0) + Number(refused?.[1] ?? 0),
+  };
+}
+
+function microseconds(output: string, percent: number): number {
+  const [, value, unit] = new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(us|ms|s)$`, "m").exec(output)!;
+  return Number(value) * { us: 1, ms: 1e3, s: 1e6 }[unit as "us" | "ms" | "s"];
+}
