@@ -26,7 +26,9 @@ import { Announcer } from "./announcer.ts";
 import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
+import { withoutHostPorts } from "./host-ports.ts";
 import { LinkAnnouncement } from "./link-announcement.ts";
+import { PressureWatch } from "./pressure-watch.ts";
 import type { RunOptions } from "./run-options.ts";
 
 export class Gateway {
@@ -34,6 +36,7 @@ export class Gateway {
   readonly datapath: Datapath;
   readonly startedAt = Date.now();
   readonly #log: Logger;
+  readonly #pressure: PressureWatch;
   readonly announcer: Announcer;
   #links: LinkAnnouncement | null = null;
   readonly #planner: NodePlanner;
@@ -72,6 +75,7 @@ export class Gateway {
     this.options = options;
     this.datapath = datapath;
     this.#log = log;
+    this.#pressure = new PressureWatch(() => datapath.counters(), log);
     this.announcer = new Announcer(options.speakerSocket ?? null);
     this.#planner = new NodePlanner(options.node);
     this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
@@ -142,6 +146,7 @@ export class Gateway {
     await this.#cluster?.close();
     this.#next = null;
     await this.#applying;
+    this.#pressure.close();
     await this.#links?.stop();
     await this.announcer.stop(this.options.goodbye ?? "cease");
     await this.datapath.stop();
@@ -215,7 +220,8 @@ export class Gateway {
 
     await this.announcer.withdrawBefore(own.bgp);
     await this.links.withdrawBefore(own.l2);
-    await this.datapath.apply(this.options.parts.forwarding ? own.forwarding : nothingOf(own.forwarding), policies);
+    const forwarding = this.options.parts.forwarding ? own.forwarding : nothingOf(own.forwarding);
+    await this.datapath.apply({ ...forwarding, sourcePorts: withoutHostPorts(forwarding.sourcePorts) }, policies);
     await this.announcer.announce(own.bgp);
     await this.links.announce(own.l2, intent.nodes);
     this.#healthChecks?.apply(healthChecksOnNode(intent, this.options.node));

@@ -25,6 +25,9 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   for (const [reason, count] of Object.entries(status.datapath.reasons)) reasons.inc({ reason }, count);
   gauge("sluice_flow_table_entries", "Live flows").set(status.datapath.flows.live);
   gauge("sluice_flow_table_rows", "Rows of the flow table; a flow takes two").set(status.datapath.flows.rows);
+  counter("sluice_flows_evicted_total", "Unanswered flows that ended early to make room").inc(
+    status.datapath.totals.flowsEvicted,
+  );
   counter("sluice_flows_opened_total", "Flows opened").inc(status.datapath.flows.opened);
   gauge("sluice_forwarding_epoch", "Epoch of the forwarding table in force").set(status.datapath.epoch);
   const workers = gauge("sluice_worker_up", "Whether a datapath worker runs", ["worker"]);
