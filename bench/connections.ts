@@ -4,9 +4,9 @@
  *
  *   SLUICE_BENCH_ROUNDS=5 SLUICE_BENCH_SECONDS=4
  */
-import { drawPicture } from "./harness/picture.ts";
+import { bar, drawPicture } from "./harness/picture.ts";
 import { benchSettings } from "./harness/settings.ts";
-import { median, saveResults } from "./results.ts";
+import { saveResults } from "./results.ts";
 import { compareServices, printServices, serviceRatio, serviceRows } from "./service/compare.ts";
 import {
   DIRECT,
@@ -44,17 +44,13 @@ drawPicture("connections", {
   title: `New TCP connections, ${CONNECTIONS} at once`,
   unit: "connections/s",
   bars: series
-    .map(({ contender, results }) => {
-      const values = results.map(({ perSecond }) => perSecond);
-      const isOurs = contender.name.startsWith("Sluice");
-      return {
-        label: contender.name,
-        value: median(values),
-        min: Math.min(...values),
-        max: Math.max(...values),
-        isOurs,
-      };
-    })
+    .map(({ contender: { name }, results }) =>
+      bar(
+        name,
+        results.map(({ perSecond }) => perSecond),
+        name.startsWith("Sluice"),
+      ),
+    )
     .sort((a, b) => b.value - a.value),
 });
 

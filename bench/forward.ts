@@ -28,7 +28,7 @@ import {
 } from "./forward/contenders.ts";
 import { measureIdle, measureRate, type Rate } from "./forward/rate.ts";
 import { buildTools, type Tools } from "./forward/tools.ts";
-import { drawPicture } from "./harness/picture.ts";
+import { bar, drawPicture } from "./harness/picture.ts";
 import { benchSettings } from "./harness/settings.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
 
@@ -127,14 +127,9 @@ function report(idlePercent: number): void {
     unit: "Mpps",
     bars: series
       .filter(({ flows, rates }) => flows === 1_000 && rates.length > 0)
-      .map(({ contender, rates }) => bar(contender.name, rates.map(rate)))
+      .map(({ contender, rates }) => bar(contender.name, rates.map(rate), isOurs(contender)))
       .sort((a, b) => b.value - a.value),
   });
-}
-
-function bar(name: string, values: readonly number[]) {
-  const isOurs = name.startsWith("Sluice") || name.startsWith("TypeScript");
-  return { label: name, value: median(values), min: Math.min(...values), max: Math.max(...values), isOurs };
 }
 
 /** The median of the ratios within rounds. */
@@ -145,6 +140,10 @@ function ratio(a: Contender, b: Contender, flows: number, figure: (rate: Rate) =
 
 function of(contender: Contender, flows: number): readonly Rate[] {
   return series.find((each) => each.contender === contender && each.flows === flows)!.rates;
+}
+
+function isOurs({ name }: Contender): boolean {
+  return name.startsWith("Sluice") || name.startsWith("TypeScript");
 }
 
 function rate({ mpps }: Rate): number {

@@ -4,9 +4,9 @@
  *
  *   SLUICE_BENCH_ROUNDS=5 SLUICE_BENCH_SECONDS=3
  */
-import { drawPicture } from "./harness/picture.ts";
+import { bar, drawPicture } from "./harness/picture.ts";
 import { benchSettings } from "./harness/settings.ts";
-import { median, type ResultRow, saveResults } from "./results.ts";
+import { type ResultRow, saveResults } from "./results.ts";
 import { compareServices, printServices, serviceRatio, serviceRows } from "./service/compare.ts";
 import { DIRECT, HAPROXY, NFT, SLUICE_HYBRID, SLUICE_USERSPACE } from "./service/contenders.ts";
 
@@ -39,17 +39,13 @@ for (const connections of CONNECTIONS) {
     drawPicture("latency", {
       title: "Half of the requests on one open connection are answered within",
       unit: "microseconds",
-      bars: series.map(({ contender, results }) => {
-        const values = results.map(({ p50 }) => p50);
-        const isOurs = contender.name.startsWith("Sluice");
-        return {
-          label: contender.name,
-          value: median(values),
-          min: Math.min(...values),
-          max: Math.max(...values),
-          isOurs,
-        };
-      }),
+      bars: series.map(({ contender: { name }, results }) =>
+        bar(
+          name,
+          results.map(({ p50 }) => p50),
+          name.startsWith("Sluice"),
+        ),
+      ),
     });
   }
 }

@@ -10,13 +10,25 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundle } from "../scripts/bundle.ts";
+import { bar, drawPicture } from "./harness/picture.ts";
+import { benchSettings } from "./harness/settings.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
 
 const FLOWS = [1_000, 100_000, 1_000_000];
-const PAIRS = 5;
+const { rounds: PAIRS } = benchSettings({ rounds: 5, seconds: 0 });
 /** As bin/sluice starts the program. */
 const RUNTIME_FLAGS = ["--max-inlined-bytecode-size=3000", "--max-inlined-bytecode-size-cumulative=6000"];
 const PACKETS = 10_000_000;
+
+const OTHER_PACKETS = 2_000_000;
+/** Kinds of pipeline/traffic.ts. */
+const TRAFFIC: Readonly<Record<string, string>> = {
+  ipv6: "established IPv6 TCP",
+  udp: "established IPv4 UDP",
+  dsr: "IPv4 TCP by DSR with an option",
+  new: "a new IPv4 flow every packet",
+  mixed: "mixed: IPv4 60 %, IPv6 20 %, UDP, replies, new flows",
+};
 
 interface Measurement {
   readonly nanoseconds: number;
@@ -25,15 +37,16 @@ interface Measurement {
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
 try {
-  await bundle({ run: join(import.meta.dirname, "pipeline/run.ts") }, folder);
+  const source = (name: string) => join(import.meta.dirname, "pipeline", name);
+  await bundle({ run: source("run.ts"), traffic: source("traffic.ts") }, folder);
   const twin = join(folder, "twin");
-  run("cc", ["-O2", "-o", twin, join(import.meta.dirname, "pipeline/twin.c")]);
-  measureAll(twin, join(folder, "run.js"));
+  run("cc", ["-O2", "-o", twin, source("twin.c")]);
+  measureAll(twin, join(folder, "run.js"), join(folder, "traffic.js"));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function measureAll(twin: string, script: string): void {
+function measureAll(twin: string, script: string, trafficScript: string): void {
   const rows: ResultRow[] = [];
   const ratios: Record<string, number> = {};
   let collections = 0;
@@ -64,15 +77,47 @@ function measureAll(twin: string, script: string): void {
       `${String(flows).padStart(8)}   ${spread(ours, 1)}        ${spread(theirs, 1)}   ${spread(pairRatios, 2)}   ${collected}`,
     );
   }
+  const own = { ours: rows[0]!.values, theirs: rows[1]!.values };
+  collections += measureTraffic(trafficScript, rows);
   ratios["collections"] = collections;
   saveResults("pipeline", rows, ratios);
+  drawPicture("pipeline", {
+    title: "One established packet, 1,000 flows",
+    unit: "ns on a core",
+    bars: [bar("TypeScript", own.ours, true), bar("the same algorithm in C", own.theirs, false)],
+  });
 }
 
-function measure(command: string, args: readonly string[], flows: number): Measurement {
+/** Other traffic, which has no twin in C: what it costs. @returns garbage collections. */
+function measureTraffic(script: string, rows: ResultRow[]): number {
+  let collections = 0;
+  console.log("\nother traffic, 1,000 flows; TypeScript (min median max), GCs");
+  for (const [kind, what] of Object.entries(TRAFFIC)) {
+    const values: number[] = [];
+    let collected = 0;
+    for (let round = 0; round < PAIRS; round++) {
+      const flags = [...RUNTIME_FLAGS, "--trace-gc"];
+      const { nanoseconds, collections: now } = measure(
+        process.execPath,
+        [...flags, script, kind, `${OTHER_PACKETS}`],
+        1_000,
+        OTHER_PACKETS,
+      );
+      values.push(nanoseconds);
+      collected += now;
+    }
+    rows.push(row(`TypeScript, ${what}`, values));
+    collections += collected;
+    console.log(`${what.padEnd(52)}  ${spread(values, 1)}   ${collected}`);
+  }
+  return collections;
+}
+
+function measure(command: string, args: readonly string[], flows: number, packets = PACKETS): Measurement {
   const output = run(command, args);
   const result = JSON.parse(/^\{.*\}$/m.exec(output)![0]) as { making: number; both: number; forwarded: number };
-  if (result.forwarded < PACKETS) {
-    throw new Error(`${command} forwarded ${result.forwarded} of ${PACKETS} packets at ${flows} flows`);
+  if (result.forwarded < packets) {
+    throw new Error(`${command} forwarded ${result.forwarded} of ${packets} packets at ${flows} flows`);
   }
   const measured = output.slice(output.indexOf("measure\n"), output.indexOf("done\n"));
   const collections = measured.match(/Scavenge|Mark-Compact/g)?.length ?? 0;

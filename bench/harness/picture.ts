@@ -1,6 +1,7 @@
 /** A picture of a benchmark for the README: horizontal bars, as SVG, readable on light and on dark paper. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { median } from "../results.ts";
 
 export interface Bar {
   readonly label: string;
@@ -10,6 +11,10 @@ export interface Bar {
   readonly max: number;
   /** Ours is filled, what it is compared with is not so dark. */
   readonly isOurs: boolean;
+}
+
+export function bar(label: string, values: readonly number[], isOurs: boolean): Bar {
+  return { label, value: median(values), min: Math.min(...values), max: Math.max(...values), isOurs };
 }
 
 export interface Picture {
