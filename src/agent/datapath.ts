@@ -36,7 +36,7 @@ import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
-import { openFlowTables } from "./flow-tables.ts";
+import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
@@ -116,6 +116,7 @@ export class Datapath {
 
     const fragments = fragmentTableMemory();
     const balancing = balancingMemory();
+    countFlows(openFlowTables(object, key, balancing));
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
     const tables = {
