@@ -38,6 +38,7 @@ import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
+import { inSlices } from "./in-slices.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
@@ -261,6 +262,7 @@ export class Datapath {
   async apply(spec: ForwardingSpec, policies: LoadOutcome = NO_POLICIES): Promise<void> {
     const known = new Set(this.ids.vips().keys());
     const portNames = this.#portList.map(({ name }) => name);
+    await inSlices(this.#memory.fill(spec, this.ids));
     const table = buildForwardingTable(spec, {
       epoch: this.#table.epoch + 1,
       key: this.#key,
