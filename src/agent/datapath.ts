@@ -160,6 +160,7 @@ export class Datapath {
           offloads: kernelForwards,
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
+          handoffs: network.handoffs.words,
           fragments,
           balancing,
           counters: own,
@@ -303,7 +304,7 @@ export class Datapath {
 
   /** What the announcer needs: where it may speak, and the maps of what is answered for. */
   get doorToLinks(): AnnouncerDoor {
-    return announcerDoor(this.#portList, this.#object);
+    return announcerDoor(this.#portList, this.#object, this.#network.handoffs.words);
   }
 
   /** Seconds of the monotonic clock, as in the flow rows. */
