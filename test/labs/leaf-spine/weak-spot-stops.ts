@@ -28,7 +28,7 @@ function ownerOfService(lab: ClusterOnLeafSpine, node: string): string | null {
 
 const balanced: Stop<ClusterOnLeafSpine> = {
   title: "Owners are spread over the nodes",
-  why: `"Leases go to whoever comes first, so traffic is spread unevenly." ${MORE_SERVICES} more Services like the first.`,
+  why: `The document finds its Leases unevenly spread: they go to whoever comes first. ${MORE_SERVICES} more Services like the first.`,
   async show(tour, lab) {
     const { cluster } = lab;
     // With direct server return, pods of a node whose process is dead would wait for it as well.
@@ -60,7 +60,7 @@ function ownersText(lab: ClusterOnLeafSpine, node: string): string {
 
 const localOnly: Stop<ClusterOnLeafSpine> = {
   title: "A Service with externalTrafficPolicy: Local is answered for where its pods are",
-  why: '"The feature is not compatible with externalTrafficPolicy: Local: the address may be announced where there is no pod."\nThe pods leave the node that owns it.',
+  why: "In the document the two don't go together: the address may be answered for where there is no pod. Here the pods leave\nthe node that owns it.",
   async show(tour, lab) {
     const { cluster, network } = lab;
     const before = ownerOfService(lab, "rack0-a")!;
