@@ -118,7 +118,7 @@ export class ApiServer {
       case "/v1/drain":
         return json(await this.#source.drainProgress());
       case "/v1/explain/service":
-        return json(this.#source.explainService(url.searchParams.get("name") ?? ""));
+        return json(await this.#source.explainService(url.searchParams.get("name") ?? ""));
       case "/metrics":
         return send(response, 200, "text/plain; version=0.0.4", await this.#source.metrics());
       case "/livez":
