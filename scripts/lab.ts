@@ -6,6 +6,7 @@
  * claim and nothing else; `--keep` leaves everything up until Ctrl-C.
  */
 import { parseArgs } from "node:util";
+import { CHAOS } from "../test/labs/chaos/chaos-lab.ts";
 import { DATAPATHS, type DocumentLab, goTo, type LabOptions, type StandingLab } from "../test/labs/document-lab.ts";
 import { EDGE } from "../test/labs/edge/edge-lab.ts";
 import { LEAF_SPINE } from "../test/labs/leaf-spine/leaf-spine-lab.ts";
@@ -13,7 +14,7 @@ import { METALLB } from "../test/labs/metallb/metallb-lab.ts";
 import { type Row, Tour } from "../test/labs/tour.ts";
 import { build } from "./build.ts";
 
-const LABS = { "leaf-spine": LEAF_SPINE, edge: EDGE, metallb: METALLB } as const;
+const LABS = { "leaf-spine": LEAF_SPINE, edge: EDGE, metallb: METALLB, chaos: CHAOS } as const;
 
 interface Asked {
   readonly name: keyof typeof LABS;

@@ -160,6 +160,15 @@ describe("the policies that come with Sluice", () => {
     expect(once.filter(Boolean).length).toBeLessThan(70);
   });
 
+  test("a cap fills the backends, then lets another Service take the rest, or nobody", async () => {
+    const flows = [1, 2, 3, 4, 5].map((port) => ({ port }));
+    const capped = await outcomes([{ module: "builtin:connection-cap", options: { flows: 2 } }], flows);
+    expect(capped.toSorted()).toEqual([...WEB, ...WEB, "PolicyDenied"].toSorted());
+    const options = { flows: 1, overflow: "shop/canary" };
+    const overflowing = await outcomes([{ module: "builtin:connection-cap", options }], flows.slice(0, 3));
+    expect(overflowing.toSorted()).toEqual([...WEB, CANARY].toSorted());
+  });
+
   test("maintenance answers for a Service without backends, and for all but its testers when asked to", async () => {
     const options = { service: "shop/canary", except: ["203.0.113.5/32"] };
     expect(await outcomes([{ module: "builtin:maintenance", options }], [{}, { client: "203.0.113.6" }])).toEqual([

@@ -183,13 +183,21 @@ Napi::Value QueryXdp(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// A descriptor of what is pinned at the path, negative when nothing is.
+int Pinned(const Napi::CallbackInfo& info) {
+  const std::string path = StringArgument(info, 0, "path");
+  if (path.empty() || path[0] != '/') BadArgument(info.Env(), "the path of a pin begins with /, not " + path);
+  return bpf_obj_get(path.c_str());
+}
+
 Napi::Value OpenPinned(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), bpf_obj_get(StringArgument(info, 0, "path").c_str()));
+  const int fd = Pinned(info);
+  return Napi::Number::New(info.Env(), fd < 0 ? -1 : fd);
 }
 
 Napi::Value PinnedLink(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  const Fd link(bpf_obj_get(StringArgument(info, 0, "path").c_str()));
+  const Fd link(Pinned(info));
   bpf_link_info about = {};
   uint32_t length = sizeof(about);
   if (link.get() < 0 || bpf_obj_get_info_by_fd(link.get(), &about, &length) != 0) return env.Null();

@@ -15,7 +15,7 @@ enum outcome {
 	OUTCOME_PASS_NOT_OURS,
 	OUTCOME_PASS_STRANGER, /* a tunnel to us from a source that may not send us one */
 	OUTCOME_DROP_NOT_OURS, /* PORT_DROP_OTHERS */
-	OUTCOME_NO_SOCKET,     /* ours, but no socket on that queue: passed */
+	OUTCOME_NO_SOCKET,     /* ours, but no socket on that queue: passed, or dropped when it is to a served address */
 	OUTCOME_REDIRECT_ARP,
 	OUTCOME_REDIRECT_NDP,
 	OUTCOME_REDIRECT_OWNED,

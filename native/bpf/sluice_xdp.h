@@ -77,8 +77,9 @@ static __always_inline int to_socket(struct xdp_md *ctx, const struct port *port
 {
 	/* A queue beyond the port's share would land on another port's socket. */
 	__u32 key = port->id * QUEUES_PER_PORT + ctx->rx_queue_index;
-	long verdict =
-		ctx->rx_queue_index < QUEUES_PER_PORT ? bpf_redirect_map(&xsks, key, XDP_PASS) : (long)XDP_PASS;
+	/* To a served address, without anybody to serve it: the node would forward it back to the router, and so on. */
+	long otherwise = outcome == OUTCOME_REDIRECT_OWNED ? XDP_DROP : XDP_PASS;
+	long verdict = ctx->rx_queue_index < QUEUES_PER_PORT ? bpf_redirect_map(&xsks, key, otherwise) : otherwise;
 
 	count(verdict == XDP_REDIRECT ? outcome : OUTCOME_NO_SOCKET);
 	return verdict;

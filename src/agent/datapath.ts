@@ -37,8 +37,9 @@ import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
 import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
-import { openFlowTables } from "./flow-tables.ts";
+import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
+import { inSlices } from "./in-slices.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
@@ -118,6 +119,7 @@ export class Datapath {
 
     const fragments = fragmentTableMemory();
     const balancing = balancingMemory();
+    countFlows(openFlowTables(object, key, balancing));
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
     const tables = {
@@ -263,6 +265,7 @@ export class Datapath {
   async apply(spec: ForwardingSpec, policies: LoadOutcome = NO_POLICIES): Promise<void> {
     const known = new Set(this.ids.vips().keys());
     const portNames = this.#portList.map(({ name }) => name);
+    await inSlices(this.#memory.fill(spec, this.ids));
     const table = buildForwardingTable(spec, {
       epoch: this.#table.epoch + 1,
       key: this.#key,

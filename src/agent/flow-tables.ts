@@ -15,3 +15,13 @@ export function openFlowTables(object: BpfObject, key: HashKey, balancing: Balan
     new FlowTable6(object.map("flows6").mmap(), key, load),
   ];
 }
+
+/** Counts the flows that an earlier process has left in the tables, before any worker opens or ends one. */
+export function countFlows(tables: readonly FlowTable[]): void {
+  for (const flows of tables) {
+    const { words, layout, load } = flows;
+    for (let row = 0; row < words.length; row += layout.words) {
+      if (flows.isLive(row) && !flows.isReply(row)) load.opened(words[row + layout.owner]!);
+    }
+  }
+}

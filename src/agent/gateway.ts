@@ -11,7 +11,9 @@ import { HeldFile } from "../config/held-file.ts";
 import type { LoadedManifests } from "../config/manifest-state.ts";
 import { type ConfigWatch, watchConfig } from "../config/watch-config.ts";
 import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
+import { healthChecksOnNode } from "../control/health-checks.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
+import { withLiveOwners } from "../control/live-owners.ts";
 import { NodePlanner } from "../control/node-plan.ts";
 import { OwnInterfaces } from "../control/own-interfaces.ts";
 import { withParts } from "../control/parts.ts";
@@ -24,6 +26,7 @@ import type { Speaker } from "../speaker/speaker.ts";
 import { Announcer } from "./announcer.ts";
 import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
+import { HealthCheckPorts } from "./health-check-ports.ts";
 import { withoutHostPorts } from "./host-ports.ts";
 import { LinkAnnouncement } from "./link-announcement.ts";
 import { PressureWatch } from "./pressure-watch.ts";
@@ -40,6 +43,7 @@ export class Gateway {
   readonly #planner: NodePlanner;
   readonly #interfaces: OwnInterfaces;
   readonly #heldFile: HeldFile | null;
+  readonly #healthChecks: HealthCheckPorts | null;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
   #plan: Plan | null = null;
@@ -76,6 +80,7 @@ export class Gateway {
     this.announcer = new Announcer(options.speakerSocket ?? null);
     this.#planner = new NodePlanner(options.node);
     this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
+    this.#healthChecks = options.healthCheckPorts ? new HealthCheckPorts(log) : null;
     this.#heldFile = options.heldFile ? new HeldFile(options.heldFile) : null;
   }
 
@@ -94,8 +99,11 @@ export class Gateway {
   }
 
   /** Why a Service is where it is; `null` for one that does not exist. */
-  explainService(key: string): ServiceExplanation | null {
-    return this.#plan === null ? null : explainService(this.#intent, this.#plan, key);
+  async explainService(key: string): Promise<ServiceExplanation | null> {
+    if (this.#plan === null) return null;
+    const { owners } = await this.links.status();
+    const live = Object.fromEntries(owners.map(({ address, owner }) => [address, owner]));
+    return explainService(this.#intent, withLiveOwners(this.#plan, live), key);
   }
 
   /** `null` without a cluster. */
@@ -137,6 +145,7 @@ export class Gateway {
 
   /** Closes the sessions first, so that routers look elsewhere, then the datapath. */
   async stop(): Promise<void> {
+    this.#healthChecks?.close();
     this.#watch?.close();
     await this.#cluster?.close();
     this.#next = null;
@@ -219,6 +228,7 @@ export class Gateway {
     await this.datapath.apply({ ...forwarding, sourcePorts: withoutHostPorts(forwarding.sourcePorts) }, policies);
     await this.announcer.announce(own.bgp);
     await this.links.announce(own.l2, intent.nodes);
+    this.#healthChecks?.apply(healthChecksOnNode(intent, this.options.node));
     this.#plan = planned;
     this.#intent = intent;
     this.#cluster?.planned(planned);

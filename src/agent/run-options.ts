@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly kubernetes: ClusterOptions | null;
   /** Files and directories of manifests. */
   readonly paths: readonly string[];
+  /** Whether the health check ports of Services are served, as they must be where no kube-proxy does it. */
+  readonly healthCheckPorts?: boolean;
   /** Where it is kept what Services hold when it runs on files; `null` forgets it with the process. */
   readonly heldFile?: string | null;
   /** What it announces; the rest is left to others. */

@@ -73,6 +73,8 @@ export interface FlowStatus {
   readonly backend: string;
   readonly service: string;
   readonly state: FlowState;
+  /** The kernel leaves what is not plain to the workers all the same. */
+  readonly forwardedBy: "kernel" | "workers";
   readonly idleSeconds: number;
   readonly requestPackets: number;
   readonly requestBytes: number;
@@ -152,6 +154,7 @@ function flowStatus({ datapath }: Gateway, flows: FlowTable, row: number): FlowS
     backend: at(KEY_DESTINATION, destinationPortFromRaw, translated),
     service: datapath.ids.vipById(words[row + layout.owner]! >>> 16)?.service ?? "",
     state: flowState(flows, row, reply),
+    forwardedBy: flows.isOffloaded(row) ? "kernel" : "workers",
     idleSeconds: Math.max(0, datapath.now() - seen),
     requestPackets: rowCounter(words, row + layout.packets),
     requestBytes: rowCounter(words, row + layout.bytes),

@@ -137,8 +137,8 @@ export class AnnouncingNode {
         this.#tell({ type: "silent", address: effect.vip, because: effect.because });
         return;
       case "send": {
-        const to = effect.to.flatMap((name) => this.#nodes[name]?.slice(0, 1) ?? []);
-        this.sockets?.send(effect.message, to);
+        const address = this.#nodes[effect.to]?.[0];
+        if (address !== undefined) this.sockets?.send(effect.message, address);
         return;
       }
     }

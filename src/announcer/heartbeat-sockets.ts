@@ -1,8 +1,14 @@
 /** UDP sockets of the heartbeats, one per family; what is not authentic is counted and forgotten. */
-import { createHmac } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import type { Heartbeat } from "../l2/heartbeat.ts";
 import { Assembly, type Authenticate, decodeHeartbeat, encodeHeartbeat } from "../l2/heartbeat-codec.ts";
+
+import { authenticator } from "./authentication.ts";
+
+/** Where heartbeats are heard and what they come from, by family; `null` for no heartbeats by that family. */
+export type OwnAddresses = Readonly<Record<4 | 6, string | null>>;
+
+const ANY_ADDRESS: OwnAddresses = { 4: "0.0.0.0", 6: "::" };
 
 export class HeartbeatSockets {
   sent = 0;
@@ -14,7 +20,7 @@ export class HeartbeatSockets {
   readonly #assembly = new Assembly();
 
   private constructor(key: Uint8Array, port: number, take: (heartbeat: Heartbeat) => void) {
-    this.#authenticate = (octets) => createHmac("sha256", key).update(octets).digest();
+    this.#authenticate = authenticator(key);
     this.#port = port;
     this.#sockets = { 4: createSocket("udp4"), 6: createSocket({ type: "udp6", ipv6Only: true }) };
     for (const socket of [this.#sockets[4], this.#sockets[6]]) {
@@ -31,21 +37,24 @@ export class HeartbeatSockets {
   }
 
   /** Rejects in words where the port is taken. */
-  static async open(key: Uint8Array, port: number, take: (heartbeat: Heartbeat) => void): Promise<HeartbeatSockets> {
+  static async open(
+    key: Uint8Array,
+    port: number,
+    take: (heartbeat: Heartbeat) => void,
+    own: OwnAddresses = ANY_ADDRESS,
+  ): Promise<HeartbeatSockets> {
     const sockets = new HeartbeatSockets(key, port, take);
-    await Promise.all([bound(sockets.#sockets[4], port, "0.0.0.0"), bound(sockets.#sockets[6], port, "::")]);
+    const bind = (family: 4 | 6) => own[family] !== null && bound(sockets.#sockets[family], port, own[family]);
+    await Promise.all([bind(4), bind(6)]);
     return sockets;
   }
 
-  send(heartbeat: Heartbeat, addresses: readonly string[]): void {
-    const datagrams = encodeHeartbeat(heartbeat, this.#authenticate);
-    for (const address of addresses) {
-      const socket = this.#sockets[address.includes(":") ? 6 : 4];
-      for (const datagram of datagrams) {
-        this.sent++;
-        // What cannot be sent is as good as lost, and the other side notices.
-        socket.send(datagram, this.#port, address, () => {});
-      }
+  send(heartbeat: Heartbeat, address: string): void {
+    const socket = this.#sockets[address.includes(":") ? 6 : 4];
+    for (const datagram of encodeHeartbeat(heartbeat, this.#authenticate)) {
+      this.sent++;
+      // What cannot be sent is as good as lost, and the other side notices.
+      socket.send(datagram, this.#port, address, () => {});
     }
   }
 

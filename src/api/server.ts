@@ -136,7 +136,7 @@ export class ApiServer {
       case "/v1/drain":
         return json(await this.#source.drainProgress());
       case "/v1/explain/service":
-        return json(this.#source.explainService(url.searchParams.get("name") ?? ""));
+        return json(await this.#source.explainService(url.searchParams.get("name") ?? ""));
       case "/v1/explain/packet":
         return json(this.#source.explainPacket(url.searchParams));
       case "/metrics":

@@ -42,6 +42,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     )
     .option("--no-ipam", "leave the giving of addresses to somebody else")
     .option("--no-bgp", "leave BGP to another speaker, whatever policies there are")
+    .option("--health-check-ports", "serve the health check ports of Services, where no kube-proxy does it", false)
     .option("--no-forwarding", "leave what arrives to kube-proxy or the CNI: addresses are given and announced only")
     .option("--no-l2", "leave answering for addresses on links to somebody else")
     .option("--node <name>", "name of this node's Node object", hostname())
@@ -106,6 +107,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
           : null,
         paths: flags.filename,
         parts: { bgp: flags.bgp, l2: flags.l2, forwarding: flags.forwarding },
+        healthCheckPorts: flags.healthCheckPorts,
         heldFile: !flags.kubernetes && command.getOptionValueSource("state") === "cli" ? flags.state : null,
         node: flags.node,
         uplinks: flags.uplink,

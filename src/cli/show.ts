@@ -74,11 +74,12 @@ export function flowsTable(flows: readonly FlowStatus[]): string {
     flow.vip,
     flow.backend,
     flow.state,
+    flow.forwardedBy,
     `${flow.idleSeconds}s`,
     bytes(flow.requestBytes),
     bytes(flow.replyBytes),
   ]);
-  return lines(section(["PROTO", "CLIENT", "VIP", "BACKEND", "STATE", "IDLE", "IN", "OUT"], rows));
+  return lines(section(["PROTO", "CLIENT", "VIP", "BACKEND", "STATE", "BY", "IDLE", "IN", "OUT"], rows));
 }
 
 export function peersTable(peers: readonly PeerStatus[]): string {

@@ -30,9 +30,15 @@ export function explainLinks(
     if (own === undefined) {
       return { address, interfaces: [], owner: false, because: obstacle(intent, service, planned, node) };
     }
-    const because = own.owner ? null : `${plan.l2Owners[address]} is to answer for it; this node would follow`;
+    const because = own.owner ? null : ownedElsewhere(plan.l2Owners[address]);
     return { address, interfaces: own.interfaces, owner: own.owner, because };
   });
+}
+
+function ownedElsewhere(owner: string | undefined): string {
+  return owner === undefined
+    ? "nobody answers for it just now"
+    : `${owner} is to answer for it; this node would follow`;
 }
 
 function obstacle(intent: Intent, service: Service, planned: ServicePlan, node: ClusterNode): string {

@@ -1,7 +1,8 @@
 /**
  * Which of several nodes answers for an address on a link, as far as it follows from the manifests alone: the most preferred,
  * and of those the one that MetalLB would take, so that a change over to Sluice moves nothing. Every node comes to the
- * same answer without asking anybody. Running nodes start from here and keep an owner for as long as it lives.
+ * same answer without asking anybody. Running nodes also balance, and keep an owner for as long as it lives, so among
+ * equals another one may answer; `sluice l2 owners` tells.
  */
 import { sha256 } from "../net/sha256.ts";
 

@@ -10,8 +10,20 @@ export function hashSlots(entries: number): number {
 }
 
 export function home(words: Int32Array, at: number, portAndProtocol: number, slots: number): number {
-  const address = words[at]! ^ words[at + 1]! ^ words[at + 2]! ^ words[at + 3]!;
-  return (Math.imul(address ^ Math.imul(portAndProtocol, 0x85ebca6b), 0x9e3779b1) >>> 8) & (slots - 1);
+  return mixed(words, at, Math.imul(portAndProtocol, 0x85ebca6b)) & (slots - 1);
+}
+
+/**
+ * Neighbouring addresses differ in their last octet, which of a raw word is the highest byte: a product alone would leave
+ * its difference there, above all bits that choose a slot. So it is brought down first, and the product's high bits again
+ * (the finalizer of MurmurHash3).
+ */
+export function mixed(words: Int32Array, at: number, seed: number): number {
+  let hash =
+    words[at]! ^ Math.imul(words[at + 1]!, 3) ^ Math.imul(words[at + 2]!, 5) ^ Math.imul(words[at + 3]!, 7) ^ seed;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }
 
 export function shared(words: number): Int32Array {

@@ -8,7 +8,9 @@
  * where the client's hash says. An odd version is being written; a reader that sees another one after reading than before
  * has read nothing.
  */
+
 import { copyAddress, sameAddress } from "../wire/raw.ts";
+import { mixed } from "./address-hash.ts";
 
 const ENTRIES = 1 << 14;
 const ENTRY_WORDS = 16;
@@ -89,6 +91,5 @@ export function affinityMemory(): Int32Array {
 }
 
 function entryOf(client: Int32Array, at: number, service: number, probe: number): number {
-  const folded = client[at]! ^ client[at + 1]! ^ client[at + 2]! ^ client[at + 3]! ^ Math.imul(service, 0x85ebca6b);
-  return (((Math.imul(folded, 0x9e3779b1) >>> 8) + probe) & (ENTRIES - 1)) * ENTRY_WORDS;
+  return ((mixed(client, at, Math.imul(service, 0x85ebca6b)) + probe) & (ENTRIES - 1)) * ENTRY_WORDS;
 }

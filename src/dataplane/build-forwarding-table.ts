@@ -65,6 +65,19 @@ export class TableMemory {
     return this.#sourcePorts;
   }
 
+  /**
+   * Fills the Maglev tables that a spec needs, one a step: 10,000 new ones take seconds, which nobody should wait through.
+   * The table that is built next finds them done.
+   */
+  *fill(spec: ForwardingSpec, ids: IdRegistry): Generator<void> {
+    this.maglev.begin(spec.maglevTableSize);
+    for (const { maglev, serving } of this.compiled(spec, ids, new DsrTable(dsrColumns(spec.dsr)))) {
+      if (maglev === null) continue;
+      this.maglev.place(maglev, serving);
+      yield;
+    }
+  }
+
   compiled(spec: ForwardingSpec, ids: IdRegistry, ends: DsrTable): readonly CompiledVip[] {
     if (spec.dsr !== this.#dsr) this.#compiled = new WeakMap();
     this.#dsr = spec.dsr;

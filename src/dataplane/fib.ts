@@ -8,8 +8,10 @@
  *   word 0: how many lengths   1..129: the lengths, longest first   130: hash slots
  *   then slots of 11 words: network 0..3, length + 1 (0: free), gateway 5..8, has gateway, port
  */
+
 import type { IpAddress } from "../net/ip-address.ts";
 import { ADDRESS_WORDS, isMapped, sameAddress, storeAddress } from "../wire/raw.ts";
+import { mixed } from "./address-hash.ts";
 import { applyMask, commonLength } from "./prefix-mask.ts";
 
 export interface Route {
@@ -107,6 +109,5 @@ export class Fib {
 }
 
 function home(words: Int32Array, length: number, slots: number): number {
-  const address = words[0]! ^ words[1]! ^ words[2]! ^ words[3]!;
-  return (Math.imul(address ^ length, 0x9e3779b1) >>> 8) & (slots - 1);
+  return mixed(words, 0, length) & (slots - 1);
 }

@@ -11,6 +11,7 @@
  */
 import type { Mac } from "../net/mac.ts";
 import { ADDRESS_WORDS, copyAddress, sameAddress } from "../wire/raw.ts";
+import { mixed } from "./address-hash.ts";
 import { rawMac } from "./port-table.ts";
 
 const WORDS = 12;
@@ -134,9 +135,7 @@ export class NeighborTable {
   }
 
   #home(words: Int32Array, at: number, port: number): number {
-    // Next hops are few and on our own links; a multiplicative hash (Knuth, 6.4) spreads them well enough.
-    const address = words[at]! ^ words[at + 1]! ^ words[at + 2]! ^ words[at + 3]!;
-    return (Math.imul(address ^ port, 0x9e3779b1) >>> 12) & this.#mask;
+    return mixed(words, at, port) & this.#mask;
   }
 }
 

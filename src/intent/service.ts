@@ -74,6 +74,8 @@ export interface Service {
   readonly externalTrafficPolicy: "cluster" | "local";
   /** The same for clients inside of the cluster, who use its cluster addresses. */
   readonly internalTrafficPolicy: "cluster" | "local";
+  /** Where nodes say whether they have a backend; absent where nobody asks. */
+  readonly healthCheckNodePort?: number;
   readonly clusterAddresses: readonly IpAddress[];
   /** Given by the operator, routed here by somebody. */
   readonly externalAddresses: readonly IpAddress[];

@@ -59,6 +59,8 @@ export class OwnerAgreement {
   #nextReview: number;
   #strongSince = Number.POSITIVE_INFINITY;
   #unsettled = true;
+  /** There may be addresses that nobody owns. */
+  #seeks = true;
   #effects: AgreementEffect[] = [];
 
   /** @param session random, 48 bits, drawn anew by each process. */
@@ -103,15 +105,11 @@ export class OwnerAgreement {
     for (const member of this.roll.members.values()) {
       if (member.expire(this.timing, now)) this.#changed(now);
     }
-    if (this.#unsettled || now >= this.#nextReview) this.#evaluate(now);
-    const statement = () => this.#statement();
-    const present = {
-      session: this.session,
-      ready: this.#isPlanned && !this.#isListening,
-      draining: this.#candidacy.draining,
-      statement,
-    };
-    this.#effects.push(...this.#telling.due(present, now));
+    const isTick = event.type === "tick";
+    if (this.#unsettled || (isTick && (this.#seeks || now >= this.#nextReview))) this.#evaluate(now, isTick);
+    const ready = this.#isPlanned && !this.#isListening;
+    const present = { session: this.session, ready, draining: this.#candidacy.draining };
+    this.#effects.push(...this.#telling.due({ ...present, statement: () => this.#statement() }, now));
     return this.#effects;
   }
 
@@ -189,7 +187,7 @@ export class OwnerAgreement {
     return deadAfterMilliseconds(this.timing) + this.timing.heartbeatMilliseconds;
   }
 
-  #evaluate(now: number): void {
+  #evaluate(now: number, isTick: boolean): void {
     this.#unsettled = false;
     this.#nextReview = now + this.timing.settleMilliseconds / 2;
     this.#listen(now);
@@ -197,7 +195,8 @@ export class OwnerAgreement {
     this.#keepOrGive(now);
     this.#finishHandovers(now);
     this.#acceptHandovers(now);
-    this.#claimUnowned(now);
+    // All addresses are looked at for this, so it is not done for each message.
+    if (isTick && this.#seeks) this.#claimUnowned(now);
     if (now - this.#changedAt >= this.timing.settleMilliseconds) this.#balance(now);
   }
 
@@ -276,6 +275,9 @@ export class OwnerAgreement {
   }
 
   #claimUnowned(now: number): void {
+    // What somebody has just said may be what we miss.
+    this.#seeks = this.#isListening || this.roll.isBehind(now - deadAfterMilliseconds(this.timing));
+    if (this.#seeks) return;
     const unowned: Unowned[] = [];
     for (const vip of this.#candidacy.vips()) {
       const isTaken =
@@ -290,13 +292,7 @@ export class OwnerAgreement {
       const candidates = this.#candidacy.candidates(vip, now);
       if (candidates.length > 0) unowned.push({ vip, candidates });
     }
-    if (unowned.length === 0) return;
-    this.#unsettled = true;
-    const living = this.roll.living();
-    if (this.#isListening) return;
-    // What somebody has just said may be what we miss.
-    const patience = deadAfterMilliseconds(this.timing);
-    if (living.some((member) => !member.isCurrent && now - member.staleSince < patience)) return;
+    this.#seeks = unowned.length > 0;
     for (const [vip, owner] of assignOwners(unowned, this.#load())) {
       if (owner === this.name) {
         this.#waiting.delete(vip);
@@ -380,6 +376,7 @@ export class OwnerAgreement {
   #changed(now: number): void {
     this.#changedAt = now;
     this.#unsettled = true;
+    this.#seeks = true;
   }
 
   #restate(now: number): void {

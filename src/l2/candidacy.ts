@@ -16,6 +16,9 @@ export class Candidacy {
   #planned: ReadonlyMap<string, PlannedVip> = new Map();
   /** Until when a node is passed over for an address, by both. */
   readonly #passedOver = new Map<string, number>();
+  /** Of the moment that was asked about last. */
+  #heldAt = Number.NaN;
+  #heldNodes: ReadonlySet<string> = new Set();
 
   constructor(roll: Roll) {
     this.#roll = roll;
@@ -40,6 +43,7 @@ export class Candidacy {
 
   /** Who may own an address, the best kind of them: this node too. */
   candidates(vip: string, now: number): string[] {
+    const held = this.#held(now);
     const self = this.canOwn(vip) ? [this.#roll.self] : [];
     const member = (node: string) => this.#roll.members.get(node);
     const wanted = this.#planned.get(vip)?.preferred ?? [];
@@ -48,16 +52,17 @@ export class Candidacy {
         preferring([...self, ...this.#able(vip)], (node) => !this.#isPassedOver(vip, node, now)),
         (node) => !(member(node)?.poor ?? this.poor).has(vip),
       ),
-      (node) => !this.#isHeld(node, now),
+      (node) => !held.has(node),
     );
     return preferring(well, (node) => wanted.includes(node));
   }
 
   /** To whom this node may give an address of its own accord. */
   takers(vip: string, now: number): string[] {
+    const held = this.#held(now);
     return this.#able(vip).filter((name) => {
       const member = this.#roll.members.get(name)!;
-      return !this.#isHeld(name, now) && !member.poor.has(vip) && !this.#isPassedOver(vip, name, now);
+      return !held.has(name) && !member.poor.has(vip) && !this.#isPassedOver(vip, name, now);
     });
   }
 
@@ -78,14 +83,18 @@ export class Candidacy {
     });
   }
 
-  /** One who holds it is enough: the others may not have seen it go. */
-  #isHeld(node: string, now: number): boolean {
-    return (
-      (this.#roll.members.get(node)?.isHeld(now) ?? false) || this.#roll.living().some(({ holds }) => holds.has(node))
-    );
+  /** One who holds a node is enough: the others may not have seen it go. */
+  #held(now: number): ReadonlySet<string> {
+    if (this.#heldAt === now) return this.#heldNodes;
+    const held = new Set(this.#roll.living().flatMap(({ holds }) => [...holds]));
+    for (const member of this.#roll.members.values()) if (member.isHeld(now)) held.add(member.name);
+    this.#heldAt = now;
+    this.#heldNodes = held;
+    return held;
   }
 
   #isPassedOver(vip: string, node: string, now: number): boolean {
+    if (this.#passedOver.size === 0) return false;
     const until = this.#passedOver.get(`${vip} ${node}`);
     if (until === undefined) return false;
     if (now < until) return true;

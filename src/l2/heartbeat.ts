@@ -65,6 +65,7 @@ export interface Heartbeat {
   readonly ready: boolean;
   /** On its way out. */
   readonly draining: boolean;
+  /** The one who gets this, if it is known, and those that are held down. */
   readonly heard: readonly Heard[];
   readonly version: number;
   /** `null` where all who get this have it. */

@@ -36,6 +36,11 @@ export class Roll {
     return [...this.members.values()].filter(({ alive }) => alive);
   }
 
+  /** A living member has said something that we do not have yet, after the moment given. */
+  isBehind(after: number): boolean {
+    return this.living().some((member) => !member.isCurrent && member.staleSince > after);
+  }
+
   /** More than half of the members are heard; of two halves, the one with the first name. */
   hearsMost(): boolean {
     const heard = this.#names.filter((name) => name === this.self || this.members.get(name)!.alive);

@@ -3,7 +3,7 @@
  * member that lacks something. The statement goes only to those who have not confirmed it. Pure.
  */
 import type { AgreementEffect } from "./event.ts";
-import type { Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
+import type { Heard, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
 import type { Member } from "./member.ts";
 import type { Roll } from "./roll.ts";
 
@@ -59,54 +59,47 @@ export class Telling {
     this.#urgent.set(name, session);
   }
 
-  /** The messages that are due. */
+  /** The messages that are due, one for each member: what all would have to be told of all others is too long. */
   due(present: Present, now: number): AgreementEffect[] {
     const effects: AgreementEffect[] = [];
-    const send = (to: readonly string[], withStatement: boolean, introduced: number | null) => {
-      if (to.length > 0)
-        effects.push({ type: "send", to, message: this.#message(present, to, withStatement, introduced, now) });
+    const held = [...this.#roll.members.values()].filter((member) => member.isHeld(now)).map(heardOf);
+    let statement: Statement | null = null;
+    const send = (member: Member, withStatement: boolean, introduced: number | null) => {
+      if (withStatement) statement ??= present.statement();
+      const heard = { ...heardOf(member), session: introduced ?? member.session, held: member.isHeld(now) };
+      const message: Heartbeat = {
+        from: this.#roll.self,
+        session: present.session,
+        sequence: ++this.#sequence,
+        ready: present.ready,
+        draining: present.draining,
+        heard: [...(heard.session === 0 ? [] : [heard]), ...held.filter(({ node }) => node !== member.name)],
+        version: this.#version,
+        statement: withStatement ? statement : null,
+        moves: this.#moves.map(({ request: { vip, to } }) => ({ vip, to })),
+      };
+      effects.push({ type: "send", to: member.name, message });
     };
     if (this.#isNew || now >= this.#nextHeartbeat) {
       const isNew = this.#isNew;
       if (isNew) this.#version++;
       this.#isNew = false;
       this.#nextHeartbeat = now + this.#heartbeatMilliseconds;
-      const lacks = (member: Member) => isNew || (member.alive && member.hasOfUs !== this.#version);
-      const members = [...this.#roll.members.values()];
-      for (const withStatement of [true, false]) {
-        const to = members.filter((member) => lacks(member) === withStatement).map(({ name }) => name);
-        send(to, withStatement, null);
+      for (const member of this.#roll.members.values()) {
+        send(member, isNew || (member.alive && member.hasOfUs !== this.#version), null);
       }
       this.#moves = this.#moves.filter((move) => --move.repeats > 0);
     }
-    for (const [name, introduced] of this.#urgent) send([name], true, introduced);
+    for (const [name, introduced] of this.#urgent) {
+      const member = this.#roll.members.get(name);
+      if (member !== undefined) send(member, true, introduced);
+    }
     this.#urgent.clear();
     return effects;
   }
+}
 
-  #message(
-    { session, ready, draining, statement }: Present,
-    to: readonly string[],
-    withStatement: boolean,
-    introduced: number | null,
-    now: number,
-  ): Heartbeat {
-    const heard = [...this.#roll.members.values()].map((member) => ({
-      node: member.name,
-      session: introduced !== null && to.includes(member.name) ? introduced : member.session,
-      version: member.version,
-      held: member.isHeld(now),
-    }));
-    return {
-      from: this.#roll.self,
-      session,
-      sequence: ++this.#sequence,
-      ready,
-      draining,
-      heard: heard.filter((one) => one.session !== 0),
-      version: this.#version,
-      statement: withStatement ? statement() : null,
-      moves: this.#moves.map(({ request: { vip, to: target } }) => ({ vip, to: target })),
-    };
-  }
+/** What is said of a member that is held down, to all others. */
+function heardOf({ name, session, version }: Member): Heard {
+  return { node: name, session, version, held: true };
 }

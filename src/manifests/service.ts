@@ -29,6 +29,7 @@ interface ServiceObject extends KubernetesObject {
     readonly selector?: Readonly<Record<string, string>> | null;
     readonly externalTrafficPolicy: "Cluster" | "Local";
     readonly internalTrafficPolicy: "Cluster" | "Local";
+    readonly healthCheckNodePort?: number;
     readonly clusterIP?: string;
     readonly clusterIPs?: readonly string[];
     readonly externalIPs?: readonly string[];
@@ -63,6 +64,7 @@ const SERVICE_SPEC_SCHEMA: JsonSchema = {
     selector: { ...STRING_MAP_SCHEMA, nullable: true },
     externalTrafficPolicy: { type: "string", enum: ["Cluster", "Local"], default: "Cluster" },
     internalTrafficPolicy: { type: "string", enum: ["Cluster", "Local"], default: "Cluster" },
+    healthCheckNodePort: { type: "integer", minimum: 0, maximum: 65535 },
     clusterIP: { type: "string" },
     clusterIPs: { type: "array", items: { type: "string" } },
     externalIPs: { type: "array", items: { type: "string" } },
@@ -132,6 +134,7 @@ export const SERVICE: KindAdapter = {
         loadBalancerClass: spec.loadBalancerClass ?? null,
         externalTrafficPolicy: spec.externalTrafficPolicy === "Local" ? "local" : "cluster",
         internalTrafficPolicy: spec.internalTrafficPolicy === "Local" ? "local" : "cluster",
+        ...(spec.healthCheckNodePort ? { healthCheckNodePort: spec.healthCheckNodePort } : {}),
         clusterAddresses: readClusterAddresses(object as ServiceObject),
         externalAddresses: (spec.externalIPs ?? []).flatMap((text, index) =>
           readAddress(text, ["spec", "externalIPs", index], report),

@@ -63,6 +63,8 @@ export interface NewFlow {
   readonly backendCount: number;
   backendAddress(index: number): FlowAddress;
   backendPort(index: number): number;
+  /** How many live flows of this Service's address and port the backend has on this node. */
+  backendFlows(index: number): number;
   /** Bytes of payload in this frame: 0 in a TCP SYN as a rule, the datagram's in UDP. */
   readonly payloadLength: number;
   /** A byte of the payload; `index` below `payloadLength`. */

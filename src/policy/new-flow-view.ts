@@ -85,6 +85,12 @@ export class NewFlowView implements NewFlow {
     return swap16(table.backendPort(table.backendAt(this.#vip, this.#within(index, this.backendCount, "backend"))));
   }
 
+  backendFlows(index: number): number {
+    const { table, load } = this.#pipeline;
+    const backend = table.backendAt(this.#vip, this.#within(index, this.backendCount, "backend"));
+    return load.flows((table.vipId(this.#vip) << 16) | table.backendId(backend));
+  }
+
   get payloadLength(): number {
     return this.#pipeline.batch.end[this.#frame]! - this.#payloadAt;
   }

@@ -49,7 +49,7 @@ test.each([
   ["list", "configmaps", "-n", "kube-system"],
   ["list", "pods", "--all-namespaces"],
   ["create", "customresourcedefinitions"],
-  ["delete", "leases", "-n", "sluice-system"],
+  ["delete", "leases", "-n", "kube-system"],
   ["update", "leases", "-n", "kube-system"],
   ["patch", "ciliumloadbalancerippools"],
   ["create", "clusterrolebindings"],
@@ -61,6 +61,8 @@ test.each([
 test.each([
   ["create", "ciliumbgpnodeconfigs"],
   ["patch", "ciliumbgpnodeconfigs", "--subresource=status"],
+  ["create", "configurationstates", "-n", "sluice-system"],
+  ["patch", "configurationstates", "-n", "sluice-system", "--subresource=status"],
   ["create", "servicebgpstatuses", "-n", "sluice-system"],
   ["delete", "servicebgpstatuses", "-n", "sluice-system"],
   ["patch", "servicebgpstatuses", "-n", "sluice-system", "--subresource=status"],

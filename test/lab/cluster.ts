@@ -9,6 +9,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import type { GatewayStatus } from "../../src/agent/status.ts";
+import { ask } from "../../src/api/client.ts";
 import { ApiServer } from "../kubernetes/fixtures/api-server.ts";
 import { type Family, inFamily, manifestInFamily, toIpv6 } from "./both-families.ts";
 import { Gateway } from "./gateway.ts";
@@ -26,6 +28,8 @@ const MANIFESTS = join(import.meta.dirname, "../data/manifests");
 export type Machine = Pick<RackNode, "name" | "address" | "podCidr" | "namespace"> & {
   readonly labels?: Readonly<Record<string, string>>;
 };
+
+const PATIENCE = { timeoutSeconds: 30 };
 
 export interface ClusterOptions {
   readonly family: Family;
@@ -54,6 +58,7 @@ export class Cluster {
   static async start(lab: Lab, machines: readonly Machine[], options: ClusterOptions): Promise<Cluster> {
     const server = await ApiServer.start({ flags: ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"] });
     const cluster = new Cluster(lab, server, machines, options);
+    lab.onClose(() => void cluster.close());
     server.kubectl("apply", "-f", RBAC);
     cluster.#kubeconfig = server.accountKubeconfig("sluice");
     writeFileSync(cluster.#secretFile, "a secret that all nodes of the lab share\n", { mode: 0o600 });
@@ -111,17 +116,31 @@ export class Cluster {
     return this.server.kubectl("get", "service", service, "-o", path).trim() || null;
   }
 
+  setSchedulable(node: string, schedulable: boolean): void {
+    this.#kubelet.setSchedulable(node, schedulable);
+  }
+
   pods(): RunningPod[] {
     return this.#kubelet.pods();
   }
 
-  /** Resolves when as many pods are ready, and the API server says so. */
+  /** Resolves when as many pods are ready, and every gateway sends to all of them and to no other. */
   async untilPods(count: number): Promise<void> {
     const ready = () => {
       if (this.#kubelet.faults.length > 0) throw new Error(this.#kubelet.faults.join("; "));
       return this.pods().length === count;
     };
-    await waitFor(`${count} pods`, ready, { timeoutSeconds: 30, seen: () => this.pods().map(({ name }) => name) });
+    await waitFor(`${count} pods`, ready, { timeoutSeconds: 60, seen: () => this.pods().map(({ name }) => name) });
+    const backends = async () => {
+      const running = [...this.#gateways.values()].filter(({ process }) => process.exit() === null);
+      const all = await Promise.all(running.map(({ socket }) => ask<GatewayStatus>(socket, "/v1/status")));
+      return all.flatMap(({ services }) => services.map(({ backends }) => backends));
+    };
+    await waitFor(
+      "every node to know them",
+      async () => (await backends()).every((one) => one.length === count),
+      PATIENCE,
+    );
   }
 
   async close(): Promise<void> {

@@ -23,15 +23,25 @@ export async function curlMany(from: Namespace, url: string, count: number): Pro
   return stdout.trim().split("\n").map(Number);
 }
 
+export interface TransferOptions extends RunOptions {
+  /** How fast it may be, for one that is to last; as fast as it goes by default. */
+  readonly megabytesPerSecond?: number;
+}
+
+function transfer({ timeoutSeconds = 60, megabytesPerSecond }: TransferOptions): string[] {
+  const rate = megabytesPerSecond === undefined ? [] : ["--limit-rate", `${megabytesPerSecond}M`];
+  return ["curl", "-sS", "--fail", "--max-time", `${timeoutSeconds}`, ...rate];
+}
+
 /** Downloads, and hashes what arrived inside the namespace; `null` unless all of it did. */
 export async function downloadSha256(
   from: Namespace,
   url: string,
-  { timeoutSeconds = 60 }: RunOptions = {},
+  options: TransferOptions = {},
 ): Promise<string | null> {
-  const script = `set -o pipefail; curl -sS --fail --max-time ${timeoutSeconds} "$1" | sha256sum`;
-  const command = ["bash", "-c", script, "bash", url];
-  const { status, stdout } = await from.tryLater(command, { timeoutSeconds: timeoutSeconds + 10 });
+  const script = 'set -o pipefail; "$@" | sha256sum';
+  const command = ["bash", "-c", script, "bash", ...transfer(options), url];
+  const { status, stdout } = await from.tryLater(command, { timeoutSeconds: (options.timeoutSeconds ?? 60) + 10 });
   return status === 0 ? stdout.split(" ")[0]! : null;
 }
 
@@ -40,9 +50,9 @@ export async function uploadSha256(
   from: Namespace,
   url: string,
   file: string,
-  { timeoutSeconds = 60 }: RunOptions = {},
+  options: TransferOptions = {},
 ): Promise<string | null> {
-  const command = ["curl", "-sS", "--fail", "--max-time", `${timeoutSeconds}`, "-T", file, url];
-  const { status, stdout } = await from.tryLater(command, { timeoutSeconds: timeoutSeconds + 10 });
+  const command = [...transfer(options), "-T", file, url];
+  const { status, stdout } = await from.tryLater(command, { timeoutSeconds: (options.timeoutSeconds ?? 60) + 10 });
   return status === 0 ? stdout.trim() : null;
 }

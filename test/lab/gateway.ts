@@ -1,5 +1,6 @@
 /** The product itself, running inside a namespace: `bin/sluice run` and the commands that ask it. */
 import { spawnSync } from "node:child_process";
+import { request } from "node:http";
 import { join } from "node:path";
 import type { GatewayStatus } from "../../src/agent/status.ts";
 import type { Lab } from "./lab.ts";
@@ -54,11 +55,9 @@ export class Gateway {
     const socket = join(lab.folder, `${namespace.name}.sock`);
     const process = namespace.start("sluice", Gateway.command(options, socket));
     const gateway = new Gateway(socket, process);
-    const answers = () => process.exit() !== null || ask(["status", "--socket", socket]).status === 0;
-    await waitFor("sluice to answer on its socket", answers, {
-      timeoutSeconds: 30,
-      seen: () => process.log().slice(-2000),
-    });
+    const answers = async () => process.exit() !== null || (await isServing(socket));
+    const patience = { timeoutSeconds: 40, seen: () => process.log().slice(-2000) };
+    await waitFor("sluice to answer on its socket", answers, patience);
     if (process.exit() !== null) throw new Error(`sluice run ended at once: ${process.log()}`);
     return gateway;
   }
@@ -78,6 +77,19 @@ export class Gateway {
   stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> {
     return this.process.stop(signal);
   }
+}
+
+/** Asked without starting a program: several gateways start at once, on few cores. */
+function isServing(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request({ socketPath, path: "/v1/status", timeout: 5_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    asked.on("error", () => resolve(false));
+    asked.on("timeout", () => asked.destroy());
+    asked.end();
+  });
 }
 
 /** BGP messages in readable form, by `sluice bgp decode`. */

@@ -31,6 +31,8 @@ const PODS: WatchedKind = {
   fieldSelector: null,
 };
 
+const CONTAINERS = [{ name: "nginx", ready: true, restartCount: 0, image: "nginx:latest", imageID: "" }];
+
 type LabMachine = Pick<RackNode, "name" | "namespace" | "podCidr">;
 
 export interface RunningPod {
@@ -58,6 +60,7 @@ export class Kubelet {
   /** How many addresses were given on each node, and how many pods are bound to it. */
   readonly #given = new Map<string, number>();
   readonly #bound = new Map<string, number>();
+  readonly #cordoned = new Set<string>();
   readonly #watch: ObjectWatch;
   /** What went wrong in the background; a lab that sees one is broken. */
   readonly faults: string[] = [];
@@ -104,10 +107,17 @@ export class Kubelet {
     act().catch((error: Error) => this.faults.push(`${step} ${name}: ${error.message}`));
   }
 
+  /** Whether new pods may come to a node, as `kubectl cordon` and `uncordon` say it. */
+  setSchedulable(node: string, schedulable: boolean): void {
+    if (schedulable) this.#cordoned.delete(node);
+    else this.#cordoned.add(node);
+  }
+
   /** To the node with the fewest pods, the first of several. */
   async #bind(name: string): Promise<void> {
-    const counts = this.#nodes.map((node) => this.#bound.get(node.name) ?? 0);
-    const node = this.#nodes[counts.indexOf(Math.min(...counts))]!;
+    const nodes = this.#nodes.filter((node) => !this.#cordoned.has(node.name));
+    const counts = nodes.map((node) => this.#bound.get(node.name) ?? 0);
+    const node = nodes[counts.indexOf(Math.min(...counts))]!;
     this.#bound.set(node.name, (this.#bound.get(node.name) ?? 0) + 1);
     const target = { apiVersion: "v1", kind: "Node", name: node.name };
     await this.#api.create(`${path(name)}/binding`, {
@@ -129,7 +139,6 @@ export class Kubelet {
     const namespace = podNamespace(this.#lab, node.namespace, place);
     const nginx = await Nginx.start(namespace, name, `${this.#lab.folder}/${name}`);
     const address = inFamily(ipv4, this.#family);
-    this.#running.set(name, { name, node: nodeName, address, namespace, nginx });
     const now = new Date().toISOString();
     const conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map((type) => ({
       type,
@@ -139,8 +148,9 @@ export class Kubelet {
     const addresses = this.#family === "ipv4" ? [ipv4, toIpv6(ipv4)] : [toIpv6(ipv4), ipv4];
     const podIPs = addresses.map((ip) => ({ ip }));
     await this.#api.patch(`${path(name)}/status`, {
-      status: { phase: "Running", podIP: address, podIPs, conditions, startTime: now },
+      status: { phase: "Running", podIP: address, podIPs, conditions, containerStatuses: CONTAINERS, startTime: now },
     });
+    this.#running.set(name, { name, node: nodeName, address, namespace, nginx });
   }
 
   async #end(name: string, nodeName: string | undefined): Promise<void> {

@@ -15,7 +15,7 @@
  * The way to `narrow` takes packets of 1400 bytes, while both its ends believe in 1500. Whatever a node's kernel or the
  * router sends to the fabric has finished checksums, as on a wire.
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Configuration } from "./configuration.ts";
 import { NARROW_MTU } from "./dual-stack.ts";
@@ -64,6 +64,7 @@ export const TWO_NODES_PLACES: readonly TwoNodesPlaces[] = [
   },
 ];
 
+const SWITCHES = "cilium-config.yaml";
 const VIPS = ["192.168.10.96/28", "fd00:10::/112"];
 
 export interface TwoNodes {
@@ -96,7 +97,7 @@ export async function twoNodes(lab: Lab): Promise<TwoNodes> {
     const addresses = [`10.1.1.${number + 1}/24`, `fd00:1::${number + 1}/64`];
     lab.connect(
       { namespace, device, addresses, offload: { tx: false } },
-      { namespace: fabric, device: `port${number}` },
+      { namespace: fabric, device: `port${number}`, offload: { tx: false } },
     );
     fabric.ip(`link set port${number} master bridge`);
   };
@@ -138,7 +139,7 @@ export async function twoNodes(lab: Lab): Promise<TwoNodes> {
       inside: "stack",
       arguments: ["--cluster-secret", secret],
     });
-  const gateways = await Promise.all([run(nodes[0], "node1"), run(nodes[1], "node2")]);
+  const gateways = [await run(nodes[0], "node1"), await run(nodes[1], "node2")] as const;
   const network = { client, router, fabric, nodes, gateways, near, far: [far1, far2], narrow, configuration } as const;
   routeVips(network, 1);
   const isServed = (gateway: Gateway) => gateway.status().services.length > 0;
@@ -152,15 +153,38 @@ export function routeVips({ router }: Pick<TwoNodes, "router">, node: 1 | 2): vo
   router.ip(`route replace ${ipv4} via 10.1.1.${node + 1}`, `route replace ${ipv6} via fd00:1::${node + 1}`);
 }
 
+/** How a pod of `web` is listed in its EndpointSlices. */
+export type FarState = "ready" | "draining";
+
+/** Lists far1 among the backends of `web` as the API server would; both gateways go by it a moment later. */
+export function listFar1(network: TwoNodes, state: FarState): void {
+  const conditions = { ready: "ready: true", draining: "ready: false, serving: true, terminating: true" };
+  const entry = `conditions: {${conditions[state]}}`;
+  for (const address of [network.far[0].ipv4, network.far[0].ipv6]) {
+    const listed = new RegExp(`( {2}- addresses: \\["${address}"\\]\\n {4}nodeName: node2\\n {4})conditions: {.*}`);
+    network.configuration.edit(listed, `$1${entry}`);
+  }
+}
+
 /** Writes the switches that both gateways read, and resolves when they are in force on both. */
 export async function setSwitches(network: TwoNodes, switches: Readonly<Record<string, string>>): Promise<void> {
   const data = Object.entries(switches).map(([key, value]) => `  ${key}: "${value}"\n`);
-  const before = network.gateways.map((gateway) => gateway.status().datapath.epoch);
-  network.configuration.write(
-    "cilium-config.yaml",
-    `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cilium-config, namespace: kube-system}\ndata:\n${data.join("")}`,
-  );
-  await waitFor("both gateways to take the switches", () =>
-    network.gateways.every((gateway, index) => gateway.status().datapath.epoch > before[index]!),
+  const head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cilium-config, namespace: kube-system}\ndata:\n";
+  const text = head + data.join("");
+  const file = join(network.configuration.folder, SWITCHES);
+  // What is written once more changes nothing, and no gateway would say that it has taken it.
+  if (existsSync(file) && readFileSync(file, "utf8") === text) return;
+  const before = epochs(network);
+  network.configuration.write(SWITCHES, text);
+  await takenByBoth(network, before);
+}
+
+function epochs({ gateways }: TwoNodes): number[] {
+  return gateways.map((gateway) => gateway.status().datapath.epoch);
+}
+
+async function takenByBoth(network: TwoNodes, before: readonly number[]): Promise<void> {
+  await waitFor("both gateways to take the change", () =>
+    epochs(network).every((epoch, index) => epoch > before[index]!),
   );
 }

@@ -81,9 +81,11 @@ describe("everything else goes to the kernel untouched", () => {
     ]);
   });
 
-  test("a frame of ours passes when its queue has no socket", () => {
-    expect(judge(to("192.0.2.1"), { ...uplink, queue: 1 })).toEqual([XDP_PASS, "noSocket"]);
-    expect(judge(to("192.0.2.1"), { interfaceIndex: interfaceIndex("qa"), queue: 0 })).toEqual([XDP_PASS, "noSocket"]);
+  test("a frame to a served address is dropped when its queue has no socket, and an ARP request for it passes", () => {
+    const noSocket = { interfaceIndex: interfaceIndex("qa"), queue: 0 };
+    expect(judge(to("192.0.2.1"), { ...uplink, queue: 1 })).toEqual([XDP_DROP, "noSocket"]);
+    expect(judge(to("192.0.2.1"), noSocket)).toEqual([XDP_DROP, "noSocket"]);
+    expect(judge(arpRequest("192.0.2.2"), noSocket)).toEqual([XDP_PASS, "noSocket"]);
   });
 });
 

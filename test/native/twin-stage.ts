@@ -121,7 +121,7 @@ export function openTwinStage(): TwinStage {
 }
 
 /** Which words of a table have changed to what; the two clocks are not compared. */
-function changes(before: Int32Array, after: Int32Array, family: 4 | 6): Record<number, number> {
+export function changes(before: Int32Array, after: Int32Array, family: 4 | 6): Record<number, number> {
   const { row, lastSeen } = LAYOUT[family];
   const changed: Record<number, number> = {};
   if (Buffer.compare(bytesOf(before), bytesOf(after)) === 0) return changed;

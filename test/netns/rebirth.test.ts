@@ -77,7 +77,7 @@ describe.each([
     await waitFor("progress with the next process", () => bytes() > atBirth + 2_000_000);
     expect(second.status().datapath.flows.live).toBeGreaterThan(0);
     expect(JSON.parse(second.ask("flows", "-o", "json"))).toContainEqual(
-      expect.objectContaining({ vip: `${VIP}:80`, state: "established" }),
+      expect.objectContaining({ vip: `${VIP}:80`, state: "established", forwardedBy: "kernel" }),
     );
     // curl gives up when nothing has come for a second.
     expect(download.exit()).toBeNull();

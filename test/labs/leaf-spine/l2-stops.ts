@@ -10,7 +10,7 @@ import type { ClusterOnLeafSpine } from "./cluster-on-leaf-spine.ts";
 
 const SEED = "seed-b";
 const PATIENCE = { timeoutSeconds: 30 };
-export const L2_ADDRESS = "20.0.0.100";
+export const L2_ADDRESS = "10.0.5.100";
 const SERVICE = "nginx-service";
 
 const poolOfTheRack: Stop<ClusterOnLeafSpine> = {
@@ -116,8 +116,8 @@ const fromBothSides: Stop<ClusterOnLeafSpine> = {
       counts.every((count) => /^20 200$/.test(count)),
       `client2: ${counts[0]}; client: ${counts[1]}`,
     );
-    const url = `http://${bracketed(lab.at(L2_ADDRESS))}/?[1-60]`;
-    const shown = `curl -g -s -o /dev/null -D - -H 'Connection: close' '${url}' | grep -i x-pod | sort | uniq -c`;
+    const one = `curl -g -s -o /dev/null -D - 'http://${bracketed(lab.at(L2_ADDRESS))}/'`;
+    const shown = `for i in $(seq 1 60); do ${one}; done | tr -d '\\r' | grep -i x-pod | sort | uniq -c`;
     const pods = tour.type(network.client, shown).trim().split("\n");
     tour.claim(
       "B16",
