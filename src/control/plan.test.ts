@@ -299,3 +299,19 @@ describe("a plan", () => {
     expect(after.services["default/b"]!.ingress).toEqual(["20.0.0.1"]);
   });
 });
+
+test("an address of a node or a pod that another allocator gave out is not served, which is told", () => {
+  const objects = [
+    ciliumConfig({ "default-lb-service-ipam": "nodeipam" }),
+    N1,
+    lbService("a", { held: ["10.1.1.1"] }),
+    lbService("b", { held: ["10.2.1.9"] }),
+    lbService("c", { held: ["192.0.2.9"] }),
+  ];
+  const intent = intentOf(...objects);
+  const planned = plan(intent);
+  const { owned } = nodePlan(intent, planned, "n1").forwarding;
+  expect(owned.map(({ address }) => formatIpAddress(address))).toEqual(["192.0.2.9"]);
+  const told = planned.problems.filter(({ message }) => message.includes("is not served"));
+  expect(told.map(({ object }) => object)).toEqual(["Service/default/a", "Service/default/b"]);
+});
