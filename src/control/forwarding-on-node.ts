@@ -10,7 +10,6 @@ import {
 import type { Intent } from "../intent/intent.ts";
 import { matches } from "../intent/selector.ts";
 import { type Service, type ServicePort, selectableLabels, serviceKey } from "../intent/service.ts";
-import { type ReservedRange, reservation, reservedRanges } from "../ipam/reserved-range.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { compareIpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { dsrOnNode, forwardingMode, receivingNode, receivingObstacle } from "./direct-server-return.ts";
@@ -33,13 +32,12 @@ export function forwardingOnNode(
   const vips = new Map<string, VipSpec>();
   const owned: OwnedAddress[] = [];
   const { nodes, pools, settings, flowPolicies, bgpPolicies, l2Policies } = intent;
-  const reserved = reservedRanges(nodes);
   for (const service of intent.services) {
     const key = serviceKey(service);
     if (addressSource(service, intent) === "other-controller") continue;
     const { ingress } = plan.services[key]!;
     const about = [service.externalAddresses, service.labels, ingress, nodes, bgpPolicies, l2Policies, settings];
-    const served = memory.served.of(key, about, () => servedAddresses(service, ingress, intent, reserved));
+    const served = memory.served.of(key, about, () => servedAddresses(service, ingress, intent));
     if (served.length === 0) continue;
     owned.push(...memory.addresses.of(key, [served], () => ownedAddresses(served)));
     const inputs = [service, served, nodes, pools, settings, flowPolicies, nodeName];
@@ -73,15 +71,9 @@ function policiesFor(service: Service, { flowPolicies }: Intent): string[] {
     .map(({ name }) => name);
 }
 
-/** An address of a node or a pod is never served, whoever gave it to the Service: all traffic to it would be ours. */
-function servedAddresses(
-  service: Service,
-  ingress: readonly string[],
-  intent: Intent,
-  reserved: readonly ReservedRange[],
-): readonly string[] {
+function servedAddresses(service: Service, ingress: readonly string[], intent: Intent): readonly string[] {
   const external = servedExternalAddresses(service, intent).filter((address) => !ingress.includes(address));
-  return [...ingress, ...external].filter((text) => reservation(reserved, parseIpAddress(text)!) === null);
+  return external.length === 0 ? ingress : [...ingress, ...external];
 }
 
 function ownedAddresses(ingress: readonly string[]): OwnedAddress[] {

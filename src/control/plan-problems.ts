@@ -3,9 +3,8 @@ import type { BgpPolicy } from "../intent/bgp-policy.ts";
 import type { Intent } from "../intent/intent.ts";
 import type { Problem } from "../intent/problem.ts";
 import { type Service, serviceKey } from "../intent/service.ts";
-import { reservation, reservedRanges } from "../ipam/reserved-range.ts";
 import { addressSource } from "../ipam/responsibility.ts";
-import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
+import { formatIpAddress } from "../net/ip-address.ts";
 import { isSwitchedOn, passwordFor, selectsNode } from "./bgp-on-node.ts";
 import { receivingProblems } from "./direct-server-return.ts";
 import { l2Problems } from "./l2-problems.ts";
@@ -31,7 +30,6 @@ export function planProblems(
       ),
     ),
     ...contestedPorts(intent, services),
-    ...reservedAddresses(intent, services),
   ];
 }
 
@@ -110,18 +108,6 @@ function unknownNodes(service: Service, intent: Intent): Problem[] {
 /** Direct server return needs somebody on the backend's node. */
 function unanswered(service: Service, intent: Intent): Problem[] {
   return receivingProblems(service, intent).map((message) => warning(`Service/${serviceKey(service)}`, "", message));
-}
-
-/** What another allocator gave out is in the status, but not everything can be served. */
-function reservedAddresses(intent: Intent, services: Readonly<Record<string, ServicePlan>>): Problem[] {
-  const reserved = reservedRanges(intent.nodes);
-  return intent.services.flatMap((service) =>
-    services[serviceKey(service)]!.ingress.flatMap((text) => {
-      const what = reservation(reserved, parseIpAddress(text)!);
-      const message = `${text} is not served: it is ${what}, whose other traffic would be cut off`;
-      return what === null ? [] : [warning(`Service/${serviceKey(service)}`, "status.loadBalancer", message)];
-    }),
-  );
 }
 
 /** One address and port of two Services, which only a foreign allocator gives out: one of them is served. */

@@ -300,18 +300,19 @@ describe("a plan", () => {
   });
 });
 
-test("an address of a node or a pod that another allocator gave out is not served, which is told", () => {
-  const objects = [
-    ciliumConfig({ "default-lb-service-ipam": "nodeipam" }),
+test("an external address that is a node's or a pod's is not served", () => {
+  const spec = { externalIPs: ["10.1.1.1", "10.2.1.9", "192.0.2.9"] };
+  const advertise = {
+    serviceSelector: { matchLabels: { bgp: "yes" } },
+    serviceAdvertisements: ["LoadBalancerIP", "ExternalIP"],
+  };
+  const intent = intentOf(
+    ciliumConfig({ "enable-bgp-control-plane": "true" }),
     N1,
-    lbService("a", { held: ["10.1.1.1"] }),
-    lbService("b", { held: ["10.2.1.9"] }),
-    lbService("c", { held: ["192.0.2.9"] }),
-  ];
-  const intent = intentOf(...objects);
-  const planned = plan(intent);
-  const { owned } = nodePlan(intent, planned, "n1").forwarding;
-  expect(owned.map(({ address }) => formatIpAddress(address))).toEqual(["192.0.2.9"]);
-  const told = planned.problems.filter(({ message }) => message.includes("is not served"));
-  expect(told.map(({ object }) => object)).toEqual(["Service/default/a", "Service/default/b"]);
+    peeringPolicy("bgp", advertise),
+    POOL,
+    lbService("a", { labels: { bgp: "yes" }, spec }),
+  );
+  const { owned } = nodePlan(intent, plan(intent), "n1").forwarding;
+  expect(owned.map(({ address }) => formatIpAddress(address))).toEqual(["20.0.0.0", "192.0.2.9"]);
 });
