@@ -31,6 +31,8 @@ const PODS: WatchedKind = {
   fieldSelector: null,
 };
 
+const CONTAINERS = [{ name: "nginx", ready: true, restartCount: 0, image: "nginx:latest", imageID: "" }];
+
 type LabMachine = Pick<RackNode, "name" | "namespace" | "podCidr">;
 
 export interface RunningPod {
@@ -146,7 +148,7 @@ export class Kubelet {
     const addresses = this.#family === "ipv4" ? [ipv4, toIpv6(ipv4)] : [toIpv6(ipv4), ipv4];
     const podIPs = addresses.map((ip) => ({ ip }));
     await this.#api.patch(`${path(name)}/status`, {
-      status: { phase: "Running", podIP: address, podIPs, conditions, startTime: now },
+      status: { phase: "Running", podIP: address, podIPs, conditions, containerStatuses: CONTAINERS, startTime: now },
     });
     this.#running.set(name, { name, node: nodeName, address, namespace, nginx });
   }

@@ -1,15 +1,32 @@
 /** A document's lab as a suite: a test for each stop, and one that no claim was left out. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type DocumentLab, goTo, type LabOptions, type StandingLab } from "./document-lab.ts";
+import type { Family } from "../lab/both-families.ts";
+import { DATAPATHS, type DocumentLab, goTo, type LabOptions, type StandingLab } from "./document-lab.ts";
 import { Tour } from "./tour.ts";
 
 /** Real daemons, and a machine whose cores others use too. */
 const STOP_TIMEOUT_MILLISECONDS = 180_000;
 
-/** Longer runs go through the whole matrix: SLUICE_LONG=1. */
-export const LONG = process.env["SLUICE_LONG"] === "1";
+/** Longer runs go through the whole matrix. */
+const LONG = process.env["SLUICE_LONG"] === "1";
 
-export function labSuite<Network extends StandingLab>(lab: DocumentLab<Network>, options: LabOptions): void {
+const MATRIX: readonly LabOptions[] = (["ipv4", "ipv6"] as const).flatMap((family) =>
+  (["frr", "bird"] as const).flatMap((router) => DATAPATHS.map((datapath) => ({ family, router, datapath }))),
+);
+
+/** In the families named, with FRR and the datapath that the product chooses; every combination with SLUICE_LONG=1. */
+export function labSuites<Network extends StandingLab>(lab: DocumentLab<Network>, families: readonly Family[]): void {
+  const short = families.map((family) => ({ family, router: "frr" as const, datapath: null }));
+  for (const options of LONG ? MATRIX : short) labSuite(lab, options);
+}
+
+/** Only with SLUICE_LONG=1: it takes minutes, and its figures need a machine of their own. */
+export function longLabSuite<Network extends StandingLab>(lab: DocumentLab<Network>, options: LabOptions): void {
+  if (LONG) labSuite(lab, options);
+  else test(lab.title, ({ skip }) => skip("takes minutes: SLUICE_LONG=1"));
+}
+
+function labSuite<Network extends StandingLab>(lab: DocumentLab<Network>, options: LabOptions): void {
   const name = [lab.name, options.family, options.router, options.datapath].filter(Boolean).join(", ");
   describe(name, () => {
     const tour = new Tour((text) => process.stdout.write(text), { commands: false });

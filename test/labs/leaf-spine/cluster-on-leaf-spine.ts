@@ -89,6 +89,21 @@ export class ClusterOnLeafSpine implements StandingLab {
     return answer;
   }
 
+  /** Sets `bpf-lb-mode` in cilium-config; resolves when the nodes forward so. */
+  async useForwarding(tour: Tour, mode: "dsr" | "snat"): Promise<void> {
+    const patch = `{"data":{"bpf-lb-mode":"${mode}"}}`;
+    const words = ["-n", "kube-system", "patch", "cm", "cilium-config", "--type", "merge", "-p", patch];
+    tour.show("server", pasteable(["kubectl", ...words]), this.cluster.server.kubectl(...words));
+    const said = mode === "dsr" ? "direct server return" : "translated";
+    const explained = (node: string) => this.cluster.gateway(node).ask("explain", "service", "default/nginx-service");
+    for (const { name } of this.network.nodes) {
+      await waitFor(`${name} to forward by ${mode}`, () => explained(name).includes(said), {
+        timeoutSeconds: 20,
+        seen: () => explained(name),
+      });
+    }
+  }
+
   /** Requests one after another; the body of each, or curl's complaint. */
   curls(from: Namespace, address: string, count: number): { readonly bodies: string[]; readonly errors: string[] } {
     const answers = Array.from({ length: count }, () => curl(from, urlOf(address)));

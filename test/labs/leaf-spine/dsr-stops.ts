@@ -11,7 +11,6 @@ import { deterministicBody, sha256 } from "../../lab/deterministic-body.ts";
 import { LARGE_FILE, LARGE_FILE_BYTES } from "../../lab/nginx.ts";
 import type { CapturedFrame, TcpSegment } from "../../lab/pcap.ts";
 import { tcpSegment } from "../../lab/pcap.ts";
-import { waitFor } from "../../lab/wait-for.ts";
 import type { Stop } from "../document-lab.ts";
 import type { ClusterOnLeafSpine } from "./cluster-on-leaf-spine.ts";
 import { L2_ADDRESS } from "./l2-stops.ts";
@@ -26,11 +25,7 @@ const direct: Stop<ClusterOnLeafSpine> = {
   async show(tour, lab) {
     const { cluster, network } = lab;
     const { client2, leaf02, leaf01Bridge } = network;
-    const patch = '{"data":{"bpf-lb-mode":"dsr"}}';
-    cluster.server.kubectl("-n", "kube-system", "patch", "cm", "cilium-config", "--type", "merge", "-p", patch);
-    tour.show("server", `kubectl -n kube-system patch cm cilium-config --type merge -p '${patch}'`, "patched");
-    const mode = () => cluster.gateway("rack0-a").ask("explain", "service", "default/nginx-service");
-    await waitFor("the change to be in force", () => /direct|dsr/i.test(mode()), { timeoutSeconds: 20, seen: mode });
+    await lab.useForwarding(tour, "dsr");
     client2.ip(`link set net0 mtu ${CLIENT_MTU}`);
 
     const filter = `host ${lab.at(CLIENT2)}`;
