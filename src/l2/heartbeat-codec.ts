@@ -347,7 +347,13 @@ class Reader {
     const length = this.u8();
     const octets = new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.#at, this.#need(length));
     this.#at += length;
-    return DECODER.decode(octets);
+    // Names of nodes are ASCII, and then this is several times as fast as the decoder.
+    let text = "";
+    for (const octet of octets) {
+      if (octet > 0x7f) return DECODER.decode(octets);
+      text += String.fromCharCode(octet);
+    }
+    return text;
   }
 
   address(): string {
