@@ -4,7 +4,7 @@
  *
  *   SLUICE_BENCH_ROUNDS=5
  *
- * Workers share the flow table and nothing else; their figure is the mean of what a packet costs each of them.
+ * With several VIPs each has one of the backends, with one it has them all. Workers share the flow table and nothing else; their figure is the mean of what a packet costs each of them.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

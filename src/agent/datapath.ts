@@ -22,6 +22,7 @@ import type { FlowTable } from "../dataplane/flow-table.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
+import type { TablesInForce } from "../dataplane/hypothetical-packet.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { PortTable } from "../dataplane/port-table.ts";
@@ -89,6 +90,7 @@ export class Datapath {
   readonly #expiryTimer: NodeJS.Timeout;
   readonly #clock = new Float64Array(1);
   readonly #memory: TableMemory;
+  readonly #balancing: BalancingMemory;
   #table: ForwardingTable;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
   #flowsEnded = 0;
@@ -160,6 +162,7 @@ export class Datapath {
           offloads: kernelForwards,
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
+          handoffs: network.handoffs.words,
           fragments,
           balancing,
           counters: own,
@@ -232,6 +235,7 @@ export class Datapath {
     this.#memory = new TableMemory(key);
     this.#object = object;
     this.#network = parts.network;
+    this.#balancing = parts.balancing;
     this.ids = parts.ids;
     this.#workers = parts.workers;
     this.#counters = parts.counters;
@@ -303,7 +307,14 @@ export class Datapath {
 
   /** What the announcer needs: where it may speak, and the maps of what is answered for. */
   get doorToLinks(): AnnouncerDoor {
-    return announcerDoor(this.#portList, this.#object);
+    return announcerDoor(this.#portList, this.#object, this.#network.handoffs.words);
+  }
+
+  /** For those who ask what would become of a packet; not to be written to. */
+  get tablesInForce(): TablesInForce {
+    const { fib, ports, neighbors } = this.#network;
+    const [flows, table, key] = [this.flows, this.#table, this.#key];
+    return { flows, table, key, fib, ports, neighbors, balancing: this.#balancing, now: this.now() };
   }
 
   /** Seconds of the monotonic clock, as in the flow rows. */

@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly socket: string;
   /** `host:port` on which the API also listens; `null` for nowhere. */
   readonly http: string | null;
+  /** `host:port` with metrics and probes only. */
+  readonly metrics?: string | null;
   /** File with the secret that all nodes of the cluster share; `null` makes one up. */
   readonly clusterSecret: string | null;
   /** UDP port of the heartbeats by which nodes agree on owners of addresses on links; on all nodes the same. */

@@ -15,12 +15,13 @@
  * The offloads of sl0 are off, because what is redirected into it must come out with finished checksums and in frames no
  * longer than the MTU.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { type IpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
 import { attachedXdp } from "../xdp/attach.ts";
 import { rxQueueCount, setOffload } from "../xdp/ethtool.ts";
 import { addAddress, createVethPair, deleteLink, findLink, setLink, setNeighbor } from "../xdp/netlink.ts";
 import type { NetworkLink } from "../xdp/rtnetlink.ts";
+import { readSysctl, writeSysctl } from "./sysctl.ts";
 
 const OUTER = "sl0";
 export const INNER = "sl1";
@@ -64,7 +65,9 @@ export function leftStackInside(mtu: number, queues: number): StackInside | null
 export function createStackInside(mtu: number, queues: number): StackInside {
   // Sockets need the program on their interface, so a pair with one is no leftover: somebody serves through it.
   if (findLink(INNER) !== null && attachedXdp(INNER) !== null) {
-    throw new Error(`another Sluice is running here and uses the interface ${INNER}: stop it before starting this one`);
+    throw new Error(
+      `another Sluice is running here and uses the interface ${INNER}: stop it before starting this one; if it has died, \`sluice cleanup\``,
+    );
   }
   removeLeftover();
   createVethPair({ name: OUTER, peer: INNER, queues });
@@ -73,15 +76,15 @@ export function createStackInside(mtu: number, queues: number): StackInside {
     setOffload(OUTER, "txChecksum", false);
     // What the program on sl1 sends back by itself, for the node and its pods, this end takes only with GRO.
     setOffload(OUTER, "gro", true);
-    writeFileSync(`/proc/sys/net/ipv4/conf/${OUTER}/rp_filter`, "2");
+    writeSysctl(`net/ipv4/conf/${OUTER}/rp_filter`, "2");
     // A kernel may be without IPv6.
     const families: IpFamily[] = existsSync("/proc/sys/net/ipv6") ? [4, 6] : [4];
     if (families.includes(6)) {
-      writeFileSync(`/proc/sys/net/ipv6/conf/${OUTER}/disable_ipv6`, "0");
-      writeFileSync(`/proc/sys/net/ipv6/conf/${OUTER}/accept_ra`, "0");
+      writeSysctl(`net/ipv6/conf/${OUTER}/disable_ipv6`, "0");
+      writeSysctl(`net/ipv6/conf/${OUTER}/accept_ra`, "0");
       // Nobody else is on the link, and an address is of no use while the kernel asks whether there is.
-      writeFileSync(`/proc/sys/net/ipv6/conf/${OUTER}/accept_dad`, "0");
-      writeFileSync(`/proc/sys/net/ipv6/conf/${INNER}/disable_ipv6`, "1");
+      writeSysctl(`net/ipv6/conf/${OUTER}/accept_dad`, "0");
+      writeSysctl(`net/ipv6/conf/${INNER}/disable_ipv6`, "1");
     }
     for (const name of [OUTER, INNER]) setLink(link(name), { up: true });
     for (const family of families) {
@@ -99,10 +102,10 @@ export function createStackInside(mtu: number, queues: number): StackInside {
 /** What stands in the way of pods behind the node's stack, in words; empty when nothing does. */
 export function stackProblems(uplink: string): string[] {
   const problems: string[] = [];
-  if (sysctl("net/ipv4/ip_forward") !== "1") {
+  if (readSysctl("net/ipv4/ip_forward") !== "1") {
     problems.push("the node does not forward IPv4, so pods stay out of reach: `sysctl -w net.ipv4.ip_forward=1`");
   }
-  if (hasGlobalIpv6(uplink) && sysctl("net/ipv6/conf/all/forwarding") !== "1") {
+  if (hasGlobalIpv6(uplink) && readSysctl("net/ipv6/conf/all/forwarding") !== "1") {
     problems.push(
       "the node does not forward IPv6, so pods stay out of reach: `sysctl -w net.ipv6.conf.all.forwarding=1`",
     );
@@ -115,11 +118,6 @@ function hasGlobalIpv6(name: string): boolean {
   if (!existsSync("/proc/net/if_inet6")) return false;
   const lines = readFileSync("/proc/net/if_inet6", "utf8").trim().split("\n");
   return lines.map((line) => line.split(/ +/)).some((fields) => fields[3] === "00" && fields[5] === name);
-}
-
-function sysctl(path: string): string | null {
-  const file = `/proc/sys/${path}`;
-  return existsSync(file) ? readFileSync(file, "utf8").trim() : null;
 }
 
 function link(name: string): NetworkLink {

@@ -1,10 +1,11 @@
 /**
- * The API of the running process: HTTP on a unix socket, for the command line, and where asked on a TCP address, for
- * Prometheus and probes. Only on the unix socket, which is root's, something can be changed.
+ * The API of the running process: HTTP on a unix socket, for the command line, and where asked on TCP addresses: one that
+ * can read, one with metrics and probes alone. Only on the unix socket, which is root's, something can be changed.
  *
  *   GET /v1/status   GET /v1/policies   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
  *   GET /v1/l2/...   POST /v1/l2/move (l2-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
+ *   GET /v1/explain/packet?source=A&sourcePort=N&destination=A&destinationPort=N&protocol=tcp|udp[&from=INTERFACE]
  *   GET /metrics   GET /livez   GET /readyz
  *   GET /v1/drain   POST /v1/drain?grace=SECONDS   POST /v1/undrain
  */
@@ -24,6 +25,7 @@ export interface ApiSource {
   l2(): L2Source;
   /** `null` for a Service that does not exist. */
   explainService(name: string): unknown;
+  explainPacket(packet: URLSearchParams): unknown;
   /** How far routers have been moved away from this node. */
   drainProgress(): Promise<unknown>;
   drain(graceSeconds: number): Promise<void>;
@@ -32,6 +34,10 @@ export interface ApiSource {
   ready(): boolean;
 }
 
+/** What a listener serves: metrics and probes, all that can be read, or changes as well. */
+type Reach = "metrics" | "read" | "change";
+
+const FOR_METRICS: readonly string[] = ["/metrics", "/livez", "/readyz"];
 const DEFAULT_FLOWS = 1000;
 const LONGEST_GRACE_SECONDS = 3600;
 
@@ -54,16 +60,25 @@ export class ApiServer {
       }
       unlinkSync(path);
     }
-    await this.#listen(true, (server, done) => server.listen(path, done));
+    await this.#listen("change", (server, done) => server.listen(path, done));
     chmodSync(path, 0o600);
   }
 
-  /** @param address `host:port`. */
-  async listenTcp(address: string): Promise<void> {
+  /** Reading only. @param address `host:port`. */
+  listenTcp(address: string): Promise<void> {
+    return this.#listenAt("--http", address, "read");
+  }
+
+  /** Nothing but metrics and probes, for those who may not see who is connected to whom. @param address `host:port`. */
+  listenForMetrics(address: string): Promise<void> {
+    return this.#listenAt("--metrics", address, "metrics");
+  }
+
+  #listenAt(option: string, address: string, reach: Reach): Promise<void> {
     const match = /^(.*):(\d{1,5})$/.exec(address);
-    if (match === null) throw new Error(`--http ${address}: must be HOST:PORT, such as 127.0.0.1:9472`);
+    if (match === null) throw new Error(`${option} ${address}: must be HOST:PORT, such as 127.0.0.1:9472`);
     const host = match[1]!.replace(/^\[|\]$/g, "");
-    await this.#listen(false, (server, done) => server.listen(Number(match[2]), host, done));
+    return this.#listen(reach, (server, done) => server.listen(Number(match[2]), host, done));
   }
 
   async close(): Promise<void> {
@@ -75,13 +90,13 @@ export class ApiServer {
     );
   }
 
-  #listen(mayChange: boolean, start: (server: Server, done: () => void) => void): Promise<void> {
+  #listen(reach: Reach, start: (server: Server, done: () => void) => void): Promise<void> {
     const server = createServer((request, response) => {
       const url = new URL(request.url ?? "/", "http://sluice");
       const answered =
-        request.method === "POST" && mayChange
+        request.method === "POST" && reach === "change"
           ? this.#change(url, response)
-          : this.#answer(request.method ?? "", url, response);
+          : this.#answer(request.method ?? "", url, response, reach);
       answered.catch((error: Error) => {
         send(response, 500, "application/json", JSON.stringify({ error: error.message }));
       });
@@ -105,8 +120,11 @@ export class ApiServer {
     return send(response, 200, "application/json", JSON.stringify(await this.#source.drainProgress()));
   }
 
-  async #answer(method: string, url: URL, response: ServerResponse): Promise<void> {
+  async #answer(method: string, url: URL, response: ServerResponse, reach: Reach): Promise<void> {
     if (method !== "GET") return send(response, 405, "text/plain", "only GET is served here\n");
+    if (reach === "metrics" && !FOR_METRICS.includes(url.pathname)) {
+      return send(response, 404, "text/plain", `here are only ${FOR_METRICS.join(", ")}\n`);
+    }
     const json = (value: unknown) => send(response, 200, "application/json", JSON.stringify(value));
     switch (url.pathname) {
       case "/v1/status":
@@ -119,6 +137,8 @@ export class ApiServer {
         return json(await this.#source.drainProgress());
       case "/v1/explain/service":
         return json(await this.#source.explainService(url.searchParams.get("name") ?? ""));
+      case "/v1/explain/packet":
+        return json(this.#source.explainPacket(url.searchParams));
       case "/metrics":
         return send(response, 200, "text/plain; version=0.0.4", await this.#source.metrics());
       case "/livez":

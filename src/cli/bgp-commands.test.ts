@@ -19,6 +19,7 @@ const api = new ApiServer({
   metrics: nothing,
   ready: () => true,
   explainService: () => null,
+  explainPacket: () => null,
   drainProgress: nothing,
   drain: async () => {},
   undrain: async () => {},

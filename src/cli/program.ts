@@ -9,7 +9,7 @@ import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addDrainCommands } from "./drain.ts";
-import { runExplain } from "./explain.ts";
+import { addExplainCommands } from "./explain-commands.ts";
 import { addL2Commands } from "./l2-commands.ts";
 import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
@@ -73,6 +73,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     )
     .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
     .option("--http <host:port>", "serve the API, /metrics and probes there as well")
+    .option("--metrics <host:port>", "serve /metrics and probes there, and nothing else")
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
     .option("--l2-heartbeat <milliseconds>", "a node is dead after three of them", positive, 200)
@@ -118,6 +119,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         repairOffloads: flags.repairOffloads,
         socket: flags.socket,
         http: flags.http ?? null,
+        metrics: flags.metrics ?? null,
         clusterSecret: flags.clusterSecret ?? null,
         l2Port: flags.l2Port,
         l2Timing: { ...DEFAULT_TIMING, heartbeatMilliseconds: flags.l2Heartbeat },
@@ -181,19 +183,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
   addClusterCommands(program);
 
-  program
-    .command("explain")
-    .description("why something is as it is")
-    .command("service")
-    .description("from the pools to the routes, and at every no the reason")
-    .argument("<service>", "NAMESPACE/NAME")
-    .option("-f, --filename <path...>", "manifests to explain, instead of the running process", [])
-    .option("--socket <path>", "unix socket of the running process", DEFAULT_SOCKET)
-    .addOption(outputOption())
-    .action(async (service: string, flags) => {
-      const { filename: paths, socket, output } = flags;
-      process.stdout.write(await runExplain({ service, paths, socket, output }));
-    });
+  addExplainCommands(program, DEFAULT_SOCKET, outputOption);
 
   addReplayCommand(program, outputOption(), (exitCode) => {
     status = exitCode;

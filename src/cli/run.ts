@@ -5,6 +5,7 @@
 import { pino } from "pino";
 import { Gateway } from "../agent/gateway.ts";
 import { metricsText } from "../agent/metrics.ts";
+import { explainPacketAt } from "../agent/packet-fate.ts";
 import type { RunOptions } from "../agent/run-options.ts";
 import { drainReport, flowList, gatewayStatus } from "../agent/status.ts";
 import { ApiServer } from "../api/server.ts";
@@ -21,6 +22,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
     flows: (limit) => flowList(running(), limit),
     policies: () => running().datapath.policies.status(),
     explainService: (name) => running().explainService(name),
+    explainPacket: (packet) => explainPacketAt(running().datapath, packet),
     bgp: () => running().speaker,
     l2: () => running().links,
     drainProgress: () => drainReport(running()),
@@ -36,6 +38,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
   });
   try {
     if (options.http !== null) await api.listenTcp(options.http);
+    if (options.metrics) await api.listenForMetrics(options.metrics);
     gateway = await Gateway.start(options, log);
     log.info({ signal: await stopped }, "stopping");
   } finally {

@@ -299,3 +299,20 @@ describe("a plan", () => {
     expect(after.services["default/b"]!.ingress).toEqual(["20.0.0.1"]);
   });
 });
+
+test("an external address that is a node's or a pod's is not served", () => {
+  const spec = { externalIPs: ["10.1.1.1", "10.2.1.9", "192.0.2.9"] };
+  const advertise = {
+    serviceSelector: { matchLabels: { bgp: "yes" } },
+    serviceAdvertisements: ["LoadBalancerIP", "ExternalIP"],
+  };
+  const intent = intentOf(
+    ciliumConfig({ "enable-bgp-control-plane": "true" }),
+    N1,
+    peeringPolicy("bgp", advertise),
+    POOL,
+    lbService("a", { labels: { bgp: "yes" }, spec }),
+  );
+  const { owned } = nodePlan(intent, plan(intent), "n1").forwarding;
+  expect(owned.map(({ address }) => formatIpAddress(address))).toEqual(["20.0.0.0", "192.0.2.9"]);
+});

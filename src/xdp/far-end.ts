@@ -7,6 +7,7 @@
  */
 import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { insideNetworkNamespace } from "./namespace.ts";
+import { isNativeError } from "./native-error.ts";
 import { namespaceIdOf, networkLinks } from "./netlink.ts";
 import type { NetworkLink } from "./rtnetlink.ts";
 
@@ -23,8 +24,18 @@ export function findFarEnd(link: NetworkLink): FarEnd | null {
   const nameHere = () => networkLinks().find((each) => each.index === index)?.name ?? null;
   const namespace = namespaceId === null ? null : findNamespace(namespaceId);
   if (namespaceId !== null && namespace === null) return null;
-  const name = namespace === null ? nameHere() : insideNetworkNamespace(namespace, nameHere);
+  const name = namespace === null ? nameHere() : nameInside(namespace, nameHere);
   return name === null ? null : { interface: name, namespace };
+}
+
+/** Entering takes CAP_SYS_ADMIN, which a gateway in a pod does not have: what may not be entered can't be seen. */
+function nameInside(namespace: string, name: () => string | null): string | null {
+  try {
+    return insideNetworkNamespace(namespace, name);
+  } catch (error) {
+    if (isNativeError(error) && error.code === "EPERM") return null;
+    throw error;
+  }
 }
 
 /** Does something where the far end is. */

@@ -1,4 +1,4 @@
-/** The rules in deploy/rbac.yaml: enough for everything, and no more, by the API server's own authorizer. */
+/** The rules in deploy/base/rbac.yaml: enough for everything, and no more, by the API server's own authorizer. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ipPool, lbService } from "../fixtures/kubernetes-objects.ts";
@@ -6,7 +6,7 @@ import { waitFor } from "../lab/wait-for.ts";
 import { ApiServer } from "./fixtures/api-server.ts";
 import { joinCluster } from "./fixtures/member.ts";
 
-const RBAC = join(import.meta.dirname, "../../deploy/rbac.yaml");
+const RBAC = join(import.meta.dirname, "../../deploy/base/rbac.yaml");
 const ACCOUNT = "--as=system:serviceaccount:sluice-system:sluice";
 
 let server: ApiServer;

@@ -21,7 +21,7 @@ import type { Namespace } from "./namespace.ts";
 import { waitFor } from "./wait-for.ts";
 
 const DOOR = join(import.meta.dirname, "door.ts");
-const RBAC = join(import.meta.dirname, "../../deploy/rbac.yaml");
+const RBAC = join(import.meta.dirname, "../../deploy/base/rbac.yaml");
 const MANIFESTS = join(import.meta.dirname, "../data/manifests");
 
 /** A machine of the cluster; its interface to the network is net0. */
