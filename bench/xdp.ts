@@ -10,11 +10,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BpfObject } from "../src/xdp/bpf.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
-import { BENCH_FRAME, loadLru, loadOurs } from "./xdp/tables.ts";
+import { BENCH_FRAME, loadLru, loadLruForInserts, loadOurs, openInserter } from "./xdp/tables.ts";
 
 const FLOWS = [1_000, 100_000, 1_000_000];
 const ROUNDS = Number(process.env["SLUICE_BENCH_ROUNDS"] ?? 7);
 const REPEAT = 2_000_000;
+const INSERT_FLOWS = 100_000;
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
 try {
@@ -66,7 +67,35 @@ function measureAll(ours: string, lru: string): void {
     mine.close();
     theirs.close();
   }
+  measureInserts(ours, lru, rows, ratios);
   saveResults("xdp", rows, ratios);
+}
+
+/** A row of a new flow, by whoever inserts: here a worker, in the twin its program. */
+function measureInserts(ours: string, lru: string, rows: ResultRow[], ratios: Record<string, number>): void {
+  const inserter = openInserter(ours, INSERT_FLOWS);
+  const twin = loadLruForInserts(lru, INSERT_FLOWS);
+  inserter.insert(REPEAT);
+  time(twin, "insert");
+  const mine: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = process.cpuUsage();
+    inserter.insert(REPEAT);
+    const { user, system } = process.cpuUsage(before);
+    mine.push(((user + system) * 1000) / REPEAT);
+    theirs.push(time(twin, "insert") - time(twin, "frames"));
+  }
+  const pairs = mine.map((value, round) => value / theirs[round]!);
+  ratios["insert/lru@100k"] = median(pairs);
+  rows.push({ what: "insert, 100k flows", metric: "cost", unit: "ns/row", values: mine });
+  rows.push({ what: "LRU_HASH insert, 100k flows", metric: "cost", unit: "ns/row", values: theirs });
+  console.log(
+    `inserting a row at 100k flows: by TypeScript ${spread(mine)}   into the LRU_HASH by XDP ${spread(theirs)}`,
+  );
+  console.log(`                               ours/LRU ${spread(pairs, 2)}`);
+  inserter.close();
+  twin.close();
 }
 
 /** Nanoseconds of processor time per run: the kernel's own figure is a whole number, and waits for others are in it. */

@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   xdp: ["net"],
   worker: ["dataplane", "policy", "policy-host", "xdp", "wire", "net"],
   "policy-host": ["policy", "dataplane", "manifests", "intent", "net"],
-  announcer: ["l2", "wire", "xdp", "net"],
+  announcer: ["l2", "dataplane", "wire", "xdp", "net"],
   speaker: ["bgp", "bfd", "net", "xdp"],
   config: ["manifests", "intent", "net"],
   kubernetes: ["control", "ipam", "manifests", "intent", "bgp", "net"],

@@ -82,4 +82,23 @@ int hit(struct xdp_md *ctx)
 	return write_frame(ctx) ? open_door(ctx) : XDP_ABORTED;
 }
 
+/* Every frame is the first of a flow: its row goes in, and when the map is full another one out. */
+SEC("xdp.frags")
+int insert(struct xdp_md *ctx)
+{
+	struct key4 key = {.tag = FLOW_TAG_LIVE | IPPROTO_TCP};
+	struct lru_row row = {.tag = FLOW_TAG_LIVE | IPPROTO_TCP, .last_seen_seconds = 1};
+	struct iphdr *ip = (void *)(long)ctx->data + ETH_HLEN;
+	__u32 *ports = (void *)(ip + 1);
+
+	if (!write_frame(ctx) || (void *)(ports + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	key.source = ip->saddr;
+	key.destination = ip->daddr;
+	key.ports = *ports;
+	row.new_source_address = key.source;
+	row.new_ports = key.ports;
+	return bpf_map_update_elem(&lru, &key, &row, BPF_ANY) ? XDP_ABORTED : XDP_TX;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

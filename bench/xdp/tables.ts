@@ -57,6 +57,56 @@ export function loadLru(path: string, flows: number): BpfObject {
   return object;
 }
 
+/**
+ * The twin for inserting: as many rows as there are flows, and sixteen times as many flows come, so that each goes in where
+ * another has to go.
+ */
+export function loadLruForInserts(path: string, flows: number): BpfObject {
+  const object = BpfObject.load(path, { maxEntries: { lru: flows } });
+  prepare(object, flows * 16, 1024);
+  return object;
+}
+
+/**
+ * Inserting as a worker does it, without a system call: the oldest of `flows` rows is withdrawn and a new one written, over
+ * and over. The clock runs so that no row rests.
+ */
+export function openInserter(path: string, flows: number): { insert(count: number): void; close(): void } {
+  const object = BpfObject.load(path, { maxEntries: { flows: rowsFor(flows) } });
+  const table = new FlowTable4(object.map("flows").mmap(), KEY);
+  const rows = new Int32Array(flows).fill(-1);
+  const key = newFlowKey();
+  const translated = newFlowKey();
+  storeAddress(key, KEY_DESTINATION, parseIpAddress(VIP)!);
+  storeAddress(key, KEY_SOURCE, parseIpAddress("10.0.0.0")!);
+  storeAddress(translated, KEY_DESTINATION, parseIpAddress("10.2.0.2")!);
+  key[KEY_PROTOCOL] = TCP;
+  translated[KEY_PROTOCOL] = TCP;
+  const egress = egressWord(1, 0, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL);
+  let next = 0;
+  let oldest = 0;
+  let now = 1000;
+  return {
+    insert(count) {
+      for (let done = 0; done < count; done++) {
+        const flow = Math.imul(next++, 0x9e3779b1);
+        if (rows[oldest]! >= 0) table.withdraw(rows[oldest]!, now);
+        key[KEY_SOURCE + 3] = flow;
+        key[KEY_PORTS] = 0x50000000 | (flow & 0xffff);
+        translated[KEY_SOURCE + 3] = flow;
+        translated[KEY_PORTS] = 0x901f0000 | (flow & 0xffff);
+        const row = table.claim(table.hashKey(key), key, TCP, 0, now);
+        if (row < 0) throw new Error("no place for a flow");
+        table.complete(row, translated, egress, 0);
+        rows[oldest] = row;
+        oldest = oldest + 1 === flows ? 0 : oldest + 1;
+        if (oldest % 1024 === 0) now += 2;
+      }
+    },
+    close: () => object.close(),
+  };
+}
+
 function rowsFor(flows: number): number {
   return 2 ** Math.ceil(Math.log2(flows * 2));
 }

@@ -162,6 +162,7 @@ export class Datapath {
           offloads: kernelForwards,
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
+          handoffs: network.handoffs.words,
           fragments,
           balancing,
           counters: own,
@@ -306,7 +307,7 @@ export class Datapath {
 
   /** What the announcer needs: where it may speak, and the maps of what is answered for. */
   get doorToLinks(): AnnouncerDoor {
-    return announcerDoor(this.#portList, this.#object);
+    return announcerDoor(this.#portList, this.#object, this.#network.handoffs.words);
   }
 
   /** For those who ask what would become of a packet; not to be written to. */

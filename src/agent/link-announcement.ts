@@ -49,7 +49,7 @@ export class LinkAnnouncement {
     this.#setup = setup;
     this.#datapath = datapath;
     this.#log = log;
-    this.metrics = new L2Metrics((address) => this.#requestsTo(address));
+    this.metrics = new L2Metrics(() => this.#served());
     this.#busyTimer = setInterval(() => this.#lookForTraffic(), BUSY_LOOK_MILLISECONDS).unref();
   }
 
@@ -170,9 +170,11 @@ export class LinkAnnouncement {
   }
 
   #lookForTraffic(): void {
+    if (this.#spec.addresses.length === 0) return;
     const now = performance.now();
+    const served = this.#served();
     for (const { address } of this.#spec.addresses) {
-      const count = this.#requestsTo(address);
+      const count = served.get(address) ?? 0;
       const known = this.#requests.get(address);
       if (known === undefined) this.#requests.set(address, { count, changedAt: Number.NEGATIVE_INFINITY });
       else if (known.count !== count) this.#requests.set(address, { count, changedAt: now });
@@ -181,14 +183,16 @@ export class LinkAnnouncement {
     this.#announcer?.busy(busy.map(([address]) => address));
   }
 
-  /** Frames to an address that were served, of all its ports. */
-  #requestsTo(address: string): number {
+  /** Frames that were served, by address, of all its ports. */
+  #served(): Map<string, number> {
     const counters = this.#datapath.counters();
-    let sum = 0;
+    const served = new Map<string, number>();
     for (const [id, vip] of this.#datapath.ids.vips()) {
-      if (formatIpAddress(vip.address) === address) sum += this.#datapath.vipCounters(id, counters).requestPackets;
+      const address = formatIpAddress(vip.address);
+      const { requestPackets } = this.#datapath.vipCounters(id, counters);
+      served.set(address, (served.get(address) ?? 0) + requestPackets);
     }
-    return sum;
+    return served;
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { Fib, NO_ROUTE, type Route } from "../dataplane/fib.ts";
 import type { VipSpec } from "../dataplane/forwarding-spec.ts";
+import { Handoffs } from "../dataplane/handoffs.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { type NeighborTable, STACK_NEIGHBOR } from "../dataplane/neighbor-table.ts";
 import { PORT_STACK, PORT_WIRE, type PortTable } from "../dataplane/port-table.ts";
@@ -47,6 +48,7 @@ export class NetworkTables {
   readonly ports: PortTable;
   readonly neighbors: NeighborTable;
   readonly neighborRequests = new NeighborRequests();
+  readonly handoffs = new Handoffs();
   fib: Fib = Fib.build([]);
   readonly #list: readonly Port[];
   readonly #mirror: NetworkMirror;

@@ -42,16 +42,17 @@ export function portList(
   return ports;
 }
 
-export type AnnouncerDoor = Pick<AnnouncerSetup, "ports" | "arpMapFd" | "ndpMapFd">;
+export type AnnouncerDoor = Pick<AnnouncerSetup, "ports" | "arpMapFd" | "ndpMapFd" | "handoffs">;
 
 /** Where addresses can be announced (not towards our own stack), and the maps that say what is answered for. */
-export function announcerDoor(ports: readonly Port[], object: BpfObject): AnnouncerDoor {
+export function announcerDoor(ports: readonly Port[], object: BpfObject, handoffs: Int32Array): AnnouncerDoor {
   return {
     ports: ports
       .filter(({ kind }) => kind !== "stack")
       .map(({ name, interfaceIndex, tags }) => ({ name, interfaceIndex, vlan: tags })),
     arpMapFd: object.map("arp4").fd,
     ndpMapFd: object.map("ndp6").fd,
+    handoffs,
   };
 }
 

@@ -65,7 +65,9 @@ export function leftStackInside(mtu: number, queues: number): StackInside | null
 export function createStackInside(mtu: number, queues: number): StackInside {
   // Sockets need the program on their interface, so a pair with one is no leftover: somebody serves through it.
   if (findLink(INNER) !== null && attachedXdp(INNER) !== null) {
-    throw new Error(`another Sluice is running here and uses the interface ${INNER}: stop it before starting this one`);
+    throw new Error(
+      `another Sluice is running here and uses the interface ${INNER}: stop it before starting this one; if it has died, \`sluice cleanup\``,
+    );
   }
   removeLeftover();
   createVethPair({ name: OUTER, peer: INNER, queues });

@@ -14,6 +14,8 @@ export interface AnnouncerSetup {
   /** Descriptors of the maps `arp4` and `ndp6`: which address is answered for on which interface. */
   readonly arpMapFd: number;
   readonly ndpMapFd: number;
+  /** Memory of `dataplane/handoffs.ts`: whose connections are sent on to the node that an address came from. */
+  readonly handoffs: Int32Array;
 }
 
 export interface AnnouncerPort {

@@ -7,12 +7,15 @@
  *   plan, time ─┘                 └─> announcements, for five seconds
  */
 import { randomBytes } from "node:crypto";
+import { Handoffs } from "../dataplane/handoffs.ts";
 import { OwnerAgreement } from "../l2/agreement.ts";
 import type { AgreementEffect, AgreementEvent } from "../l2/event.ts";
 import { rendezvousWeight } from "../l2/rendezvous.ts";
 import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
-import { formatMac } from "../net/mac.ts";
+import { formatMac, type Mac } from "../net/mac.ts";
+import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { AddressClaim } from "../wire/resolution.ts";
+import { monotonic } from "../xdp/wait.ts";
 import { AnnouncementBurst } from "./announcement-burst.ts";
 import type { AnnouncedAddress, AnnouncerEvent, AnnouncerSetup, AnnouncerSpec } from "./announcer-message.ts";
 import { AnswerMaps } from "./answer-maps.ts";
@@ -24,6 +27,8 @@ import { SolicitedGroups } from "./solicited-groups.ts";
 import { WireProof } from "./wire-proof.ts";
 
 const TICK_MILLISECONDS = 50;
+/** For so long the connections of an old owner are sent on to it: what is left then is judged like any flow that this node never saw. */
+const HANDOFF_SECONDS = 300;
 const ABILITY_MILLISECONDS = 1000;
 /** A VIP that others don't see is announced anew no more often than this. */
 const UNSEEN_MILLISECONDS = 5000;
@@ -43,6 +48,10 @@ export class AnnouncingNode {
   readonly #conflicts = new ConflictJudge();
   readonly #complaints = new Map<string, number>();
   readonly #known = new Set<string>();
+  readonly #handoffs: Handoffs;
+  /** Where addresses came from, while connections are sent back there. */
+  readonly #taken = new Map<string, string>();
+  readonly #clock = new Float64Array(1);
   #nodes: AnnouncerSpec["nodes"] = {};
   #unseen: readonly string[] = [];
   #ability = "";
@@ -60,6 +69,7 @@ export class AnnouncingNode {
       this.#tell(event);
       this.#updateAbility();
     });
+    this.#handoffs = new Handoffs(setup.handoffs);
     this.maps = new AnswerMaps(setup.arpMapFd, setup.ndpMapFd);
   }
 
@@ -125,6 +135,7 @@ export class AnnouncingNode {
     switch (effect.type) {
       case "answer": {
         const { vip: address, cause, previous, silentMilliseconds } = effect;
+        if (cause === "handover" && previous !== null) this.#takeConnections(address, previous);
         this.#answer(address);
         this.#burst.begin(address, performance.now());
         this.#speak();
@@ -142,6 +153,15 @@ export class AnnouncingNode {
         return;
       }
     }
+  }
+
+  /** Before the first frame of a connection that the old owner has can come here. */
+  #takeConnections(vip: string, previous: string): void {
+    const [mac] = this.agreement.roll.members.get(previous)?.macs ?? [];
+    if (mac === undefined) return;
+    monotonic(this.#clock);
+    this.#handoffs.set(rawAddress(vip), mac as Mac, Math.floor(this.#clock[0]! / 1e9) + HANDOFF_SECONDS);
+    this.#taken.set(vip, previous);
   }
 
   #answer(vip: string): void {
@@ -169,6 +189,7 @@ export class AnnouncingNode {
     }
     this.maps.set(vip, []);
     this.#burst.end(vip);
+    this.#handoffs.remove(rawAddress(vip));
   }
 
   #tick(): void {
@@ -183,6 +204,12 @@ export class AnnouncingNode {
       if (alive === this.#known.has(name)) continue;
       if (alive) this.#known.add(name);
       else this.#known.delete(name);
+      // Its connections are gone with it, or another process of it has them no more.
+      for (const [vip, previous] of this.#taken) {
+        if (previous !== name) continue;
+        this.#handoffs.remove(rawAddress(vip));
+        this.#taken.delete(vip);
+      }
       this.#tell({ type: "member", member: name, alive });
     }
   }
@@ -281,4 +308,10 @@ export class AnnouncingNode {
     this.step({ type: "ability", refused, poor, macs });
     for (const vip of this.agreement.claims.keys()) this.#answer(vip);
   }
+}
+
+function rawAddress(vip: string): Int32Array {
+  const words = new Int32Array(ADDRESS_WORDS);
+  storeAddress(words, 0, parseIpAddress(vip)!);
+  return words;
 }

@@ -3,7 +3,7 @@
  *
  * Called by the pipeline when a lookup found nothing, so a frame here is either the first of a flow, or not ours at all,
  * or a segment of a flow that this node never saw (routers moved it here): that one goes to the backend that Maglev
- * says, the same on every node.
+ * says, the same on every node; or, where another node has just handed the address over, to that node (hand-on.ts).
  */
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
@@ -21,6 +21,7 @@ import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { MODE_NAT, NO_BACKEND, SOURCE_NAT } from "./forwarding-layout.ts";
 import { NO_VIP } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
+import { handOn } from "./hand-on.ts";
 import { refuseConnection } from "./icmp-error.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { claimSource, isHairpin } from "./source-nat.ts";
@@ -52,6 +53,7 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
   if ((ports & 0xffff) === 0) return refuse(pipeline, i, DropReason.PortZero);
   if (protocol !== PROTOCOL_UDP) {
     const flags = protocol === PROTOCOL_TCP ? view.getUint8(l4 + TCP_FLAGS) : sctpFlags(view, l4, batch.end[i]!);
+    if ((flags & SYN) === 0 && handOn(pipeline, i)) return NO_ROW;
     if (!mayOpen(flags, table.strictSyn && !pipeline.tunnelled))
       return refuse(pipeline, i, DropReason.NoStateForSegment);
   }

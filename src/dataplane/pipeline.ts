@@ -42,6 +42,7 @@ import { makeForwarder } from "./forward.ts";
 import type { ForwardingTable } from "./forwarding-table.ts";
 import type { FragmentTable } from "./fragment-table.ts";
 import { type FrameBatch, FrameKind, Verdict } from "./frame-batch.ts";
+import type { Handoffs } from "./handoffs.ts";
 import { HeldFragments } from "./held-fragments.ts";
 import { IcmpLimit } from "./icmp-limit.ts";
 import { type Leave, makeLeave } from "./leave.ts";
@@ -65,6 +66,8 @@ export interface PipelineTables {
   readonly neighborRequests: NeighborRequests;
   readonly fragments: FragmentTable;
   readonly counters: Counters;
+  /** Absent where no other node shares the links. */
+  readonly handoffs?: Handoffs;
   /** Absent, one of its own. */
   readonly affinity?: AffinityTable;
   /** Whether the kernel forwards established flows; it doesn't where there is none, as in `sluice replay`. */
@@ -81,6 +84,7 @@ export class Pipeline {
   readonly ports: PortTable;
   readonly neighbors: NeighborTable;
   readonly neighborRequests: NeighborRequests;
+  readonly handoffs: Handoffs | null;
   readonly fragments: FragmentTable;
   /** Fragments that wait for the first one of their packet. */
   readonly held = new HeldFragments(LONGEST_HELD);
@@ -138,6 +142,7 @@ export class Pipeline {
     this.ports = tables.ports;
     this.neighbors = tables.neighbors;
     this.neighborRequests = tables.neighborRequests;
+    this.handoffs = tables.handoffs ?? null;
     this.fragments = tables.fragments;
     this.counters = tables.counters;
     this.affinity = tables.affinity ?? new AffinityTable();

@@ -19,6 +19,7 @@ import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { ForwardingTable } from "../dataplane/forwarding-table.ts";
 import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
+import { Handoffs } from "../dataplane/handoffs.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
@@ -108,6 +109,7 @@ function forwardUntilStopped(
       ports: new PortTable(maps.ports.mmap()),
       neighbors: new NeighborTable(maps.neighbors.mmap()),
       neighborRequests: new NeighborRequests(task.neighborRequests),
+      handoffs: new Handoffs(task.handoffs),
       fragments: new FragmentTable(task.fragments),
       affinity: new AffinityTable(task.balancing.affinity),
       counters,

@@ -44,6 +44,7 @@ export interface WorkerTask {
   readonly offloads: boolean;
   readonly hashKey: HashKey;
   readonly neighborRequests: Int32Array;
+  readonly handoffs: Int32Array;
   readonly fragments: Int32Array;
   readonly balancing: BalancingMemory;
   readonly counters: Counters;

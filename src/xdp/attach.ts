@@ -86,7 +86,9 @@ export function requireFreeHook(interfaceName: string): void {
   const owner = attachedXdp(interfaceName);
   if (owner === null || owner.name === DISPATCHER) return;
   if (owner.name === OURS) {
-    throw new Error(`another Sluice is running here and serves ${interfaceName}: stop it, or name another interface`);
+    throw new Error(
+      `another Sluice is running here and serves ${interfaceName}: stop it, or name another interface; if it has died, \`sluice cleanup\``,
+    );
   }
   throw new HookTakenError(interfaceName, owner);
 }

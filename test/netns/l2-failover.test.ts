@@ -102,15 +102,19 @@ describe("an owner that is gone is followed by another within a second:", () => 
 });
 
 describe("nothing is lost", () => {
-  test("when an operator moves addresses", async () => {
-    const owners = [await ownerOf(4), await ownerOf(6)];
+  test("when an operator moves addresses under load, there and back", async () => {
     const began = Date.now();
-    for (const [index, family] of ([4, 6] as const).entries()) {
-      const to = segment.nodes.slice(0, 5).find((node) => node !== owners[index])!;
-      const words = ["l2", "move", WEB[family], to.name, "--socket", owners[index]!.gateway!.socket];
+    const load = segment.client.start("wrk", ["wrk", "-t1", "-c4", "-d12s", `http://${WEB[4]}/`]);
+    for (const family of [4, 6, 4] as const) {
+      const owner = await ownerOf(family);
+      const to = segment.nodes.slice(0, 5).find((node) => node !== owner)!;
+      const words = ["l2", "move", WEB[family], to.name, "--socket", owner.gateway!.socket];
       expect(segment.client.run([SLUICE, ...words])).toBe(`${to.name} owns ${WEB[family]}\n`);
     }
     expect(await failed(began)).toEqual([]);
+    await load.exited;
+    expect(load.log()).toContain("requests in");
+    expect(load.log()).not.toMatch(/Socket errors|Non-2xx/);
   });
 
   test(`in a rolling restart, of ${RESTARTS} nodes`, { timeout: 30_000 * RESTARTS }, async () => {

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { AnnouncementBurst } from "./announcement-burst.ts";
+
+test("an address is announced at once and for five seconds, and not after it was given up", () => {
+  const burst = new AnnouncementBurst();
+  burst.begin("10.0.5.100", 1000);
+  burst.begin("10.0.5.101", 1000);
+  const times: number[] = [];
+  for (let now = 1000; now < 10_000; now += 50) {
+    if (now === 2500) burst.end("10.0.5.101");
+    const taken = burst.take(now);
+    if (taken.includes("10.0.5.100")) times.push(now);
+    if (now > 2500) expect(taken).not.toContain("10.0.5.101");
+  }
+  expect(times).toEqual([1000, 1100, 1300, 2000, 3000, 4000, 5000, 6000]);
+});
+
+test("a thousand at once leave at a bounded pace, each for the first time before any is repeated", () => {
+  const burst = new AnnouncementBurst();
+  const all = Array.from({ length: 1000 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
+  for (const vip of all) burst.begin(vip, 0);
+  const first: string[] = [];
+  for (let now = 0; now < 250; now += 50) {
+    const taken = burst.take(now);
+    expect(taken.length).toBeLessThanOrEqual(200);
+    first.push(...taken);
+  }
+  expect(new Set(first)).toEqual(new Set(all));
+});
