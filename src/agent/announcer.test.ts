@@ -4,6 +4,7 @@ import { peer, route, spec } from "../../test/fixtures/bgp-peers.ts";
 import { Announcer, drained } from "./announcer.ts";
 
 const SPEC = spec(peer({ address: "127.0.0.1", port: 9, routes: [route("192.0.2.1/32")] }));
+const NOTHING: ReadonlySet<string> = new Set();
 let announcer: Announcer;
 
 beforeEach(async () => {
@@ -38,8 +39,14 @@ test("a plan that comes while the node is drained is announced when the drain en
 });
 
 test("the declaration of a drained node has all sessions, marked or without a route", () => {
-  const [marked] = drained(SPEC, "marked").instances[0]!.peers;
+  const [marked] = drained(SPEC, "marked", NOTHING).instances[0]!.peers;
   expect(marked).toMatchObject({ gracefulShutdown: true, routes: [{ prefix: "192.0.2.1/32" }] });
-  expect(drained(SPEC, "withdrawn").instances[0]!.peers[0]).toMatchObject({ name: "router", routes: [] });
-  expect(drained(SPEC, "serving")).toBe(SPEC);
+  expect(drained(SPEC, "withdrawn", NOTHING).instances[0]!.peers[0]).toMatchObject({ name: "router", routes: [] });
+  expect(drained(SPEC, "serving", NOTHING)).toBe(SPEC);
+});
+
+test("routes to the node's own pods stay, because other nodes send to them", () => {
+  const both = spec(peer({ routes: [route("192.0.2.1/32"), route("10.1.0.0/24")] }));
+  const [withdrawn] = drained(both, "withdrawn", new Set(["10.1.0.0/24"])).instances[0]!.peers;
+  expect(withdrawn!.routes.map(({ prefix }) => prefix)).toEqual(["10.1.0.0/24"]);
 });

@@ -7,7 +7,7 @@
  * While marked, routers move new traffic to other nodes and the old still arrives; when withdrawn, nothing new comes, and
  * the flows that are left go on. Sessions stay up all the time. Each call takes effect after those before it.
  */
-import type { InstanceSpec, PeerSpec, SpeakerSpec } from "../bgp/speaker-spec.ts";
+import type { InstanceSpec, PeerSpec, PeerStatus, SpeakerSpec } from "../bgp/speaker-spec.ts";
 import { RemoteSpeaker } from "../speaker/remote-speaker.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import type { Explanation } from "../speaker/speaker-core.ts";
@@ -39,6 +39,8 @@ export class Announcer {
   readonly #isRemote: boolean;
   #wanted: SpeakerSpec = NO_SESSIONS;
   #announced: SpeakerSpec | null = null;
+  /** Prefixes of what stays on the node while it is drained: its pods, whom other nodes send to. */
+  #staying: ReadonlySet<string> = new Set();
   #state: DrainState = "serving";
   #grace: { readonly timer: NodeJS.Timeout; readonly endsAt: number } | null = null;
   #turn: Promise<void> = Promise.resolve();
@@ -61,9 +63,13 @@ export class Announcer {
     if (this.#announced !== null && next !== this.#announced) await this.#declare(onlyAnnounced(next, this.#announced));
   }
 
-  /** The very same declaration as the last is not told again. */
-  async announce(next: SpeakerSpec): Promise<void> {
+  /**
+   * The very same declaration as the last is not told again.
+   * @param staying prefixes that a drain leaves as they are.
+   */
+  async announce(next: SpeakerSpec, staying: readonly string[] = []): Promise<void> {
     if (next === this.#announced) return;
+    this.#staying = new Set(staying);
     await this.#declare(next);
     this.#announced = next;
   }
@@ -94,7 +100,9 @@ export class Announcer {
     const isWanted = this.#wanted.instances.some(({ peers }) =>
       peers.some(({ routes }) => routes.some((route) => route.prefix === prefix)),
     );
-    return this.#state === "withdrawn" && isWanted ? found.map(({ peer }) => ({ peer, words: [DRAINED] })) : found;
+    return this.#state === "withdrawn" && isWanted && !this.#staying.has(prefix)
+      ? found.map(({ peer }) => ({ peer, words: [DRAINED] }))
+      : found;
   }
 
   get drainState(): DrainState {
@@ -103,11 +111,12 @@ export class Announcer {
 
   async progress(): Promise<DrainProgress> {
     const peers = await this.speaker.status();
+    const routes = peers.reduce((sum, { routesAdvertised }) => sum + routesAdvertised, 0);
     const left = this.#grace === null ? 0 : Math.max(0, this.#grace.endsAt - performance.now());
     return {
       state: this.#state,
       secondsLeft: Math.ceil(left / 1000),
-      routesAnnounced: peers.reduce((sum, { routesAdvertised }) => sum + routesAdvertised, 0),
+      routesAnnounced: this.#state === "withdrawn" ? Math.max(0, routes - this.#stayingRoutes(peers)) : routes,
       sessions: peers.filter(({ state }) => state === "Established").length,
     };
   }
@@ -120,19 +129,31 @@ export class Announcer {
     await this.speaker.stop({ cease: this.#isRemote ? false : cease });
   }
 
+  /** How many of the routes that routers have are of what stays. */
+  #stayingRoutes(peers: readonly PeerStatus[]): number {
+    const up = new Set(peers.filter(({ state }) => state === "Established").map(({ name }) => name));
+    const wanted = this.#wanted.instances.flatMap((instance) => instance.peers).filter(({ name }) => up.has(name));
+    return wanted.flatMap(({ routes }) => routes).filter(({ prefix }) => this.#staying.has(prefix)).length;
+  }
+
   #declare(spec: SpeakerSpec): Promise<void> {
     this.#wanted = spec;
-    const applied = this.#turn.then(() => this.speaker.apply(drained(this.#wanted, this.#state)));
+    const applied = this.#turn.then(() => this.speaker.apply(drained(this.#wanted, this.#state, this.#staying)));
     this.#turn = applied.catch(() => {});
     return applied;
   }
 }
 
-/** The declaration as it is while the node is drained. */
-export function drained(spec: SpeakerSpec, state: DrainState): SpeakerSpec {
+/**
+ * The declaration as it is while the node is drained. Routes to the node's own pods stay: the pods are still there, and
+ * the nodes that take over send to them.
+ */
+export function drained(spec: SpeakerSpec, state: DrainState, staying: ReadonlySet<string>): SpeakerSpec {
   if (state === "serving") return spec;
   const peerOf = (peer: PeerSpec): PeerSpec =>
-    state === "marked" ? { ...peer, gracefulShutdown: true } : { ...peer, routes: [] };
+    state === "marked"
+      ? { ...peer, gracefulShutdown: true }
+      : { ...peer, routes: peer.routes.filter(({ prefix }) => staying.has(prefix)) };
   return {
     instances: spec.instances.map((instance) => ({ ...instance, peers: instance.peers.map(peerOf) })),
   };

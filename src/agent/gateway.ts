@@ -22,6 +22,7 @@ import { type ForwardingSpec, NO_DSR } from "../dataplane/forwarding-spec.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
+import { formatIpAddress } from "../net/ip-address.ts";
 import type { Speaker } from "../speaker/speaker.ts";
 import { Announcer } from "./announcer.ts";
 import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
@@ -226,7 +227,7 @@ export class Gateway {
     await this.links.withdrawBefore(own.l2);
     const forwarding = this.options.parts.forwarding ? own.forwarding : nothingOf(own.forwarding);
     await this.datapath.apply({ ...forwarding, sourcePorts: withoutHostPorts(forwarding.sourcePorts) }, policies);
-    await this.announcer.announce(own.bgp);
+    await this.announcer.announce(own.bgp, podPrefixes(intent, this.options.node));
     await this.links.announce(own.l2, intent.nodes);
     this.#healthChecks?.apply(healthChecksOnNode(intent, this.options.node));
     this.#plan = planned;
@@ -267,4 +268,12 @@ export class Gateway {
 /** What is forwarded where somebody else forwards: every packet goes to the kernel untouched. */
 function nothingOf(spec: ForwardingSpec): ForwardingSpec {
   return { ...spec, vips: [], owned: [], dsr: NO_DSR };
+}
+
+/** As routes name them. */
+function podPrefixes(intent: Intent, nodeName: string): string[] {
+  const node = intent.nodes.find(({ name }) => name === nodeName);
+  return (node?.podCidrs ?? []).map(
+    ({ range, prefixLength }) => `${formatIpAddress({ family: range.family, value: range.first })}/${prefixLength}`,
+  );
 }
