@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -13,6 +13,8 @@ const INPUTS = ["main.go", "go.mod", "go.sum", "kubectl/main.go", "kubectl/go.mo
 const VERSION_PACKAGE = "k8s.io/component-base/version";
 /** Without these the server says that it is of version "v0.0.0-master+$Format:%H$", and clients stumble over it. */
 const VERSION = { gitVersion: "v1.36.3", gitMajor: "1", gitMinor: "36", gitTreeState: "clean" };
+
+const HELM_VERSION = "v3.22.0";
 
 /** What the server's go.mod asks for. */
 const OLDEST_GO_MINOR = 26;
@@ -36,6 +38,22 @@ export function kubeBinaries(): KubeBinaries {
   return binaries;
 }
 
+/** Helm, of which Debian has no package; its checksums are those of Go's own database. */
+export function helmBinary(): string {
+  const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+  const folder = join(cache, "sluice", `helm-${HELM_VERSION}`);
+  const binary = join(folder, "helm");
+  if (existsSync(binary)) return binary;
+  process.stderr.write(`building ${binary} (some minutes, once)\n`);
+  const beside = join(folder, `building-${process.pid}`);
+  mkdirSync(beside, { recursive: true });
+  const flags = ["-p", "2", "-trimpath", "-ldflags", "-s -w"];
+  go(["install", ...flags, `helm.sh/helm/v3/cmd/helm@${HELM_VERSION}`], tmpdir(), { GOBIN: beside });
+  renameSync(join(beside, "helm"), binary);
+  rmdirSync(beside);
+  return binary;
+}
+
 function buildOnce(source: string, output: string): void {
   if (existsSync(output)) return;
   process.stderr.write(`building ${output} (some minutes, once)\n`);
@@ -45,8 +63,12 @@ function buildOnce(source: string, output: string): void {
   renameSync(beside, output);
 }
 
-function go(args: readonly string[], cwd = SOURCE): string {
-  return execFileSync(newEnoughGo(), args, { cwd, encoding: "utf8", env: { ...process.env, CGO_ENABLED: "0" } });
+function go(args: readonly string[], cwd = SOURCE, env: Record<string, string> = {}): string {
+  return execFileSync(newEnoughGo(), args, {
+    cwd,
+    encoding: "utf8",
+    env: { ...process.env, CGO_ENABLED: "0", ...env },
+  });
 }
 
 let found: string | null = null;

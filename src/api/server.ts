@@ -2,7 +2,7 @@
  * The API of the running process: HTTP on a unix socket, for the command line, and where asked on TCP addresses: one that
  * can read, one with metrics and probes alone. Only on the unix socket, which is root's, something can be changed.
  *
- *   GET /v1/status   GET /v1/policies   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
+ *   GET /v1/status   GET /v1/services   GET /v1/policies   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
  *   GET /v1/l2/...   POST /v1/l2/move (l2-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /v1/explain/packet?source=A&sourcePort=N&destination=A&destinationPort=N&protocol=tcp|udp[&from=INTERFACE]
@@ -19,6 +19,7 @@ import { answerL2, changeL2, type L2Source } from "./l2-api.ts";
 /** What the API answers with; each function is called per request. */
 export interface ApiSource {
   status(): Promise<unknown>;
+  services(): Promise<unknown>;
   flows(limit: number): unknown;
   policies(): unknown;
   bgp(): BgpSource;
@@ -129,6 +130,8 @@ export class ApiServer {
     switch (url.pathname) {
       case "/v1/status":
         return json(await this.#source.status());
+      case "/v1/services":
+        return json(await this.#source.services());
       case "/v1/policies":
         return json(this.#source.policies());
       case "/v1/flows":

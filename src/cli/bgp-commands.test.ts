@@ -20,6 +20,7 @@ const api = new ApiServer({
   ready: () => true,
   explainService: () => null,
   explainPacket: () => null,
+  services: async () => [],
   drainProgress: nothing,
   drain: async () => {},
   undrain: async () => {},

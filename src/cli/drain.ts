@@ -6,7 +6,7 @@
  * `--flows` when no flow is left either, and says on the way how far it is. A restart of the gateway ends the drain.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { DrainReport } from "../agent/status.ts";
 import { ask, tell } from "../api/client.ts";
 
@@ -30,7 +30,8 @@ export function addDrainCommands(program: Command, defaultSocket: string, positi
     .option("--flows", "wait until no flow is left as well", false)
     .option("--timeout <seconds>", "give up waiting, not draining, after this long", positive, 300)
     .option(...socket)
-    .option("-o, --output <format>", "how to print: table or json", "table")
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .addHelpText("after", "\nExample:\n  sluice drain --grace 10 --flows --timeout 600 && systemctl stop sluice")
     .action(async ({ grace, timeout, ...flags }) => {
       const options = { ...flags, graceSeconds: grace, timeoutSeconds: timeout } as DrainOptions;
       await runDrain(options, (text) => void process.stdout.write(text));
@@ -38,6 +39,7 @@ export function addDrainCommands(program: Command, defaultSocket: string, positi
   program
     .command("undrain")
     .description("announce this node's routes again")
+    .addHelpText("after", "\nExample:\n  sluice undrain")
     .option(...socket)
     .action(async (flags: { socket: string }) => {
       await tell(flags.socket, "/v1/undrain");

@@ -8,13 +8,15 @@ import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
+import { addCompletionCommand } from "./completion.ts";
+import { addDoctorCommand } from "./doctor-command.ts";
 import { addDrainCommands } from "./drain.ts";
 import { addExplainCommands } from "./explain-commands.ts";
 import { addL2Commands } from "./l2-commands.ts";
 import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
 import { addReplayCommand } from "./replay-command.ts";
-import { flowsTable, showFromProcess, statusTable } from "./show.ts";
+import { flowsTable, servicesTable, showFromProcess, statusTable } from "./show.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
 const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
@@ -24,6 +26,22 @@ const DEFAULT_FLOW_ROWS = 1 << 20;
 /** Runs the command that `args` name. @returns the exit status. */
 export async function runProgram(args: readonly string[]): Promise<number> {
   let status = 0;
+  const program = sluiceProgram((exitCode) => {
+    status = exitCode;
+  });
+  try {
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    // Commander has printed its own complaint, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode;
+    process.stderr.write(`sluice: ${sentence(error)}\n`);
+    return 1;
+  }
+  return status;
+}
+
+/** All commands. @param exitWith is told the exit status of one that has not thrown. */
+export function sluiceProgram(exitWith: (status: number) => void): Command {
   const program = new Command("sluice")
     .description("An edge gateway for Kubernetes: allocates addresses, announces them, moves the packets.")
     .exitOverride();
@@ -141,6 +159,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .addOption(xdpModeOption())
     .option("--repair-offloads", "put right what can be", false)
     .addOption(outputOption())
+    .addHelpText("after", "\nExample:\n  sluice check --uplink eth0 --repair-offloads")
     .action(async (flags) => {
       const inside = (flags.inside as string[]).filter((name) => name !== "stack");
       const tagged = (flags.vlan as string[]).map((text) => parseVlanOption(text).interface);
@@ -151,7 +170,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         interfaces: [...new Set([...flags.uplink, ...inside])],
       });
       process.stdout.write(stdout);
-      status = exitCode;
+      exitWith(exitCode);
     });
 
   program
@@ -159,6 +178,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .description("speak BGP in a process of its own: sessions outlive `sluice run --speaker-socket`")
     .requiredOption("--socket <path>", "unix socket to serve")
     .option("--cease", "at the end tell the routers, who then drop the routes at once", false)
+    .addHelpText("after", "\nExample:\n  sluice speaker --socket /run/sluice/speaker.sock")
     .action(async (flags) => {
       const { runSpeaker } = await import("./speaker.ts");
       await runSpeaker(flags.socket, flags.cease);
@@ -174,41 +194,63 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       [],
     )
     .addOption(outputOption())
+    .addHelpText(
+      "after",
+      "\nExamples:\n  sluice plan -f manifests/\n  sluice plan -f new/ --against live/ || echo something would move",
+    )
     .action(async (flags) => {
       const result = await runPlan({ paths: flags.filename, output: flags.output, against: flags.against });
       process.stdout.write(result.stdout);
       process.stderr.write(result.stderr);
-      status = result.exitCode;
+      exitWith(result.exitCode);
     });
 
   addClusterCommands(program);
 
   addExplainCommands(program, DEFAULT_SOCKET, outputOption);
 
-  addReplayCommand(program, outputOption(), (exitCode) => {
-    status = exitCode;
-  });
+  addReplayCommand(program, outputOption(), exitWith);
 
   program
     .command("cleanup")
     .description("take away what gateways that died have left in the kernel: programs, flow tables, the veth pair")
+    .addHelpText("after", "\nExample:\n  sluice cleanup")
     .action(async () => {
       const { cleanup } = await import("../agent/cleanup.ts");
       for (const what of await cleanup()) process.stdout.write(`${what}\n`);
     });
 
-  show(program.command("status").description("what the running gateway does"), () => "/v1/status", statusTable);
+  show(
+    program
+      .command("status")
+      .description("what the running gateway does")
+      .addHelpText("after", "\nExamples:\n  sluice status\n  sluice status -o json | jq .datapath.reasons"),
+    () => "/v1/status",
+    statusTable,
+  );
+  show(
+    program
+      .command("services")
+      .description("the Services that are served here, with their backends and traffic")
+      .addHelpText("after", "\nExample:\n  sluice services"),
+    () => "/v1/services",
+    servicesTable,
+  );
   show(
     program
       .command("flows")
       .description("the live flows")
+      .addHelpText("after", "\nExample:\n  sluice flows --limit 20")
       .option("--limit <count>", "at most this many", positive, 1000),
     (flags) => `/v1/flows?limit=${flags["limit"]}`,
     flowsTable,
   );
 
   show(
-    program.command("policies").description("policy modules: what is loaded, what they answered"),
+    program
+      .command("policies")
+      .description("policy modules: what is loaded, what they answered")
+      .addHelpText("after", "\nExample:\n  sluice policies -o json"),
     () => "/v1/policies",
     policiesTable,
   );
@@ -216,16 +258,10 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   addBgpCommands(program, show, DEFAULT_SOCKET);
   addL2Commands(program, show, DEFAULT_SOCKET);
   addDrainCommands(program, DEFAULT_SOCKET, positive);
+  addDoctorCommand(program, { outputOption: outputOption(), defaultSocket: DEFAULT_SOCKET }, exitWith);
+  addCompletionCommand(program);
 
-  try {
-    await program.parseAsync([...args], { from: "user" });
-  } catch (error) {
-    // Commander has printed its own complaint, or the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode;
-    process.stderr.write(`sluice: ${sentence(error)}\n`);
-    return 1;
-  }
-  return status;
+  return program;
 }
 
 /** A command that asks the running process and prints its answer as a table or as JSON. */

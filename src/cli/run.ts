@@ -19,6 +19,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
   };
   const api = new ApiServer({
     status: () => gatewayStatus(running()),
+    services: async () => (await gatewayStatus(running())).services,
     flows: (limit) => flowList(running(), limit),
     policies: () => running().datapath.policies.status(),
     explainService: (name) => running().explainService(name),

@@ -1,5 +1,5 @@
 /** The commands that show what the running process says: its JSON as it is, or as tables for people. */
-import type { FlowStatus, GatewayStatus } from "../agent/status.ts";
+import type { FlowStatus, GatewayStatus, ServiceStatus } from "../agent/status.ts";
 import { ask } from "../api/client.ts";
 import type { PeerStatus, RouteSpec } from "../bgp/speaker-spec.ts";
 import { formatProblem, type Severity } from "../intent/problem.ts";
@@ -64,6 +64,19 @@ export function statusTable(status: GatewayStatus): string {
     .filter((lines) => lines.length > 0 && lines[0] !== "")
     .map((lines) => lines.join("\n"))
     .join("\n\n")}\n`;
+}
+
+export function servicesTable(services: readonly ServiceStatus[]): string {
+  if (services.length === 0) return "no Service is served here\n";
+  const rows = services.map((service) => [
+    service.service,
+    service.vip,
+    service.backends.join(" ") || "none",
+    String(service.flowsOpened),
+    bytes(service.requestBytes),
+    bytes(service.replyBytes),
+  ]);
+  return lines(section(["SERVICE", "VIP", "BACKENDS", "FLOWS", "IN", "OUT"], rows));
 }
 
 export function flowsTable(flows: readonly FlowStatus[]): string {

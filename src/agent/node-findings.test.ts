@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { missingCapabilities } from "./node-facts.ts";
+import { judgeNode, type NodeFacts, type UplinkFacts } from "./node-findings.ts";
+
+const UPLINK: UplinkFacts = { name: "eth0", exists: true, up: true, mtu: 1500, reversePathFilter: 0, xdpProgram: null };
+const GOOD: NodeFacts = {
+  ...{ kernel: "6.18.5", hasBtf: true, jit: "1", hasBpffs: true, missingCapabilities: [], forwards4: true },
+  ...{ forwards6: null, uplinks: [UPLINK], takenPorts: [], clockIsKept: true, isRunning: false },
+};
+
+test("a node that is as it should be has no finding", () => {
+  expect(judgeNode(GOOD)).toEqual([]);
+  expect(judgeNode({ ...GOOD, clockIsKept: null, jit: null, kernel: "7.0.1-rc2" })).toEqual([]);
+});
+
+test.each([
+  [{ kernel: "5.10.0-8-amd64" }, "warning", "5.10"],
+  [{ hasBtf: false }, "error", "BTF"],
+  [{ jit: "0" }, "warning", "interpreted"],
+  [{ hasBpffs: false }, "warning", "bpffs"],
+  [{ missingCapabilities: ["CAP_BPF"] }, "error", "CAP_BPF"],
+  [{ forwards4: false }, "error", "IPv4"],
+  [{ forwards6: false }, "warning", "IPv6"],
+  [{ clockIsKept: false }, "warning", "clock"],
+  [{ takenPorts: [{ what: "heartbeats", port: "UDP 9473", option: "--l2-port" }] }, "error", "UDP 9473"],
+  [{ uplinks: [{ ...UPLINK, exists: false }] }, "error", "no interface eth0"],
+  [{ uplinks: [{ ...UPLINK, up: false }] }, "error", "eth0 is down"],
+  [{ uplinks: [{ ...UPLINK, mtu: 1000 }] }, "warning", "MTU of 1000"],
+  [{ uplinks: [{ ...UPLINK, reversePathFilter: 1 }] }, "warning", "rp_filter"],
+  [{ uplinks: [{ ...UPLINK, xdpProgram: "xdp_lb" }] }, "error", "xdp_lb"],
+] as const)("a node with %j has one finding, with a fix", (wrong, severity, words) => {
+  const found = judgeNode({ ...GOOD, ...wrong } as NodeFacts);
+  expect(found).toHaveLength(1);
+  expect(found[0]!.severity).toBe(severity);
+  expect(found[0]!.what).toContain(words);
+  expect(found[0]!.fix).not.toBe("");
+});
+
+test("what the gateway that runs here holds is not in its way", () => {
+  const uplinks = [{ ...UPLINK, xdpProgram: "sluice_xdp" }];
+  const takenPorts = [{ what: "heartbeats", port: "UDP 9473", option: "--l2-port" }];
+  expect(judgeNode({ ...GOOD, uplinks, takenPorts, isRunning: true })).toEqual([]);
+});
+
+test("capabilities are read from the mask that the kernel shows", () => {
+  expect(missingCapabilities("CapEff:\t000001ffffffffff\n")).toEqual([]);
+  expect(missingCapabilities("CapEff:\t0000000000003000\n")).toEqual(["CAP_IPC_LOCK", "CAP_PERFMON", "CAP_BPF"]);
+});
