@@ -28,9 +28,11 @@ enum reply_kind {
 #define ICMP_HEADER_BYTES 8
 
 #define ICMP_UNREACHABLE 3
+#define ICMP_FRAGMENTATION_NEEDED 4 /* its code */
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETER_PROBLEM 12
 
+#define ICMP6_TOO_BIG 2
 #define ICMP6_LAST_ERROR 4 /* unreachable 1, too big 2, time exceeded 3, parameter problem 4 */
 
 /* How long fragments of one packet wait for each other (RFC 8200 §4.5 and Linux give 60 s, Linux IPv4 30 s). */

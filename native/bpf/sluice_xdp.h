@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * The door of the datapath, on every port. Frames of established flows it forwards itself (forward.h); for the others it
- * decides whether they go to the AF_XDP socket of their queue, and changes none of them. Everything that is not ours goes to the kernel untouched, so SSH and the kubelet live whatever Sluice does.
+ * decides whether they go to the AF_XDP socket of their queue, and changes none of them. Everything that is not ours goes
+ * to the kernel untouched, so SSH and the kubelet live whatever Sluice does.
  *
  * Ours, of both families, is:
  *   - a question for the MAC address of an address answered here (resolution.h);
  *   - IP to a served address, whatever its protocol, port, fragment or length: the worker answers or drops it, for if
  *     it passed, the node would forward it back to the router;
  *   - what belongs to a backend's reply to a live flow (live_reply.h);
- *   - a request of another gateway to a pod here, with a DSR option (dsr_option.h) or in a tunnel (tunnel.h).
+ *   - a request of another gateway to a pod here, with a DSR option (dsr_option.h) or in a tunnel (tunnel.h);
+ *   - a router's word that a packet in a tunnel of ours was too big (tunnel.h).
  *
  * On a port with VLAN tags only frames with exactly these are looked at, on one without only untagged ones. The
  * destination MAC is not looked at: the worker knows the port's address.
@@ -55,6 +57,8 @@ static __always_inline enum outcome judge_packet(const struct frame *frame, __u8
 	tunnel = judge_tunnel(frame, &packet, set);
 	if (tunnel != OUTCOME_PASS_NOT_OURS)
 		return tunnel;
+	if (is_tunnel_too_big(frame, &packet, set))
+		return OUTCOME_REDIRECT_TUNNEL_ERROR;
 	reply = find_live_reply(frame, &packet, set);
 	return reply == NO_REPLY ? OUTCOME_PASS_NOT_OURS : OUTCOME_REDIRECT_REPLY + (reply - REPLY);
 }

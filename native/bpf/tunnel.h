@@ -20,6 +20,7 @@
 #include <bpf/bpf_helpers.h>
 #include "dsr_option.h"
 #include "frame.h"
+#include "live_reply.h"
 #include "maps.h"
 #include "outcome.h"
 #include "packet.h"
@@ -92,6 +93,36 @@ static __always_inline int open_geneve(const struct frame *frame, __u32 at, stru
 	inner->at = at + ETH_HLEN;
 	inner->family = ethertype == bpf_htons(ETH_P_IP) ? 4 : ethertype == bpf_htons(ETH_P_IPV6) ? 6 : 0;
 	return inner->family != 0;
+}
+
+/*
+ * Whether a router says that a packet which we sent in a tunnel was too big for its next link (RFC 1191, RFC 8201): the
+ * worker then tells the client. Needs no more than the quoted header and the ports behind it.
+ */
+static __always_inline int is_tunnel_too_big(const struct frame *frame, const struct packet *error,
+					     const struct settings *set)
+{
+	__u8 type_and_code[2];
+	struct packet quoted = {};
+	__u32 port;
+	__u8 *flags;
+
+	if (error->key.protocol != (error->key.family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) ||
+	    !load(frame, error->transport, type_and_code, sizeof(type_and_code)))
+		return 0;
+	if (error->key.family == 4 ? type_and_code[0] != ICMP_UNREACHABLE || type_and_code[1] != ICMP_FRAGMENTATION_NEEDED
+				   : type_and_code[0] != ICMP6_TOO_BIG)
+		return 0;
+	flags = bpf_map_lookup_elem(&tunnels, &error->key.destination);
+	if (!flags || (*flags & TUNNEL_SHARED))
+		return 0;
+	if (!read_header(frame, error->transport + ICMP_HEADER_BYTES, error->key.family, &quoted) ||
+	    !find_transport(frame, &quoted) || !same_address((const __u32 *)&quoted.key.source, &error->key.destination))
+		return 0;
+	if (family_of_protocol(quoted.key.protocol))
+		return 1;
+	port = quoted.key.ports >> 16;
+	return quoted.key.protocol == IPPROTO_UDP && port && (port == set->gue_port || port == set->geneve_port);
 }
 
 /* For a packet whose transport was found: OUTCOME_REDIRECT_TUNNEL, or why not. */

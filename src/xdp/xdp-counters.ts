@@ -12,6 +12,7 @@ export const XDP_OUTCOMES = [
   "redirectNdp",
   "redirectOwned",
   "redirectTunnel",
+  "redirectTunnelError",
   "redirectDsrOption",
   "redirectReply",
   "redirectReplyError",

@@ -227,3 +227,39 @@ describe("a DSR option", () => {
     expect(door.judge(frame)).toEqual(PASSES);
   });
 });
+
+describe.each(FAMILIES)("a router's word about a tunnel of ours over IPv%i", (family) => {
+  const router = STRANGERS[family];
+  const icmp = family === 4 ? 1 : 58;
+  const tooBig = family === 4 ? [3, 4] : [2, 0];
+  const sent = (destination: string, port: number) =>
+    packet({ source: NODE[family], destination, protocol: UDP }, withPorts(50000, port, 8));
+  const said = (quote: Uint8Array, [type, code]: readonly number[] = tooBig) =>
+    framed(
+      packet(
+        { source: router, destination: NODE[family], protocol: icmp },
+        joined([type!, code!, 0, 0, 0, 0, 5, 0xdc], quote),
+      ),
+    );
+
+  test("that a packet was too big goes to the worker, whatever the tunnel and however short the quote", () => {
+    const outer = packet({ source: NODE[family], destination: PEER[family], protocol: 4 }, request(family));
+    expect(door.judge(said(outer))).toEqual([XDP_REDIRECT, "redirectTunnelError"]);
+    for (const port of [GUE, GENEVE]) {
+      expect(door.judge(said(sent(PEER[family], port)))).toEqual([XDP_REDIRECT, "redirectTunnelError"]);
+    }
+    const header = family === 4 ? 20 : 40;
+    expect(door.judge(said(outer.slice(0, header + 8)))).toEqual([XDP_REDIRECT, "redirectTunnelError"]);
+  });
+
+  test("passes when it says something else, is about something else, or the tunnel's end is shared", () => {
+    const outer = packet({ source: NODE[family], destination: PEER[family], protocol: 4 }, request(family));
+    expect(door.judge(said(outer, [family === 4 ? 11 : 3, 0]))).toEqual(PASSES);
+    expect(door.judge(said(sent(PEER[family], 53)))).toEqual(PASSES);
+    expect(
+      door.judge(said(packet({ source: router, destination: PEER[family], protocol: 4 }, request(family)))),
+    ).toEqual(PASSES);
+    door.put("tunnels", mapped(NODE[family]), TUNNEL_SHARED);
+    expect(door.judge(said(outer))).toEqual(PASSES);
+  });
+});
