@@ -19,7 +19,7 @@ function kernelSuite(name: string) {
       fileParallelism: false,
       retry: 2,
       testTimeout: 60_000,
-      hookTimeout: 60_000,
+      hookTimeout: 120_000,
     },
   };
 }
