@@ -4,6 +4,7 @@ import { FlowExpiry } from "../src/dataplane/expiry.ts";
 import { Fib } from "../src/dataplane/fib.ts";
 import { flowState } from "../src/dataplane/flow-state.ts";
 import type { FlowTable } from "../src/dataplane/flow-table.ts";
+import { Verdict } from "../src/dataplane/frame-batch.ts";
 import { reroute } from "../src/dataplane/reroute.ts";
 import { parseIpAddress } from "../src/net/ip-address.ts";
 import {
@@ -74,6 +75,15 @@ describe("the sender's flow", () => {
       return state(sender.flows4);
     });
     expect(states).toEqual(["opening", "established", "half-closed", "reset"]);
+  });
+});
+
+describe("a client that uses its port again", () => {
+  it("begins a flow after its FIN, though nobody saw whether the pod had closed too", () => {
+    const sender = node(SENDER, { mode: "dsr-ipip" });
+    for (const flags of [SYN, ACK, FIN_ACK]) sender.take(request(flags));
+    expect(sender.take(request(SYN)).verdict).toBe(Verdict.Transmit);
+    expect(state(sender.flows4)).toBe("opening");
   });
 });
 

@@ -53,7 +53,8 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, row: 
 /**
  * A SYN on a flow that has ended: the client uses its port again. After both FINs the old flow is over and a new one
  * opens, so that it gets a backend of today. After a RST, which anybody may have sent, it stays where it is as long as
- * its backend takes new flows: so a forged RST and a forged SYN together move nothing.
+ * its backend takes new flows: so a forged RST and a forged SYN together move nothing. The same goes for the client's FIN
+ * where the replies never come by here (DSR): whether the other side has closed, nobody can see.
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
@@ -62,7 +63,7 @@ function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number)
   const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
   if ((flags & (FIN | RST)) === 0) return row;
   if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
-  if ((flags & RST) === 0) return row;
+  if ((flags & RST) === 0 && peer !== NO_ROW) return row;
   if (!pipeline.table.takesNewFlows(words[row + layout.owner]!)) {
     return reopenFlow(pipeline, i, isIpv4, row, peer);
   }
