@@ -21,6 +21,7 @@ import {
   ARP_TARGET_MAC,
 } from "./arp.ts";
 import { ETHERNET_HEADER_BYTES, ETHERTYPE_ARP, ETHERTYPE_IPV6 } from "./ethernet.ts";
+import { newFrame, writeAddress6, writeMac } from "./frame-writer.ts";
 import {
   ICMP_CHECKSUM,
   NDP_HOP_LIMIT,
@@ -50,7 +51,7 @@ const ADVERTISEMENT_BYTES = NDP_OPTIONS + 8;
 
 /** @returns a broadcast frame of 42 bytes that says `address` is at `mac`. */
 export function gratuitousArp(address: Ipv4, mac: Mac, form: "request" | "reply"): Uint8Array {
-  const view = frame(ARP_BYTES, BROADCAST, mac, ETHERTYPE_ARP);
+  const view = newFrame(ARP_BYTES, BROADCAST, mac, ETHERTYPE_ARP);
   const arp = ETHERNET_HEADER_BYTES;
   view.setUint32(arp, 0x00010800);
   view.setUint16(arp + 4, 0x0604);
@@ -65,7 +66,7 @@ export function gratuitousArp(address: Ipv4, mac: Mac, form: "request" | "reply"
 
 /** @returns a frame of 86 bytes to all nodes that says the IPv6 address is at `mac`. */
 export function unsolicitedAdvertisement(address: IpAddress, mac: Mac): Uint8Array {
-  const view = frame(IPV6_HEADER_BYTES + ADVERTISEMENT_BYTES, ALL_NODES_MAC, mac, ETHERTYPE_IPV6);
+  const view = newFrame(IPV6_HEADER_BYTES + ADVERTISEMENT_BYTES, ALL_NODES_MAC, mac, ETHERTYPE_IPV6);
   const network = ETHERNET_HEADER_BYTES;
   view.setUint8(network, 0x60);
   view.setUint16(network + IPV6_PAYLOAD_LENGTH, ADVERTISEMENT_BYTES);
@@ -83,22 +84,4 @@ export function unsolicitedAdvertisement(address: IpAddress, mac: Mac): Uint8Arr
   const checksum = transportChecksum(view, false, network, PROTOCOL_ICMPV6, icmp, ADVERTISEMENT_BYTES);
   view.setUint16(icmp + ICMP_CHECKSUM, checksum, true);
   return new Uint8Array(view.buffer);
-}
-
-function frame(payloadBytes: number, destination: Mac, source: Mac, etherType: number): DataView {
-  const view = new DataView(new ArrayBuffer(ETHERNET_HEADER_BYTES + payloadBytes));
-  writeMac(view, 0, destination);
-  writeMac(view, 6, source);
-  view.setUint16(12, etherType);
-  return view;
-}
-
-function writeMac(view: DataView, at: number, mac: Mac): void {
-  view.setUint16(at, Math.floor(mac / 0x1_0000_0000));
-  view.setUint32(at + 2, mac % 0x1_0000_0000);
-}
-
-function writeAddress6(view: DataView, at: number, value: bigint): void {
-  view.setBigUint64(at, value >> 64n);
-  view.setBigUint64(at + 8, value & 0xffff_ffff_ffff_ffffn);
 }

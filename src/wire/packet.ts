@@ -3,6 +3,7 @@ import { type IpAddress, toIpv4 } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
 import { fold, sumBytes } from "./checksum.ts";
 import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "./ethernet.ts";
+import { newFrame, writeAddress6 } from "./frame-writer.ts";
 import {
   IPV4_CHECKSUM,
   IPV4_DESTINATION,
@@ -71,10 +72,7 @@ export function packetFrame({ from, to, protocol, flags, payload }: Packet): Uin
   const l3 = ETHERNET_HEADER_BYTES;
   const l4 = l3 + (isIpv4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES);
   const transportBytes = (protocol === "tcp" ? TCP_HEADER_BYTES : UDP_HEADER_BYTES) + payload.length;
-  const view = new DataView(new ArrayBuffer(l4 + transportBytes));
-  writeMac(view, 0, to.mac);
-  writeMac(view, 6, from.mac);
-  view.setUint16(12, isIpv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+  const view = newFrame(l4 - l3 + transportBytes, to.mac, from.mac, isIpv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
   if (isIpv4) {
     view.setUint16(l3, 0x4500);
     view.setUint16(l3 + 2, IPV4_HEADER_BYTES + transportBytes);
@@ -111,14 +109,4 @@ export function packetFrame({ from, to, protocol, flags, payload }: Packet): Uin
     true,
   );
   return octets;
-}
-
-function writeMac(view: DataView, at: number, mac: Mac): void {
-  view.setUint16(at, Math.floor(mac / 0x1_0000_0000));
-  view.setUint32(at + 2, mac % 0x1_0000_0000);
-}
-
-function writeAddress6(view: DataView, at: number, value: bigint): void {
-  view.setBigUint64(at, value >> 64n);
-  view.setBigUint64(at + 8, value & 0xffff_ffff_ffff_ffffn);
 }

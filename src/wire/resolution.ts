@@ -16,6 +16,7 @@ import {
   isIpv4OverEthernet,
 } from "./arp.ts";
 import { ETHERNET_HEADER_BYTES, ETHERTYPE_ARP, ETHERTYPE_IPV6 } from "./ethernet.ts";
+import { newFrame, writeAddress6, writeMac } from "./frame-writer.ts";
 import {
   ICMP_CHECKSUM,
   NDP_HOP_LIMIT,
@@ -49,14 +50,17 @@ export interface AddressClaim {
   readonly isAnswer: boolean;
 }
 
-/** ff02::1:ffXX:XXXX, the group in which the owner of an IPv6 address listens for questions (RFC 4291 §2.7.1). */
+/**
+ * The group in which the owner of an IPv6 address listens for questions: ff02::1:ff00:0 and the last 24 bits of the address
+ * (RFC 4291 §2.7.1).
+ */
 export function solicitedNodeGroup({ value }: IpAddress): IpAddress {
   return { family: 6, value: SOLICITED_GROUP | (value & 0xff_ffffn) };
 }
 
 /** @param senderAddress whose MAC the asked one is to note; `null` for nobody's. */
 export function arpRequest(target: IpAddress, senderAddress: IpAddress | null, mac: Mac): Uint8Array {
-  const view = frame(ARP_BYTES, BROADCAST, mac, ETHERTYPE_ARP);
+  const view = newFrame(ARP_BYTES, BROADCAST, mac, ETHERTYPE_ARP);
   const arp = ETHERNET_HEADER_BYTES;
   view.setUint32(arp, 0x00010800);
   view.setUint16(arp + 4, 0x0604);
@@ -72,7 +76,7 @@ export function neighborSolicitation(target: IpAddress, source: IpAddress, mac: 
   const group = solicitedNodeGroup(target).value;
   // RFC 2464 §7: 33:33 and the last 32 bits of the group.
   const groupMac = (0x3333_0000_0000 + Number(group & 0xffff_ffffn)) as Mac;
-  const view = frame(IPV6_HEADER_BYTES + SOLICITATION_BYTES, groupMac, mac, ETHERTYPE_IPV6);
+  const view = newFrame(IPV6_HEADER_BYTES + SOLICITATION_BYTES, groupMac, mac, ETHERTYPE_IPV6);
   const network = ETHERNET_HEADER_BYTES;
   view.setUint8(network, 0x60);
   view.setUint16(network + IPV6_PAYLOAD_LENGTH, SOLICITATION_BYTES);
@@ -134,24 +138,6 @@ function readAdvertisement(view: DataView): AddressClaim | null {
   };
 }
 
-function frame(payloadBytes: number, destination: Mac, source: Mac, etherType: number): DataView {
-  const view = new DataView(new ArrayBuffer(ETHERNET_HEADER_BYTES + payloadBytes));
-  writeMac(view, 0, destination);
-  writeMac(view, 6, source);
-  view.setUint16(12, etherType);
-  return view;
-}
-
-function writeMac(view: DataView, at: number, mac: Mac): void {
-  view.setUint16(at, Math.floor(mac / 0x1_0000_0000));
-  view.setUint32(at + 2, mac % 0x1_0000_0000);
-}
-
 function readMac(view: DataView, at: number): Mac {
   return (view.getUint16(at) * 0x1_0000_0000 + view.getUint32(at + 2)) as Mac;
-}
-
-function writeAddress6(view: DataView, at: number, value: bigint): void {
-  view.setBigUint64(at, value >> 64n);
-  view.setBigUint64(at + 8, value & 0xffff_ffff_ffff_ffffn);
 }
