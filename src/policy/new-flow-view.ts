@@ -11,6 +11,9 @@ import type { ServiceDirectory } from "./service-directory.ts";
 /** What an `Answer` is; Continue and Allow are 0 and 1. */
 export const AnswerKind = { Continue: 0, Allow: 1, Deny: 2, UseBackend: 3, UseService: 4 } as const;
 
+/** In words, by kind. */
+export const ANSWER_WORDS: readonly string[] = ["continue", "allow", "deny", "useBackend", "useService"];
+
 const NOTHING = -1;
 
 export class NewFlowView implements NewFlow {

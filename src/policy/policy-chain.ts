@@ -43,8 +43,8 @@ export interface ChainSurroundings {
   readonly watchAt: number;
   /** Told of the first error of a policy, and when it is switched off. */
   readonly onTrouble: (policy: string, message: string, isOff: boolean) => void;
-  /** Told of each new reason for which a policy denies. */
-  readonly onReason: (policy: string, reason: string) => void;
+  /** Told of each new reason for which a policy denies, and of its number. */
+  readonly onReason: (policy: string, reason: string, number: number) => void;
 }
 
 /** Reasons are few; the rest of a module that makes them up is not kept. */
@@ -60,7 +60,10 @@ export class PolicyChain implements NewFlowPolicies {
   readonly #clock = new Float64Array(1);
   readonly #pipeline: Pipeline;
   readonly #bursts: { since: number; errors: number }[];
-  readonly #reasons: Set<string>[];
+  /** Numbers from 1, in the order in which they were told. */
+  readonly #reasons: Map<string, number>[];
+  /** Number of the reason of the last answer; 0 for none. */
+  #reason = 0;
   #calls = 0;
 
   /** @param policies in the order in which they are asked. */
@@ -76,13 +79,14 @@ export class PolicyChain implements NewFlowPolicies {
     this.#view = new NewFlowView(pipeline, directory, interfaces);
     this.#surroundings = surroundings;
     this.#bursts = policies.map(() => ({ since: 0, errors: 0 }));
-    this.#reasons = policies.map(() => new Set());
+    this.#reasons = policies.map(() => new Map());
   }
 
   ask(i: number, vip: number): boolean {
     this.vip = vip;
     this.backend = NO_BACKEND;
     this.policy = 0;
+    this.#reason = 0;
     this.#view.show(i, vip, Math.floor(this.#surroundings.batchClock[0]! / 1e6));
     const mask = this.#pipeline.table.policies(vip);
     for (let index = 0; index < this.#policies.length; index++) {
@@ -91,12 +95,21 @@ export class PolicyChain implements NewFlowPolicies {
       const answer = this.#answerOf(index, policy);
       if (answer === AnswerKind.Continue) continue;
       this.policy = policy.slot + 1;
+      this.#note(i, answer);
       if (answer === AnswerKind.Deny) return false;
       if (answer === AnswerKind.UseBackend) this.backend = this.#view.chosen;
       else if (answer === AnswerKind.UseService) this.vip = this.#view.chosen;
       return true;
     }
     return true;
+  }
+
+  /** For those who trace the frame. */
+  #note(i: number, answer: number): void {
+    const { batch } = this.#pipeline;
+    batch.policy[i] = this.policy;
+    batch.answer[i] = answer;
+    batch.answerReason[i] = this.#reason;
   }
 
   /** Once a second or so. */
@@ -150,10 +163,12 @@ export class PolicyChain implements NewFlowPolicies {
       case AnswerKind.Deny: {
         stats[stat + STAT.denied]! += 1;
         const reasons = this.#reasons[index]!;
-        if (!reasons.has(this.#view.reason) && reasons.size < MAX_REASONS) {
-          reasons.add(this.#view.reason);
-          onReason(policy.name, this.#view.reason);
+        const { reason } = this.#view;
+        if (!reasons.has(reason) && reasons.size < MAX_REASONS) {
+          reasons.set(reason, reasons.size + 1);
+          onReason(policy.name, reason, reasons.size);
         }
+        this.#reason = reasons.get(reason) ?? 0;
         return AnswerKind.Deny;
       }
       case AnswerKind.UseBackend:
