@@ -40,6 +40,7 @@ import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
+import { FrameTrace } from "./frame-trace.ts";
 import { inSlices } from "./in-slices.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
@@ -48,6 +49,7 @@ import { type AnnouncerDoor, announcerDoor } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { Steering } from "./steering.ts";
 import { adoptIds } from "./takeover.ts";
+import { traceSource } from "./trace-source.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -71,6 +73,8 @@ export class Datapath {
   readonly ports: readonly PortStatus[];
   readonly policies: NodePolicies;
   readonly mode: DatapathMode;
+  /** What happens to frames, for those who look. */
+  readonly trace: FrameTrace;
   /** What the interfaces' settings would have broken, at the start. */
   readonly offloads: OffloadReport;
   /** Live flows of the process before this one. */
@@ -257,6 +261,7 @@ export class Datapath {
       mode: parts.links[id]!.mode,
       queues: rxQueueCount(port.name),
     }));
+    this.trace = new FrameTrace(traceSource(this, parts.workers, object));
     this.#expiryTimer = setInterval(() => {
       const now = this.now();
       for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(1 / EXPIRY_ROUNDS, now);
@@ -350,6 +355,7 @@ export class Datapath {
   /** Detaches first, so that no frame is steered to a worker that has gone. */
   async stop(): Promise<void> {
     clearInterval(this.#expiryTimer);
+    this.trace.close();
     const { pins, stack, claim } = this.#foundation;
     if (!this.#keepFlows) pins?.remove();
     for (const link of this.#links) link.detach();

@@ -9,6 +9,17 @@ import { AddressView } from "./address-view.ts";
 import { type Answer, AnswerKind, type FlowAddress, type FlowProtocol, type NewFlow } from "./define-policy.ts";
 import type { ServiceDirectory } from "./service-directory.ts";
 
+/** Answers in words, by kind. */
+export const ANSWER_WORDS: readonly string[] = [
+  "continue",
+  "allow",
+  "deny",
+  "useBackend",
+  "useService",
+  "setMode",
+  "capture",
+];
+
 const NOTHING = -1;
 
 export class NewFlowView implements NewFlow {

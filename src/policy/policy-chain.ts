@@ -40,8 +40,8 @@ export function noPolicies(): PolicySet {
 export interface ChainSurroundings extends CallSurroundings {
   /** Reads the clock as it is now. */
   readonly readClock: (into: Float64Array) => void;
-  /** Told of each new reason for which a policy denies. */
-  readonly onReason: (policy: string, reason: string) => void;
+  /** Told of each new reason for which a policy denies, and of its number. */
+  readonly onReason: (policy: string, reason: string, number: number) => void;
 }
 
 /** Reasons are few; the rest of a module that makes them up is not kept. */
@@ -59,7 +59,10 @@ export class PolicyChain implements NewFlowPolicies {
   readonly #clock = new Float64Array(1);
   readonly #pipeline: Pipeline;
   readonly #calls: GuardedCalls;
-  readonly #reasons: Set<string>[];
+  /** Numbers from 1, in the order in which they were told. */
+  readonly #reasons: Map<string, number>[];
+  /** Number of the reason of the last answer; 0 for none. */
+  #reason = 0;
   #asked = 0;
 
   /** @param policies in the order in which they are asked. */
@@ -75,21 +78,22 @@ export class PolicyChain implements NewFlowPolicies {
     this.#view = new NewFlowView(pipeline, directory, interfaces, surroundings.batchClock);
     this.#surroundings = surroundings;
     this.#calls = new GuardedCalls(surroundings);
-    this.#reasons = policies.map(() => new Set());
+    this.#reasons = policies.map(() => new Map());
   }
 
   ask(i: number, vip: number): boolean {
     this.vip = vip;
     this.backend = NO_BACKEND;
     this.policy = 0;
+    this.#reason = 0;
     this.#view.show(i, vip);
-    const isAllowed = this.#askInOrder(vip);
+    const isAllowed = this.#askInOrder(i, vip);
     this.byNat = this.#view.byNat;
     this.watched = this.#view.watched;
     return isAllowed;
   }
 
-  #askInOrder(vip: number): boolean {
+  #askInOrder(i: number, vip: number): boolean {
     const mask = this.#pipeline.table.policies(vip);
     for (let index = 0; index < this.#policies.length; index++) {
       const policy = this.#policies[index]!;
@@ -97,6 +101,7 @@ export class PolicyChain implements NewFlowPolicies {
       const answer = this.#answerOf(index, policy);
       if (answer === AnswerKind.Continue) continue;
       this.policy = policy.slot + 1;
+      this.#note(i, answer);
       if (answer === AnswerKind.SetMode || answer === AnswerKind.Capture) continue;
       if (answer === AnswerKind.Deny) return false;
       if (answer === AnswerKind.UseBackend) this.backend = this.#view.chosen;
@@ -104,6 +109,14 @@ export class PolicyChain implements NewFlowPolicies {
       return true;
     }
     return true;
+  }
+
+  /** For those who trace the frame. */
+  #note(i: number, answer: number): void {
+    const { batch } = this.#pipeline;
+    batch.policy[i] = this.policy;
+    batch.answer[i] = answer;
+    batch.answerReason[i] = this.#reason;
   }
 
   /** Once a second or so. */
@@ -157,10 +170,12 @@ export class PolicyChain implements NewFlowPolicies {
       case AnswerKind.Deny: {
         stats[stat + STAT.denied]! += 1;
         const reasons = this.#reasons[index]!;
-        if (!reasons.has(this.#view.reason) && reasons.size < MAX_REASONS) {
-          reasons.add(this.#view.reason);
-          onReason(policy.name, this.#view.reason);
+        const { reason } = this.#view;
+        if (!reasons.has(reason) && reasons.size < MAX_REASONS) {
+          reasons.set(reason, reasons.size + 1);
+          onReason(policy.name, reason, reasons.size);
         }
+        this.#reason = reasons.get(reason) ?? 0;
         return AnswerKind.Deny;
       }
       case AnswerKind.UseBackend:
