@@ -45,7 +45,8 @@ struct settings {
 	__u32 geneve_port;
 	__u32 flags;
 	__u32 layout; /* of all structs here: SETTINGS_LAYOUT_NOW in src/xdp/door-maps.ts */
-	__u32 reserved[8];
+	__u32 sample_every; /* one of so many frames is sampled (sample.h), a power of two; 0 = none */
+	__u32 reserved[7];
 };
 
 #define SETTINGS_FORWARD (1u << 0) /* rows that are OFFLOADED are forwarded here */

@@ -33,6 +33,7 @@ enum outcome {
 	/* Of an established flow: translated and sent on without the worker. */
 	OUTCOME_FORWARD,
 	OUTCOME_EGRESS_FORWARD,
+	OUTCOME_SAMPLE_LOST, /* forwarded as well; its sample found no room */
 	OUTCOMES,
 };
 

@@ -30,6 +30,7 @@
 #include "outcome.h"
 #include "packet.h"
 #include "resolution.h"
+#include "sample.h"
 #include "tunnel.h"
 
 static __always_inline enum outcome judge_packet(const struct frame *frame, __u8 family, __u32 ifindex)
@@ -107,6 +108,8 @@ static __always_inline int open_door(struct xdp_md *ctx)
 
 		if (verdict != NOT_FORWARDED) {
 			count(OUTCOME_FORWARD);
+			if (is_sampled(set))
+				sample_xdp(ctx, port->id);
 			return verdict;
 		}
 	}

@@ -171,28 +171,20 @@ export class Pipeline {
     this.counters.totals[RECEIVED_BYTES]! += this.#classify(0, count);
     this.#forward();
     if (this.ports.hasTags()) giveTags(this);
+    this.givesUp = false;
   }
 
   /**
-   * Puts frames into the batch that have waited for long enough, and runs it: those whose first fragment or MAC has come, and
-   * those for whom none will come. @returns whether there were any.
+   * Puts frames into the batch that have waited for long enough: those whose first fragment or MAC has come, or those for
+   * whom none will come. @returns whether there are any; the batch is then to be run.
    */
-  resume(findRoom: FindRoom, now: number): boolean {
+  gather(findRoom: FindRoom, now: number): boolean {
     const { batch, held, waiting, bytes } = this;
-    if (held.count > 0 && held.release(batch, this.fragments, bytes, findRoom, now) > 0) {
-      this.run(now);
-      return true;
-    }
+    if (held.count > 0 && held.release(batch, this.fragments, bytes, findRoom, now) > 0) return true;
     if (waiting.count === 0) return false;
-    if (waiting.release(batch, this.neighbors, bytes, findRoom) > 0) {
-      this.run(now);
-      return true;
-    }
-    if (waiting.giveUp(batch, bytes, findRoom, now) === 0) return false;
-    this.givesUp = true;
-    this.run(now);
-    this.givesUp = false;
-    return true;
+    if (waiting.release(batch, this.neighbors, bytes, findRoom) > 0) return true;
+    this.givesUp = waiting.giveUp(batch, bytes, findRoom, now) > 0;
+    return this.givesUp;
   }
 
   /** Whether any frame waits: worth a look now and then. */

@@ -4,7 +4,7 @@
  */
 import { type Counters, TOTALS } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
-import type { RunningPolicy } from "../policy/policy-chain.ts";
+import { noPolicies, type PolicySet } from "../policy/policy-chain.ts";
 import {
   type Departure,
   NodePlayer,
@@ -57,7 +57,7 @@ function ordinaryStage(): ReplayStage {
 export function replay(
   scenario: Scenario,
   stage: ReplayStage = ordinaryStage(),
-  policies: readonly RunningPolicy[] = [],
+  policies: PolicySet = noPolicies(),
 ): ScenarioResult {
   const { node, spec } = scenario;
   const player = new NodePlayer(node, spec, { key: REPLAY_KEY, tables: stage, vips: VIPS, policies });

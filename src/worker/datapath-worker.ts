@@ -26,6 +26,7 @@ import { Pipeline } from "../dataplane/pipeline.ts";
 import { PortTable } from "../dataplane/port-table.ts";
 import type { PolicyChain } from "../policy/policy-chain.ts";
 import { WorkerPolicies } from "../policy-host/worker-policies.ts";
+import { FrameTracer } from "../trace/frame-tracer.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
 import { PACKET_CONTINUES } from "../xdp/ring.ts";
 import { Umem } from "../xdp/umem.ts";
@@ -133,10 +134,11 @@ function forwardUntilStopped(
     watch: control,
     watchAt: CONTROL_POLICY,
     onTrouble: (policy, message, isOff) => tell({ kind: "policy-trouble", policy, message, isOff }),
-    onReason: (policy, reason) => tell({ kind: "policy-reason", policy, reason }),
+    onReason: (policy, reason, number) => tell({ kind: "policy-reason", policy, reason, number }),
   });
   let chain = policies.chain(task.policies, pipeline);
   pipeline.policies = chain;
+  let tracer = task.trace === null ? null : new FrameTracer(task.trace, batch, umem.bytes);
   let commandsSeen = 0;
   let joinedBytes = 0;
 
@@ -198,20 +200,22 @@ function forwardUntilStopped(
       if (multiBuffer) takePackets(socket, portOfSocket[index]!, count);
       else take(socket, portOfSocket[index]!, count);
       monotonic(clock);
-      pipeline.run(seconds());
-      sendBatch();
+      forwardBatch();
       refill(socket, RING_SLOTS);
     }
     // What frames waited for may have come by this batch, by another worker's, or as the kernel's answer.
     if (pipeline.keepsFrames) {
       monotonic(clock);
-      while (pipeline.resume(findRoom, seconds())) sendBatch();
+      while (pipeline.gather(findRoom, seconds())) forwardBatch();
     }
     for (let index = 0; index < sockets.length; index++) flush(sockets[index]!);
     return received;
   }
 
-  function sendBatch(): void {
+  function forwardBatch(): void {
+    tracer?.before();
+    pipeline.run(seconds());
+    tracer?.after(clock[0]!);
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdict[i] === Verdict.Transmit || batch.verdict[i] === Verdict.Reply) send(i);
       else memory.give(batch.offset[i]!);
@@ -361,8 +365,10 @@ function forwardUntilStopped(
         pipeline.table = new ForwardingTable(message.columns);
         chain = policies.chain(message.policies, pipeline);
         pipeline.policies = chain;
-      } else {
+      } else if (message.kind === "fib") {
         pipeline.fib = new Fib(message.words);
+      } else {
+        tracer = message.order === null ? null : new FrameTracer(message.order, batch, umem.bytes);
       }
     }
     Atomics.store(control, CONTROL_EPOCH, pipeline.table.epoch);

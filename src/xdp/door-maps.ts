@@ -32,6 +32,9 @@ export const SETTINGS_FLAGS = 6;
 /** Rows that are offloaded are forwarded by the programs. */
 export const SETTINGS_FORWARD = 1 << 0;
 
+/** Word of `settings`: one of so many frames that the programs forward is sampled, a power of two; 0 for none. */
+export const SETTINGS_SAMPLE_EVERY = 8;
+
 const PORT_DROP_OTHERS = 1 << 0;
 
 /** struct port. */

@@ -22,6 +22,7 @@ export const XDP_OUTCOMES = [
   "egressReplyFragment",
   "forward",
   "egressForward",
+  "sampleLost",
 ] as const;
 
 export type XdpOutcome = (typeof XDP_OUTCOMES)[number];
