@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { Verdict } from "../src/dataplane/frame-batch.ts";
 import { parseIpAddress } from "../src/net/ip-address.ts";
-import { ANSWER_WORDS, AnswerKind } from "../src/policy/new-flow-view.ts";
+import { AnswerKind } from "../src/policy/define-policy.ts";
+import { ANSWER_WORDS } from "../src/policy/new-flow-view.ts";
 import type { RunningPolicy } from "../src/policy/policy-chain.ts";
 import { describeFrame, type TraceScene } from "../src/trace/describe-frame.ts";
 import type { FrameEvent } from "../src/trace/frame-event.ts";

@@ -17,6 +17,7 @@ import {
   type VipCounterName,
 } from "../dataplane/counters.ts";
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
+import { FlowEnd } from "../dataplane/flow-end.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
@@ -369,7 +370,8 @@ export class Datapath {
   /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
   #askAgain(vips: ReadonlySet<number>): void {
     if (vips.size === 0) return;
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), this.now());
+    for (const flows of this.flows)
+      this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), FlowEnd.askedAgain, this.now());
   }
 
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
@@ -379,7 +381,8 @@ export class Datapath {
     if (!this.#isJudged) return;
     const retired = this.ids.missingFrom(spec);
     if (retired.isEmpty) return;
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, retired.isGone, this.now());
+    for (const flows of this.flows)
+      this.#flowsEnded += withdrawOwned(flows, retired.isGone, FlowEnd.unserved, this.now());
     this.ids.retain(spec);
   }
 }
