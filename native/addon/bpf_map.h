@@ -48,4 +48,7 @@ class BpfMap : public Napi::ObjectWrap<BpfMap>, public Resource {
   std::shared_ptr<Mapping> memory_;
 };
 
+// The class, and what makes or finds maps for it.
+void DefineMaps(Napi::Env env, Napi::Object exports);
+
 }  // namespace sluice

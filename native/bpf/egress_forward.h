@@ -38,14 +38,8 @@ static __always_inline __u32 address_delta(__u32 delta, __u32 ports_delta)
 	return fold(delta + (~ports_delta & 0xffff));
 }
 
-static __always_inline __u32 ports_delta(__u32 from, __u32 to)
-{
-	return fold((~from & 0xffff) + (~from >> 16) + (to & 0xffff) + (to >> 16));
-}
-
 /* The transport header of an outgoing packet, when it is one that is forwarded here. */
-static __always_inline int read_outgoing(const struct __sk_buff *skb, __u32 transport, struct outgoing *out,
-					 __u32 state)
+static __always_inline int read_outgoing(const struct __sk_buff *skb, __u32 transport, struct outgoing *out)
 {
 	void *at = (void *)(long)skb->data + transport;
 	void *end = (void *)(long)skb->data_end;
@@ -55,7 +49,7 @@ static __always_inline int read_outgoing(const struct __sk_buff *skb, __u32 tran
 	if (out->protocol == IPPROTO_TCP) {
 		struct tcphdr *tcp = at;
 
-		if ((void *)(tcp + 1) > end || !is_plain_segment(tcp, payload) || !may_forward_segment(state))
+		if ((void *)(tcp + 1) > end || !is_whole_segment(tcp, payload))
 			return 0;
 		out->flags = tcp_flags(tcp);
 		out->header_bytes = transport + tcp_header_bytes(tcp);
@@ -123,12 +117,13 @@ static __always_inline int forward_reply4(struct __sk_buff *skb, const struct se
 	if (!row)
 		return 0;
 	tag = tag_of(&row->tag);
-	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out, row->state))
+	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out) ||
+	    (out.protocol == IPPROTO_TCP && !may_forward4(set, row, tag, out.flags)))
 		return 0;
 	addresses[0] = row->new_source_address;
 	addresses[1] = row->new_destination_address;
 	new_ports = row->new_ports;
-	ports_change = ports_delta(key.ports, new_ports);
+	ports_change = word_delta(key.ports, new_ports);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, frames_of(skb), bytes_of(skb, &out),
 		  now_seconds());
 	note_flags4(set, row, out.flags);
@@ -164,12 +159,13 @@ static __always_inline int forward_reply6(struct __sk_buff *skb, const struct se
 	if (!row)
 		return 0;
 	tag = tag_of(&row->tag);
-	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out, row->state))
+	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out) ||
+	    (out.protocol == IPPROTO_TCP && !may_forward6(set, row, tag, out.flags)))
 		return 0;
 	addresses[0] = *(struct address *)row->new_source_address;
 	addresses[1] = *(struct address *)row->new_destination_address;
 	new_ports = row->new_ports;
-	ports_change = ports_delta(key.ports, new_ports);
+	ports_change = word_delta(key.ports, new_ports);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, frames_of(skb), bytes_of(skb, &out),
 		  now_seconds());
 	note_flags6(set, row, out.flags);

@@ -131,7 +131,8 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 		return NOT_FORWARDED;
 	payload = total - sizeof(*ip);
 	if (ip->protocol == IPPROTO_TCP) {
-		if ((void *)(tcp + 1) > end || !is_plain_segment(tcp, payload) || !may_forward_segment(row->state))
+		if ((void *)(tcp + 1) > end || !is_whole_segment(tcp, payload) ||
+		    !may_forward4(set, row, tag, tcp_flags(tcp)))
 			return NOT_FORWARDED;
 	} else if (!is_sound_datagram(udp, payload)) {
 		return NOT_FORWARDED;
@@ -198,7 +199,8 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 			return NOT_FORWARDED;
 	}
 	if (ip->nexthdr == IPPROTO_TCP) {
-		if ((void *)(tcp + 1) > end || !is_plain_segment(tcp, payload) || !may_forward_segment(row->state))
+		if ((void *)(tcp + 1) > end || !is_whole_segment(tcp, payload) ||
+		    !may_forward6(set, row, tag, tcp_flags(tcp)))
 			return NOT_FORWARDED;
 	} else if (!is_sound_datagram(udp, payload)) {
 		return NOT_FORWARDED;

@@ -32,7 +32,10 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, row: 
   const state = row + layout.state;
   if ((flags & (SYN | ACK)) === SYN && !flows.isReply(row)) {
     const begun = beginAgain(pipeline, i, isIpv4, row);
-    if (begun !== row) return begun;
+    if (begun !== row) {
+      if (begun !== NO_ROW) flows.addFlags(begun, flags);
+      return begun;
+    }
   }
   if ((flags & (SYN | ACK)) === (SYN | ACK) && flows.isReply(row) && batch.protocol[i] === PROTOCOL_TCP) {
     limitSegmentSize(pipeline, i, isIpv4, row);

@@ -22,6 +22,10 @@ export const XDP_OUTCOMES = [
   "egressReplyFragment",
   "forward",
   "egressForward",
+  "open",
+  "evicted",
+  "dropSourceLimit",
+  "dropBudget",
 ] as const;
 
 export type XdpOutcome = (typeof XDP_OUTCOMES)[number];
