@@ -34,7 +34,8 @@ Napi::Function BpfMap::Define(Napi::Env env) {
        InstanceMethod<&BpfMap::Update>("update"), InstanceMethod<&BpfMap::Delete>("delete"),
        InstanceMethod<&BpfMap::NextKey>("nextKey"), InstanceMethod<&BpfMap::UpdateBatch>("updateBatch"),
        InstanceMethod<&BpfMap::LookupBatch>("lookupBatch"), InstanceMethod<&BpfMap::DeleteBatch>("deleteBatch"),
-       InstanceMethod<&BpfMap::Map>("map"), InstanceMethod<&BpfMap::CloseNow>("close")});
+       InstanceMethod<&BpfMap::Map>("map"), InstanceMethod<&BpfMap::MapRing>("mapRing"),
+       InstanceMethod<&BpfMap::CloseNow>("close")});
 }
 
 BpfMap::BpfMap(const Napi::CallbackInfo& info) : ObjectWrap(info), Resource(info.Env(), Rank::kBpf) {
@@ -60,6 +61,7 @@ BpfMap::BpfMap(const Napi::CallbackInfo& info) : ObjectWrap(info), Resource(info
 
 void BpfMap::Release() {
   if (memory_ != nullptr) memory_->Retire();
+  if (consumer_ != nullptr) consumer_->Retire();
   fd_.Reset();
 }
 
@@ -180,6 +182,22 @@ Napi::Value BpfMap::Map(const Napi::CallbackInfo& info) {
   if (memory_ == nullptr) memory_ = Mapping::OfFile(fd_.get(), length, 0, 0);
   if (memory_ == nullptr) Fail(env, "mmap", errno, "map " + std::to_string(length) + " bytes of the BPF map " + name_);
   return Expose(env, memory_);
+}
+
+// mapRing() -> [the consumer's page, the producer's page and behind it the data twice, so that no record is broken].
+Napi::Value BpfMap::MapRing(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  RequireOpen(env);
+  if (type_ != BPF_MAP_TYPE_RINGBUF) BadArgument(env, "the BPF map " + name_ + " is no ring buffer");
+  const size_t page = static_cast<size_t>(getpagesize());
+  const size_t length = page + 2 * static_cast<size_t>(max_entries_);
+  if (consumer_ == nullptr) consumer_ = Mapping::OfFile(fd_.get(), page, 0, 0);
+  if (consumer_ != nullptr && memory_ == nullptr) memory_ = Mapping::OfFile(fd_.get(), length, page, 0, false);
+  if (memory_ == nullptr) Fail(env, "mmap", errno, "map the ring buffer " + name_);
+  Napi::Array result = Napi::Array::New(env, 2);
+  result.Set(0u, Expose(env, consumer_));
+  result.Set(1u, Expose(env, memory_));
+  return result;
 }
 
 Napi::Value BpfMap::CloseNow(const Napi::CallbackInfo& info) {

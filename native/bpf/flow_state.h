@@ -9,7 +9,13 @@
 #include "flow_find.h"
 #include "transport.h"
 
+/* The state word: src/dataplane/state-word.ts. */
 #define STATE_CLOSED_FIRST (1u << 8)
+#define STATE_WATCHED (1u << 9) /* never forwarded here */
+/* When the row was claimed: of the second's bits the low ones in a request's row, the next ones in a reply's. */
+#define STATE_OPENED_SHIFT 10
+#define STATE_OPENED_BITS 14
+#define STATE_OPENED_MASK ((1u << STATE_OPENED_BITS) - 1)
 
 static __always_inline __u32 swap_ports(__u32 ports)
 {

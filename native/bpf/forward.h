@@ -28,6 +28,7 @@
 #include "flow_state.h"
 #include "maps.h"
 #include "outcome.h"
+#include "segment_size.h"
 #include "traffic.h"
 #include "transport.h"
 #include "ways.h"
@@ -39,6 +40,7 @@
 
 struct way {
 	__s32 port; /* or EGRESS_TO_STACK */
+	__u32 mtu;
 	struct ethernet_words ethernet;
 };
 
@@ -59,6 +61,7 @@ static __always_inline int find_way(__u32 egress, const struct port_row *in, __u
 	/* A redirect out of our veth is native, and not every driver takes those: the worker sends them. */
 	if (in->kind == PORT_STACK && out->kind != PORT_STACK)
 		return 0;
+	way->mtu = out->mtu;
 	if (egress & EGRESS_PAIR) {
 		way->port = EGRESS_TO_STACK;
 		return in->kind != PORT_STACK;
@@ -140,6 +143,9 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	egress = *(volatile __u32 *)&row->egress;
 	if (!find_way(egress, in, ip->ttl, total, &way))
 		return NOT_FORWARDED;
+	if (ip->protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end && (tcp_flags(tcp) & TCP_SYN) &&
+	    !limit_segment_size(tcp, end, mss_limit(in->mtu, way.mtu, sizeof(*ip))))
+		return NOT_FORWARDED;
 
 	deltas = row->checksum_deltas;
 	header_delta = deltas & 0xffff;
@@ -207,6 +213,9 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	}
 	egress = *(volatile __u32 *)&row->egress;
 	if (!find_way(egress, in, ip->hop_limit, payload + sizeof(*ip), &way))
+		return NOT_FORWARDED;
+	if (ip->nexthdr == IPPROTO_TCP && (void *)(tcp + 1) <= end && (tcp_flags(tcp) & TCP_SYN) &&
+	    !limit_segment_size(tcp, end, mss_limit(in->mtu, way.mtu, sizeof(*ip))))
 		return NOT_FORWARDED;
 
 	if (egress & EGRESS_DECREMENT_TTL)

@@ -173,7 +173,7 @@ static __always_inline int publish_in(const int family, __u32 slot, struct new_f
 		fill6(slot, is_reply ? &flow->reply : &flow->request, is_reply ? &flow->answer : &flow->translated);
 	*row.egress = is_reply ? flow->reply_egress : flow->request_egress;
 	*row.owner = flow->choice.owner;
-	*row.state = 0;
+	*row.state = ((is_reply ? flow->now >> STATE_OPENED_BITS : flow->now) & STATE_OPENED_MASK) << STATE_OPENED_SHIFT;
 	*row.last_seen = flow->now;
 	*row.packets = 0;
 	*row.bytes = 0;
@@ -265,7 +265,7 @@ static __always_inline int take_over_in(const int family, const struct settings 
 	slot = find_other(family, set, &flow->request, flow->hash, NO_SLOT);
 	if (slot == NO_SLOT || !row_at(family, slot, &row))
 		return LEFT;
-	if ((*row.egress & EGRESS_DSR) || (*row.tag & FLOW_TAG_REPLY))
+	if ((*row.egress & EGRESS_DSR) || (*row.tag & FLOW_TAG_REPLY) || (*row.state & STATE_WATCHED))
 		return REFUSED;
 	peer = find_peer(family, set, slot);
 	if (peer == NO_SLOT || !row_at(family, peer, &back))

@@ -34,6 +34,7 @@
 #include "packet.h"
 #include "pressure.h"
 #include "resolution.h"
+#include "sample.h"
 #include "tunnel.h"
 
 static __always_inline enum outcome judge_packet(const struct frame *frame, __u8 family, __u32 ifindex)
@@ -129,6 +130,8 @@ static __always_inline int open_door(struct xdp_md *ctx)
 
 		if (verdict != NOT_FORWARDED) {
 			count(OUTCOME_FORWARD);
+			if (is_sampled(set))
+				sample_xdp(ctx, port->id);
 			return verdict;
 		}
 	}

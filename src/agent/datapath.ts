@@ -17,6 +17,7 @@ import {
   type VipCounterName,
 } from "../dataplane/counters.ts";
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
+import { FlowEnd } from "../dataplane/flow-end.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
@@ -39,6 +40,7 @@ import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
+import { FrameTrace } from "./frame-trace.ts";
 import { inSlices } from "./in-slices.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
@@ -47,6 +49,7 @@ import { type AnnouncerDoor, announcerDoor } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { Steering } from "./steering.ts";
 import { adoptIds } from "./takeover.ts";
+import { traceSource } from "./trace-source.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -70,6 +73,8 @@ export class Datapath {
   readonly ports: readonly PortStatus[];
   readonly policies: NodePolicies;
   readonly mode: DatapathMode;
+  /** What happens to frames, for those who look. */
+  readonly trace: FrameTrace;
   /** What the interfaces' settings would have broken, at the start. */
   readonly offloads: OffloadReport;
   /** Live flows of the process before this one. */
@@ -256,6 +261,7 @@ export class Datapath {
       mode: parts.links[id]!.mode,
       queues: rxQueueCount(port.name),
     }));
+    this.trace = new FrameTrace(traceSource(this, parts.workers, object));
     this.#expiryTimer = setInterval(() => {
       const now = this.now();
       for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(1 / EXPIRY_ROUNDS, now);
@@ -349,6 +355,7 @@ export class Datapath {
   /** Detaches first, so that no frame is steered to a worker that has gone. */
   async stop(): Promise<void> {
     clearInterval(this.#expiryTimer);
+    this.trace.close();
     const { pins, stack, claim } = this.#foundation;
     if (!this.#keepFlows) pins?.remove();
     for (const link of this.#links) link.detach();
@@ -363,7 +370,8 @@ export class Datapath {
   /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
   #askAgain(vips: ReadonlySet<number>): void {
     if (vips.size === 0) return;
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), this.now());
+    for (const flows of this.flows)
+      this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), FlowEnd.askedAgain, this.now());
   }
 
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
@@ -373,7 +381,8 @@ export class Datapath {
     if (!this.#isJudged) return;
     const retired = this.ids.missingFrom(spec);
     if (retired.isEmpty) return;
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, retired.isGone, this.now());
+    for (const flows of this.flows)
+      this.#flowsEnded += withdrawOwned(flows, retired.isGone, FlowEnd.unserved, this.now());
     this.ids.retain(spec);
   }
 }

@@ -27,6 +27,7 @@ import type { Speaker } from "../speaker/speaker.ts";
 import { Announcer } from "./announcer.ts";
 import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
+import type { TraceListener } from "./frame-trace.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
 import { withoutHostPorts } from "./host-ports.ts";
 import { LinkAnnouncement } from "./link-announcement.ts";
@@ -133,6 +134,12 @@ export class Gateway {
   get links(): LinkAnnouncement {
     if (this.#links === null) throw new Error("the gateway is still starting");
     return this.#links;
+  }
+
+  /** Frames as they happen, likewise. */
+  get frames(): { readonly ports: readonly string[]; listen(listener: TraceListener): () => void } {
+    const { trace, ports } = this.datapath;
+    return { ports: ports.map(({ name }) => name), listen: (listener) => trace.listen(listener) };
   }
 
   /** Moves traffic away from this node. */

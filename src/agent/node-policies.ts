@@ -7,10 +7,12 @@ import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { IdRegistry } from "../dataplane/id-registry.ts";
 import { MAX_POLICIES } from "../dataplane/new-flow-policies.ts";
 import type { FlowPolicy } from "../intent/flow-policy.ts";
+import { ANSWER_WORDS } from "../policy/new-flow-view.ts";
 import { type PolicyStats, policyStatsMemory, STAT, STAT_WORDS, sumPolicyStats } from "../policy/policy-stats.ts";
 import { directoryEntries } from "../policy/service-directory.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
 import { type LoadOutcome, PolicyHost, type PolicyState } from "../policy-host/policy-host.ts";
+import type { PolicyNames } from "../trace/describe-frame.ts";
 import type { WorkerNews } from "../worker/task.ts";
 
 export interface PolicyStatus extends PolicyState {
@@ -43,6 +45,8 @@ export class NodePolicies {
   readonly #generations = new Map<string, number>();
   readonly #lastErrors = new Map<string, string>();
   readonly #reasons = new Map<string, Set<string>>();
+  /** By policy and worker: the reasons by the numbers that the worker gives them now. */
+  readonly #numbered = new Map<string, string[]>();
 
   /** @param folder for copies of modules: emptied first, removed at the end. */
   constructor(workers: number, folder: string, log: Logger) {
@@ -84,6 +88,9 @@ export class NodePolicies {
     if (news.kind === "policy-reason") {
       const reasons = this.#reasons.get(policy) ?? new Set();
       this.#reasons.set(policy, reasons.add(news.reason));
+      const numbered = this.#numbered.get(`${policy} ${worker}`) ?? [];
+      numbered[news.number] = news.reason;
+      this.#numbered.set(`${policy} ${worker}`, numbered);
       return;
     }
     this.#lastErrors.set(policy, news.message);
@@ -112,6 +119,16 @@ export class NodePolicies {
       lastError: this.#lastErrors.get(state.name) ?? null,
       reasons: [...(this.#reasons.get(state.name) ?? [])],
     }));
+  }
+
+  /** For those who trace frames: names instead of numbers. */
+  get names(): PolicyNames {
+    const byNumber = new Map(this.#host.status().map(({ slot, name }) => [slot + 1, name]));
+    return {
+      name: (policy) => byNumber.get(policy) ?? null,
+      answer: (kind) => ANSWER_WORDS[kind] ?? String(kind),
+      reason: (worker, policy, number) => this.#numbered.get(`${byNumber.get(policy)} ${worker}`)?.[number] ?? null,
+    };
   }
 
   #switch(slot: number, off: 0 | 1): void {

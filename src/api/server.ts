@@ -6,15 +6,17 @@
  *   GET /v1/l2/...   POST /v1/l2/move (l2-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /v1/explain/packet?source=A&sourcePort=N&destination=A&destinationPort=N&protocol=tcp|udp[&from=INTERFACE]
+ *   GET /v1/monitor   GET /v1/capture (trace-api.ts)
  *   GET /metrics   GET /livez   GET /readyz
  *   GET /v1/drain   POST /v1/drain?grace=SECONDS   POST /v1/undrain
  */
 import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import { answerBgp, type BgpSource } from "./bgp-api.ts";
 import { answerL2, changeL2, type L2Source } from "./l2-api.ts";
+import { answerTrace, type FrameSource, showsFrames } from "./trace-api.ts";
 
 /** What the API answers with; each function is called per request. */
 export interface ApiSource {
@@ -24,6 +26,7 @@ export interface ApiSource {
   policies(): unknown;
   bgp(): BgpSource;
   l2(): L2Source;
+  frames(): FrameSource;
   /** `null` for a Service that does not exist. */
   explainService(name: string): unknown;
   explainPacket(packet: URLSearchParams): unknown;
@@ -97,7 +100,7 @@ export class ApiServer {
       const answered =
         request.method === "POST" && reach === "change"
           ? this.#change(url, response)
-          : this.#answer(request.method ?? "", url, response, reach);
+          : this.#answer(request, url, response, reach);
       answered.catch((error: Error) => {
         send(response, 500, "application/json", JSON.stringify({ error: error.message }));
       });
@@ -121,8 +124,8 @@ export class ApiServer {
     return send(response, 200, "application/json", JSON.stringify(await this.#source.drainProgress()));
   }
 
-  async #answer(method: string, url: URL, response: ServerResponse, reach: Reach): Promise<void> {
-    if (method !== "GET") return send(response, 405, "text/plain", "only GET is served here\n");
+  async #answer(request: IncomingMessage, url: URL, response: ServerResponse, reach: Reach): Promise<void> {
+    if (request.method !== "GET") return send(response, 405, "text/plain", "only GET is served here\n");
     if (reach === "metrics" && !FOR_METRICS.includes(url.pathname)) {
       return send(response, 404, "text/plain", `here are only ${FOR_METRICS.join(", ")}\n`);
     }
@@ -153,6 +156,7 @@ export class ApiServer {
       default:
         if (url.pathname.startsWith("/v1/l2/") && (await answerL2(this.#source.l2(), url, response))) return;
         if (url.pathname.startsWith("/v1/bgp/") && (await answerBgp(this.#source.bgp(), url, response))) return;
+        if (showsFrames(url)) return answerTrace(this.#source.frames(), url, request, response);
         return send(response, 404, "text/plain", `there is no ${url.pathname}\n`);
     }
   }

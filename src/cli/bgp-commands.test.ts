@@ -25,6 +25,9 @@ const api = new ApiServer({
   drain: async () => {},
   undrain: async () => {},
   bgp: () => speaker,
+  frames: () => {
+    throw new Error("nobody asks");
+  },
   l2: () => {
     throw new Error("nobody asks");
   },

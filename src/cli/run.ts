@@ -26,6 +26,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
     explainPacket: (packet) => explainPacketAt(running().datapath, packet),
     bgp: () => running().speaker,
     l2: () => running().links,
+    frames: () => running().frames,
     drainProgress: () => drainReport(running()),
     drain: (graceSeconds) => running().drain(graceSeconds),
     undrain: () => running().undrain(),

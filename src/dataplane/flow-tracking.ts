@@ -10,11 +10,12 @@
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, RST, SYN } from "../wire/transport.ts";
 import { reopenFlow } from "./first-frame.ts";
-import { flowState, STATE_CLOSED_FIRST, STATE_FLAGS } from "./flow-state.ts";
+import { flowState } from "./flow-state.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { limitSegmentSize } from "./segment-size.ts";
+import { STATE_CLOSED_FIRST, STATE_FLAGS } from "./state-word.ts";
 
 /**
  * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, or one

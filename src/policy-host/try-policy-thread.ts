@@ -17,7 +17,7 @@ try {
 function attempt(): TryResult {
   const module = loadModule(path);
   const checked = checkOptions(module.options, options);
-  const state = new SharedState(known, (file) => readFileSync(resolve(folder, file), "utf8"));
+  const state = new SharedState(new Float64Array(1), known, (file) => readFileSync(resolve(folder, file), "utf8"));
   const hooks: unknown = module.create({ options: checked, state });
   if (typeof hooks !== "object" || hooks === null) throw new Error("its create() returned no hooks");
   return {

@@ -40,7 +40,7 @@ export class WorkerPolicies {
     const known = this.#instances.get(name);
     if (known?.generation === generation) return known.hooks;
     try {
-      const hooks = instantiate(policy);
+      const hooks = instantiate(policy, this.#surroundings.batchClock);
       this.#instances.set(name, { generation, hooks });
       return hooks;
     } catch (error) {
@@ -50,10 +50,10 @@ export class WorkerPolicies {
   }
 }
 
-/** @throws whatever the module throws. */
-export function instantiate({ path, options, memory }: LoadedPolicy): PolicyHooks {
+/** @param clock of the thread that calls the hooks. @throws whatever the module throws. */
+export function instantiate({ path, options, memory }: LoadedPolicy, clock: Float64Array): PolicyHooks {
   if (path === null) return BROKEN;
-  return loadModule(path).create({ options, state: new SharedState(memory, null) });
+  return loadModule(path).create({ options, state: new SharedState(clock, memory, null) });
 }
 
 /** Stands for a module that could not be loaded: its `onError` says what happens to flows. */

@@ -11,6 +11,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
+import type { TraceOrder } from "../trace/frame-tracer.ts";
 import { EventFd } from "../xdp/wait.ts";
 import {
   CONTROL_COMMANDS,
@@ -26,7 +27,7 @@ import {
 } from "./task.ts";
 
 /** What differs between workers, and what they share; the pool adds the means of control. */
-export type WorkerSpec = Omit<WorkerTask, "control" | "wakeFd" | "messages">;
+export type WorkerSpec = Omit<WorkerTask, "control" | "wakeFd" | "messages" | "trace">;
 
 const ACKNOWLEDGE_MILLISECONDS = 5000;
 const STOP_MILLISECONDS = 3000;
@@ -64,6 +65,8 @@ export class WorkerPool {
   #workers: RunningWorker[] = [];
   /** What a worker that is started anew forwards by. */
   #newest: Partial<Pick<WorkerSpec, "table" | "policies" | "fib">> = {};
+  /** By worker: what it shows of its frames. */
+  #trace: readonly (TraceOrder | null)[] = [];
   #started = false;
   #stopping = false;
   readonly #watchdog: NodeJS.Timeout;
@@ -113,6 +116,14 @@ export class WorkerPool {
     this.#send({ kind: "fib", words });
   }
 
+  /** Makes each worker show frames in a ring of its own, or, with an empty list, none any more. */
+  publishTrace(orders: readonly TraceOrder[]): void {
+    this.#trace = orders;
+    for (const [index, worker] of this.#workers.entries()) {
+      send(worker, { kind: "trace", order: orders[index] ?? null });
+    }
+  }
+
   /** Which workers run, and how many turns each has made. */
   status(): { alive: boolean; turns: number }[] {
     return this.#workers.map(({ alive, control }) => ({
@@ -143,7 +154,7 @@ export class WorkerPool {
     const control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
     const wake = new EventFd();
     const { port1, port2 } = new MessageChannel();
-    const task: WorkerTask = { ...spec, control, wakeFd: wake.fd, messages: port2 };
+    const task: WorkerTask = { ...spec, control, wakeFd: wake.fd, messages: port2, trace: this.#trace[index] ?? null };
     const abort = new AbortController();
     const ended: Promise<void> = this.#pool.run(task, { transferList: [port2], signal: abort.signal });
     const terminate = () => abort.abort();
@@ -188,12 +199,14 @@ export class WorkerPool {
   }
 
   #send(message: WorkerMessage): void {
-    for (const { messages, control, wake } of this.#workers) {
-      messages.postMessage(message);
-      Atomics.add(control, CONTROL_COMMANDS, 1);
-      wake.signal();
-    }
+    for (const worker of this.#workers) send(worker, message);
   }
+}
+
+function send({ messages, control, wake }: RunningWorker, message: WorkerMessage): void {
+  messages.postMessage(message);
+  Atomics.add(control, CONTROL_COMMANDS, 1);
+  wake.signal();
 }
 
 /** Resolves when the word is no longer `value`, or after 100 ms: the caller looks again. */

@@ -111,6 +111,11 @@ export class BpfMap {
     return this.#words;
   }
 
+  /** The memory of a ring buffer; see bpf-ring-buffer.ts, which reads it. */
+  mapRing(): [consumer: ArrayBuffer, producer: ArrayBuffer] {
+    return this.#native.mapRing();
+  }
+
   close(): void {
     this.#native.close();
   }

@@ -37,9 +37,12 @@ export const SETTINGS_OPEN = 1 << 1;
 export const SETTINGS_OPEN_PRESSED = 1 << 2;
 
 /** Word of `settings` with the nanoseconds between new flows of one source; 0 for no limit. */
-export const SETTINGS_SOURCE_INTERVAL = 8;
+export const SETTINGS_SOURCE_INTERVAL = 9;
 /** Word of `settings` with the flows that the program opens in a second, on each CPU; 0 for no limit. */
-export const SETTINGS_NEW_FLOW_BUDGET = 9;
+export const SETTINGS_NEW_FLOW_BUDGET = 10;
+
+/** Word of `settings`: one of so many frames that the programs forward is sampled, a power of two; 0 for none. */
+export const SETTINGS_SAMPLE_EVERY = 8;
 
 const PORT_DROP_OTHERS = 1 << 0;
 

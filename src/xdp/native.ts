@@ -70,6 +70,8 @@ export interface NativeBpfMap {
   ): [count: number, more: boolean];
   deleteBatch(keys: Uint8Array, count: number): void;
   map(): ArrayBuffer;
+  /** Of a ring buffer: the consumer's page, and the producer's with the data behind it, which is read-only. */
+  mapRing(): [consumer: ArrayBuffer, producer: ArrayBuffer];
   close(): void;
 }
 

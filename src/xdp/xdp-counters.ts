@@ -22,6 +22,7 @@ export const XDP_OUTCOMES = [
   "egressReplyFragment",
   "forward",
   "egressForward",
+  "sampleLost",
   "open",
   "evicted",
   "dropSourceLimit",

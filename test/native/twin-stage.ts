@@ -24,6 +24,8 @@ import { moveIntoOwnNamespace, vethPair } from "./own-namespace.ts";
 import { interfaceIndex, SMALL_RINGS, words } from "./traffic.ts";
 
 const ROWS = 1 << 12;
+/** The part of the state word that says when a row was claimed. */
+const OPENED = 0x00fffc00;
 const XDP_TX = 3;
 const XDP_REDIRECT = 4;
 /** Scenarios have at most so many interfaces. */
@@ -144,11 +146,12 @@ export function openTwinStage(opens = false): TwinStage {
 
 /** Which words of a table have changed to what; the two clocks are not compared, nor who is to forward. */
 export function changes(before: Int32Array, after: Int32Array, family: 4 | 6): Record<number, number> {
-  const { row, tag, lastSeen } = LAYOUT[family];
+  const { row, tag, state, lastSeen } = LAYOUT[family];
   const changed: Record<number, number> = {};
   if (Buffer.compare(bytesOf(before), bytesOf(after)) === 0) return changed;
   for (let i = 0; i < before.length; i++) {
-    const ignored = i % row === tag ? TAG_OFFLOADED : i % row === lastSeen ? -1 : 0;
+    const at = i % row;
+    const ignored = at === tag ? TAG_OFFLOADED : at === state ? OPENED : at === lastSeen ? -1 : 0;
     if (((before[i]! ^ after[i]!) & ~ignored) !== 0) changed[i] = after[i]! & ~ignored;
   }
   return changed;
