@@ -22,6 +22,7 @@ import {
   VIPS,
 } from "./fixtures/dsr-nodes.ts";
 import { internetChecksum } from "./fixtures/frames.ts";
+import { crc32c, sctpFrame } from "./fixtures/sctp.ts";
 import { addressBytes, type Segment, segmentFrame, transportFault } from "./fixtures/segments.ts";
 
 const { configs } = JSON.parse(readFileSync(new URL("data/packet-scenarios.json", import.meta.url), "utf8"));
@@ -151,6 +152,47 @@ describe("a datagram that is too long for the way to its backend", () => {
     const whole = reassembled(sent, 600);
     expect(transportFault(whole)).toBe(0);
     expect(whole.subarray(42)).toEqual(pattern(1472));
+  });
+
+  it("is cut with the options in each fragment that are to be copied, and the others in the first", () => {
+    const plain = fragmentable(request({ ...datagram, payload: pattern(1000) }));
+    const recordRoute = [7, 3, 4, 1];
+    const security = [130, 4, 0xaa, 0xbb];
+    const long = Uint8Array.of(...plain.subarray(0, 34), ...recordRoute, ...security, ...plain.subarray(34));
+    long.set([0x47, 0, (long.length - 14) >> 8, (long.length - 14) & 255], 14);
+    long.set([0, 0], 24);
+    const sum = internetChecksum(long.subarray(14, 42));
+    long.set([sum >> 8, sum & 255], 24);
+    const { frame, also = [] } = run(long);
+    const sent = [frame!, ...also.map((other) => other.frame)].map((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
+    expect(sent).toHaveLength(2);
+    expect(sent.map((each) => each[14])).toEqual([0x47, 0x47]);
+    expect(sent.map((each) => internetChecksum(each.subarray(14, 42)))).toEqual([0, 0]);
+    expect([...sent[0]!.subarray(34, 42)]).toEqual([...recordRoute, ...security]);
+    expect([...sent[1]!.subarray(34, 42)]).toEqual([1, 1, 1, 1, ...security]);
+    const payload = sent.flatMap((each) => [...each.subarray(42)]);
+    expect(payload.slice(8)).toEqual([...pattern(1000)]);
+    expect(sent.map((each) => each.length - 14 <= 600)).toEqual([true, true]);
+  });
+
+  it("is cut when it is of SCTP, under the checksum of the whole", () => {
+    const fields = { ...request(datagram), sourcePort: 40000, destinationPort: 80, chunk: 1 };
+    const short = sctpFrame(fields);
+    const whole = Uint8Array.of(...short, ...pattern(1000));
+    whole.set([0, 0, 0, 0], 42);
+    new DataView(whole.buffer).setInt32(42, crc32c(whole.subarray(34)), true);
+    whole.set([(whole.length - 14) >> 8, (whole.length - 14) & 255], 16);
+    whole.set([0, 0], 20);
+    const frames = [{ iface: "wan", frame: Buffer.from(withIpv4Checksum(whole)).toString("hex") }];
+    const vips = [{ addr: VIPS[4], proto: "sctp", port: 80, mode: "nat", backends: [{ addr: POD[4], port: 8080 }] }];
+    const { frame, also = [] } = replay(parseScenario({ ...narrow, vips, id: "sctp", frames })).results[0]!;
+    const sent = [frame!, ...also.map((other) => other.frame)].map((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
+    expect(sent).toHaveLength(2);
+    const packet = reassembled(sent, 600).slice(34);
+    expect((packet[2]! << 8) | packet[3]!).toBe(8080);
+    const sum = new DataView(packet.buffer).getInt32(8, true);
+    packet.set([0, 0, 0, 0], 8);
+    expect(sum).toBe(crc32c(packet));
   });
 
   it("is answered with the MTU where its sender does not", () => {
