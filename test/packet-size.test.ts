@@ -253,6 +253,49 @@ describe("the MSS of a backend's SYN-ACK", () => {
   });
 });
 
+describe("the MSS of a connection through a port with less room than the others", () => {
+  const { node: gateway } = configs.nat;
+  const wide = { ...configs.nat.node.ifaces.wan, mtu: 9000 };
+  const narrow = { ...configs.nat.node.ifaces.lan, mtu: 1400 };
+  const options = (mss: number) => Uint8Array.of(2, 4, mss >> 8, mss & 255);
+  const ends = (family: 4 | 6) => ({
+    syn: { source: CLIENT[family], destination: VIPS[family], sourcePort: 40000, destinationPort: 80, flags: SYN },
+    synAck: {
+      source: POD[family],
+      destination: CLIENT[family],
+      sourcePort: 8080,
+      destinationPort: 40000,
+      flags: SYN_ACK,
+    },
+  });
+  const macs = {
+    wan: { destinationMac: "02:00:00:00:0a:01", sourceMac: "02:00:00:00:0a:00" },
+    lan: { destinationMac: "02:00:00:00:0b:00", sourceMac: "02:00:00:00:0b:01" },
+  };
+
+  it.each([4, 6] as const)("is what that has room for, in both directions (IPv%s)", (family) => {
+    const { syn, synAck } = ends(family);
+    const segment = (over: object, iface: "wan" | "lan", mss: number) => ({
+      iface,
+      frame: Buffer.from(
+        segmentFrame(request({ ...macs[iface], ...over, protocol: "TCP", payload: options(mss), dataOffset: 6 })),
+      ).toString("hex"),
+    });
+    const frames = [
+      segment(syn, "wan", 8960),
+      segment(synAck, "lan", 8960),
+      segment({ ...syn, sourcePort: 40001 }, "wan", 500),
+    ];
+    const node = { ...gateway, ifaces: { ...gateway.ifaces, wan: wide, lan: narrow } };
+    const { results } = replay(parseScenario({ ...configs.nat, node, id: "mss", frames }));
+    const sent = results.map(({ frame }) => Uint8Array.from(Buffer.from(frame!, "hex")));
+    const at = family === 4 ? 56 : 76;
+    const limit = 1400 - (family === 4 ? 40 : 60);
+    expect(sent.map((frame) => (frame[at]! << 8) | frame[at + 1]!)).toEqual([limit, limit, 500]);
+    expect(sent.map(transportFault)).toEqual([0, 0, 0]);
+  });
+});
+
 /** A router's word about a tunnel, with as little of it as RFC 792 asks for. */
 function tunnelTooLong(tunnel: Uint8Array, mtu: number): Uint8Array {
   const frame = segmentFrame(request({ destination: SENDER[4], payload: tunnel.subarray(14, 14 + 28) }));
