@@ -17,6 +17,7 @@ import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
 import { addReplayCommand } from "./replay-command.ts";
 import { flowsTable, servicesTable, showFromProcess, statusTable } from "./show.ts";
+import { addTraceCommands } from "./trace-commands.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
 const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
@@ -257,6 +258,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
 
   addBgpCommands(program, show, DEFAULT_SOCKET);
   addL2Commands(program, show, DEFAULT_SOCKET);
+  addTraceCommands(program, DEFAULT_SOCKET, positive);
   addDrainCommands(program, DEFAULT_SOCKET, positive);
   addDoctorCommand(program, { outputOption: outputOption(), defaultSocket: DEFAULT_SOCKET }, exitWith);
   addCompletionCommand(program);

@@ -44,7 +44,7 @@ export interface Played {
   readonly departure: Departure | null;
   /** Why it does not. */
   readonly reason: DropReasonName | null;
-  /** Frames that leave because of this one: fragments that had waited for it. */
+  /** Frames that leave after this one: they had waited, for it or for a MAC. */
   readonly also: readonly Departure[];
 }
 
@@ -88,6 +88,7 @@ export function ordinaryTables(flowRows: number, neighbors = 0): PlayerTables {
 }
 
 export class NodePlayer {
+  readonly #node: ScenarioNode;
   readonly #options: PlayerOptions;
   readonly #portNames: readonly string[];
   readonly #policySlots: ReadonlyMap<string, number>;
@@ -105,6 +106,7 @@ export class NodePlayer {
 
   constructor(node: ScenarioNode, spec: ForwardingSpec, options: PlayerOptions) {
     const { key, tables, policies } = options;
+    this.#node = node;
     this.#options = options;
     this.#portNames = node.interfaces.map(({ name }) => name);
     this.#policySlots = new Map(policies.running.map(({ name, slot }) => [name, slot]));
@@ -160,6 +162,11 @@ export class NodePlayer {
     this.#tellOfEnds();
     this.#ids.retain(spec);
     this.#askPolicies(spec);
+  }
+
+  /** Has next hops answer for their MACs. */
+  learn(neighbors: ScenarioNode["neighbors"]): void {
+    learnNeighbors(this.#pipeline.neighbors, this.#node, this.#pipeline.fib, neighbors);
   }
 
   /** Ends what has been silent for too long. @param now monotonic seconds. */
@@ -229,11 +236,10 @@ export class NodePlayer {
     return { verdict: verdict === Verdict.Transmit ? "tx" : "reply", departure, reason: null, also: [] };
   }
 
-  /** Runs the fragments that the last frame has set free, one by one. */
+  /** Runs the frames that need not wait any longer, one by one. */
   #releaseHeld(now: number): Departure[] {
     const also: Departure[] = [];
-    const { held, fragments } = this.#pipeline;
-    while (held.release(this.#batch, fragments, this.#memory, () => FRAME_HEADROOM_BYTES, now) > 0) {
+    while (this.#pipeline.gather(() => FRAME_HEADROOM_BYTES, now)) {
       this.#pipeline.run(now);
       const { departure } = this.#outcome();
       if (departure !== null) also.push(departure);
@@ -256,13 +262,17 @@ function fillPorts(memory: Int32Array, node: ScenarioNode): PortTable {
 
 function fillNeighbors(memory: Int32Array, node: ScenarioNode, fib: Fib): NeighborTable {
   const neighbors = new NeighborTable(memory);
+  learnNeighbors(neighbors, node, fib, node.neighbors);
+  return neighbors;
+}
+
+function learnNeighbors(into: NeighborTable, node: ScenarioNode, fib: Fib, neighbors: ScenarioNode["neighbors"]): void {
   const words = new Int32Array(ADDRESS_WORDS);
-  for (const { address, mac } of node.neighbors) {
+  for (const { address, mac } of neighbors) {
     storeAddress(words, 0, address);
     const route = fib.lookup(words, 0);
     if (route === NO_ROUTE) continue;
     const port = fib.port(route);
-    neighbors.set(words, port, mac, node.interfaces[port]!.mac);
+    into.set(words, port, mac, node.interfaces[port]!.mac);
   }
-  return neighbors;
 }

@@ -25,7 +25,7 @@ export interface FrameResult {
   readonly reason?: DropReasonName;
   /** The frame as it leaves in words, where it was given in words. */
   readonly packet?: PacketSummary;
-  /** Frames that leave because of this one: fragments that had waited for it. */
+  /** Frames that leave after this one: they had waited, for it or for a MAC. */
   readonly also?: readonly { readonly iface: string; readonly frame: string }[];
 }
 
@@ -66,6 +66,8 @@ export function replay(
   for (const step of scenario.steps) {
     if (step.kind === "services") {
       player.serve(step.spec);
+    } else if (step.kind === "neighbors") {
+      player.learn(step.neighbors);
     } else if (step.kind === "advance") {
       now += step.seconds;
       player.expire(now);

@@ -52,6 +52,8 @@ const RING_SLOTS = 2048;
 /** Idle turns before the worker sleeps: about 50 µs of looking, as long as a wake-up takes. */
 const IDLE_TURNS = 500;
 const POLL_MILLISECONDS = 1000;
+/** The same, while frames wait: nobody wakes the worker when what they wait for has come. */
+const LOOK_MILLISECONDS = 1;
 /** In copy mode one kick moves 32 frames; a full transmit ring is moved by this many. */
 const MAX_KICKS = (RING_SLOTS / 32) * 2;
 
@@ -203,10 +205,10 @@ function forwardUntilStopped(
       forwardBatch();
       refill(socket, RING_SLOTS);
     }
-    // What fragments waited for may have come by this batch, or by another worker's.
-    if (pipeline.held.count > 0) {
+    // What frames waited for may have come by this batch, by another worker's, or as the kernel's answer.
+    if (pipeline.keepsFrames) {
       monotonic(clock);
-      if (pipeline.held.release(batch, pipeline.fragments, umem.bytes, findRoom, seconds()) > 0) forwardBatch();
+      while (pipeline.gather(findRoom, seconds())) forwardBatch();
     }
     for (let index = 0; index < sockets.length; index++) flush(sockets[index]!);
     return received;
@@ -352,7 +354,7 @@ function forwardUntilStopped(
       const waiting = sockets[index]!.tx.pending() > 0;
       pollEntries[index * POLL_WORDS + 1] = waiting ? POLLIN | POLLOUT : POLLIN;
     }
-    poll(pollEntries, sockets.length + 1, POLL_MILLISECONDS);
+    poll(pollEntries, sockets.length + 1, pipeline.keepsFrames ? LOOK_MILLISECONDS : POLL_MILLISECONDS);
     if (pollEntries[wakeEntry + 2] !== 0) clearEvent(task.wakeFd);
   }
 
