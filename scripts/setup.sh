@@ -76,7 +76,7 @@ if [ -n "$packages" ]; then
   fi
 fi
 
-command -v npm >/dev/null || fail "npm is missing; install any Node.js with npm 10 or newer (Debian: apt-get install npm)"
+command -v npm >/dev/null || fail "npm is missing; apt-get install npm, or install any Node.js with npm 9 or newer"
 
 # Two runs at once must not both replace node_modules: the lock file doubles as the mutex.
 (

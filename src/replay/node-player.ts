@@ -219,7 +219,7 @@ export class NodePlayer {
     if (!this.#options.policies.running.some(wantsEnds)) return null;
     const ring = flowEndRing();
     const listeners = flowEndListeners();
-    for (const flows of tables) flows.ends = new FlowEndLog(ring, listeners);
+    for (const flows of tables) flows.ends = new FlowEndLog({ ring, listeners });
     return { calls: new FlowEndCalls([ring], this.#surroundings), listeners };
   }
 
