@@ -94,7 +94,7 @@ static __always_inline int open_door(struct xdp_md *ctx)
 {
 	struct frame frame = {.ctx = ctx, .hook = IN_XDP};
 	__u32 ifindex = ctx->ingress_ifindex;
-	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	struct port *port = find_port(ifindex);
 	__u32 zero = 0;
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum outcome outcome;
