@@ -21,6 +21,7 @@ const PROGRAM = {
   "speaker-thread": join(ROOT, "src/speaker/speaker-thread.ts"),
   "announcer-thread": join(ROOT, "src/announcer/announcer-thread.ts"),
   "bfd-thread": join(ROOT, "src/speaker/bfd-thread.ts"),
+  "control-hooks-thread": join(ROOT, "src/policy-host/control-hooks-thread.ts"),
   "try-policy-thread": join(ROOT, "src/policy-host/try-policy-thread.ts"),
   // What policy modules import as sluice/policy.
   policy: join(ROOT, "src/policy/define-policy.ts"),

@@ -88,7 +88,7 @@ test("a request is told with its Service, its backend and what it becomes", () =
     ...{ time: 1_005_000, port: "wan", leavesBy: "lan", by: "worker", standsFor: 1, direction: "request" },
     ...{ client: CLIENT, protocol: "TCP", flags: "S", lengthBytes: 60, verdict: "forwarded", reason: null },
     ...{ source: `${CLIENT}:40000`, destination: `${VIP}:80`, service: "test/web", backend: `${BACKEND}:8080` },
-    ...{ policy: null, becomes: { source: `${CLIENT}:40000`, destination: `${BACKEND}:8080` } },
+    ...{ policy: null, captured: false, becomes: { source: `${CLIENT}:40000`, destination: `${BACKEND}:8080` } },
   });
   expect(monitorLine(event!)).toBe(
     `00:16:45.000 wan TCP S ${CLIENT}:40000 > ${VIP}:80, 60 bytes: forwarded by lan, ` +

@@ -18,6 +18,7 @@ import {
 } from "../dataplane/counters.ts";
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import { FlowEnd } from "../dataplane/flow-end.ts";
+import { FlowEndLog } from "../dataplane/flow-end-log.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
@@ -148,7 +149,7 @@ export class Datapath {
     const drivers = new Set(ports.map(({ name }) => driverName(name)));
     const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
-    const policies = new NodePolicies(queues, `${options.socket}.policies`, log);
+    const policies = new NodePolicies(queues, `${options.socket}.policies`, key, log);
     cleanup.push(() => policies.close());
     pool = new WorkerPool(
       counters.map(
@@ -174,6 +175,7 @@ export class Datapath {
           table: table.columns,
           policies: null,
           policyStats: policies.stats[queue]!,
+          flowEnds: policies.ends[queue]!,
           fib: network.fib.words,
         }),
       ),
@@ -181,7 +183,7 @@ export class Datapath {
         onFailure: (worker, error) =>
           log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
         onNews: (worker, news) => policies.heard(worker, news),
-        onStuckPolicy: (worker, slot) => policies.stuck(worker, slot),
+        onBrokenPolicy: (worker, slot, how) => policies.broken(worker, slot, how),
       },
     );
     const workers = pool;
@@ -251,6 +253,7 @@ export class Datapath {
     this.offloads = parts.offloads;
     this.#steering = new Steering(object, parts.network, parts.foundation.stack, parts.log);
     this.flows = openFlowTables(object, key, parts.balancing);
+    for (const flows of this.flows) flows.ends = new FlowEndLog(parts.policies.ownEnds);
     this.flowsTakenOver = taken ? adoptIds(this.flows, this.ids, this.now()) : 0;
     this.#isJudged = this.flowsTakenOver === 0;
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
@@ -292,6 +295,7 @@ export class Datapath {
     this.#steering.widen(spec);
     this.#endRetiredFlows(spec);
     this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
+    this.policies.serves(spec, this.ids);
     this.#spec = spec;
   }
 

@@ -217,16 +217,17 @@ export class Gateway {
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
     const before = isFirst ? this.#heldFile?.read() : this.#plan!.services;
     const held = before === undefined || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, before);
-    const intent = this.#interfaces.within(withParts(held, this.options.parts));
+    const wanted = this.#interfaces.within(withParts(held, this.options.parts));
+    const policies = await this.datapath.policies.load(wanted.flowPolicies);
+    const { intent, problems } = await this.datapath.policies.shape(wanted, this.datapath.ids);
     const nodeName = inCluster ? this.options.node : null;
     const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
     // Before anybody is told of them.
     this.#heldFile?.write(planned.services);
-    const policies = await this.datapath.policies.load(intent.flowPolicies);
     this.#loaded = loaded;
     this.#files = loaded.files;
     this.#tell(
-      [...loaded.problems, ...planned.problems, ...policies.problems],
+      [...loaded.problems, ...policies.problems, ...problems, ...planned.problems],
       loaded.intent.nodes.some(({ name }) => name === this.options.node),
     );
 

@@ -1,7 +1,7 @@
 /**
  * The part of the API that shows frames as they happen. Both end when the asker leaves, or after `count` frames.
  *
- *   GET /v1/monitor?[service=&client=&reason=&verdict=&policy=&sample=N&count=N]   a JSON object per line: a `FrameEvent`,
+ *   GET /v1/monitor?[service=&client=&reason=&verdict=&policy=&captured=&sample=N&count=N]   a JSON object per line: a `FrameEvent`,
  *                        or {"lost": N}. An asker that accepts text/event-stream gets the same as server-sent events
  *   GET /v1/capture?...&[snap=BYTES]                                               the frames themselves, as pcapng
  *

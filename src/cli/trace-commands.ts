@@ -70,6 +70,7 @@ function withFilters(command: Command, defaultSocket: string): Command {
     .option("--reason <reason>", "only frames that were stopped for this reason, such as NoBackend")
     .addOption(new Option("--verdict <verdict>", "only frames that ended so").choices(FRAME_VERDICTS))
     .option("--policy <policy>", "only frames of flows that this policy has decided about")
+    .option("--captured", "only frames of flows that a policy wants to be seen")
     .option(
       "--sample <frames>",
       "of what the kernel forwards, one frame of so many: a power of two, or 0 for none",
@@ -80,7 +81,7 @@ function withFilters(command: Command, defaultSocket: string): Command {
 
 function query(flags: Record<string, unknown>): URLSearchParams {
   const asked = new URLSearchParams();
-  for (const word of ["service", "client", "reason", "verdict", "policy", "sample", "count", "snap"]) {
+  for (const word of ["service", "client", "reason", "verdict", "policy", "captured", "sample", "count", "snap"]) {
     if (flags[word] !== undefined) asked.set(word, String(flags[word]));
   }
   return asked;

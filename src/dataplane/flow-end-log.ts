@@ -37,6 +37,12 @@ const NOTE_WORDS = 26;
 const NOTES = 1 << 14;
 const VIP_IDS = 1 << 16;
 
+/** What a thread needs to note ends. */
+export interface FlowEndMemory {
+  readonly ring: Int32Array;
+  readonly listeners: Int32Array;
+}
+
 export function flowEndRing(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4 * (HEADER_WORDS + NOTES * NOTE_WORDS)));
 }
@@ -52,7 +58,7 @@ export class FlowEndLog {
   readonly #listeners: Int32Array;
   readonly #key: FlowKey = newFlowKey();
 
-  constructor(ring: Int32Array, listeners: Int32Array) {
+  constructor({ ring, listeners }: FlowEndMemory) {
     this.#ring = ring;
     this.#listeners = listeners;
   }

@@ -60,6 +60,7 @@ interface FlowWords {
   readonly client: string;
   readonly backend: string;
   readonly policy: number;
+  readonly captured: boolean;
   readonly before: FrameEnds;
 }
 
@@ -87,6 +88,7 @@ export function describeFrame(record: FrameRecord, scene: TraceScene, standsFor:
     service: flow === null ? serviceAt(seen, scene) : flow.service,
     backend: flow?.backend ?? null,
     policy: decisionOf(record, flow, scene.policies),
+    captured: flow?.captured ?? false,
     becomes: sent && after !== null ? endsOf(after) : null,
   };
 }
@@ -135,6 +137,7 @@ function flowWords(flows: FlowTable, row: number, { ids }: TraceScene): FlowWord
       ? formatEnd(loadAddress(key, KEY_SOURCE), sourcePortFromRaw(key[KEY_PORTS]!))
       : formatEnd(loadAddress(translated, KEY_DESTINATION), destinationPortFromRaw(translated[KEY_PORTS]!)),
     policy: request === NO_ROW ? 0 : flows.policyOf(request),
+    captured: request !== NO_ROW && flows.isWatched(request),
     before: {
       source: formatEnd(loadAddress(key, KEY_SOURCE), sourcePortFromRaw(key[KEY_PORTS]!)),
       destination: formatEnd(loadAddress(key, KEY_DESTINATION), destinationPortFromRaw(key[KEY_PORTS]!)),

@@ -50,6 +50,8 @@ export interface FrameEvent extends FrameEnds {
   readonly service: string | null;
   readonly backend: string | null;
   readonly policy: PolicyDecision | null;
+  /** A policy wants all frames of its flow to be seen. */
+  readonly captured: boolean;
   /** As it was sent on. */
   readonly becomes: FrameEnds | null;
 }

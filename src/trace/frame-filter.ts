@@ -17,6 +17,8 @@ export interface FrameFilter {
   readonly verdict: FrameVerdict | null;
   /** A policy that has decided about the flow. */
   readonly policy: string | null;
+  /** Only flows that a policy wants to be seen. */
+  readonly captured: boolean;
 }
 
 /** As much of a filter as a worker can judge: plain data that crosses threads. */
@@ -41,11 +43,11 @@ export const VERDICT_OF: Readonly<Record<FrameVerdict, number>> = {
   passed: Verdict.Pass,
 };
 
-const FIELDS = ["service", "client", "reason", "verdict", "policy"] as const;
+const FIELDS = ["service", "client", "reason", "verdict", "policy", "captured"] as const;
 
 /** Reads a filter out of words; throws with the word that is wrong. @param read gives the value of a field, or `null`. */
 export function parseFrameFilter(read: (field: (typeof FIELDS)[number]) => string | null): FrameFilter {
-  const [service, client, reason, verdict, policy] = FIELDS.map((field) => read(field) || null);
+  const [service, client, reason, verdict, policy, captured] = FIELDS.map((field) => read(field) || null);
   const prefix = client == null ? null : parseIpPrefix(client);
   if (client != null && prefix === null) throw new Error(`client ${client}: an address or a prefix expected`);
   if (reason != null && !isOneOf(DROP_REASONS, reason)) {
@@ -54,12 +56,16 @@ export function parseFrameFilter(read: (field: (typeof FIELDS)[number]) => strin
   if (verdict != null && !isOneOf(FRAME_VERDICTS, verdict)) {
     throw new Error(`verdict ${verdict}: one of ${FRAME_VERDICTS.join(", ")} expected`);
   }
+  if (captured != null && captured !== "true" && captured !== "false") {
+    throw new Error(`captured ${captured}: true or false expected`);
+  }
   return {
     service: service == null ? null : service.includes("/") ? service : `default/${service}`,
     client: prefix,
     reason: (reason as DropReasonName | null) ?? null,
     verdict: (verdict as FrameVerdict | null) ?? null,
     policy: policy ?? null,
+    captured: captured === "true",
   };
 }
 
@@ -98,6 +104,7 @@ export function matches(filter: FrameFilter, event: FrameEvent): boolean {
   if (filter.reason !== null && filter.reason !== event.reason) return false;
   if (filter.service !== null && filter.service !== event.service) return false;
   if (filter.policy !== null && filter.policy !== event.policy?.policy) return false;
+  if (filter.captured && !event.captured) return false;
   if (filter.client === null) return true;
   const client = event.client === null ? null : parseIpPrefix(event.client);
   return client !== null && isWithin(prefixBytes(client).bytes, prefixBytes(filter.client));

@@ -21,6 +21,7 @@ function fateOf({
   service,
   backend,
   policy,
+  captured,
   becomes,
   direction,
   by,
@@ -33,6 +34,7 @@ function fateOf({
     ...(service === null ? [] : [`${direction ?? "to"} of ${service}`.replace("to of", "for")]),
     ...(backend === null ? [] : [`backend ${backend}`]),
     ...(policy === null ? [] : [policyWords(policy)]),
+    ...(captured ? ["captured"] : []),
     ...(by === "worker" ? [] : [standsFor > 1 ? `in the kernel, one of ${standsFor}` : "in the kernel"]),
   ].join(", ");
 }

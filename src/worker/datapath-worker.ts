@@ -14,6 +14,7 @@ import { BackendLoad } from "../dataplane/backend-load.ts";
 import { DROPPED, RECEIVED, RECEIVED_BYTES } from "../dataplane/counters.ts";
 import { DropReason } from "../dataplane/drop-reason.ts";
 import { Fib } from "../dataplane/fib.ts";
+import { FlowEndLog } from "../dataplane/flow-end-log.ts";
 import { FlowTable4 } from "../dataplane/flow-table4.ts";
 import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { ForwardingTable } from "../dataplane/forwarding-table.ts";
@@ -136,6 +137,7 @@ function forwardUntilStopped(
     onTrouble: (policy, message, isOff) => tell({ kind: "policy-trouble", policy, message, isOff }),
     onReason: (policy, reason, number) => tell({ kind: "policy-reason", policy, reason, number }),
   });
+  for (const flows of [pipeline.flows4, pipeline.flows6]) flows.ends = new FlowEndLog(task.flowEnds);
   let chain = policies.chain(task.policies, pipeline);
   pipeline.policies = chain;
   let tracer = task.trace === null ? null : new FrameTracer(task.trace, batch, umem.bytes);

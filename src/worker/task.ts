@@ -7,6 +7,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { BalancingMemory } from "../dataplane/balancing-memory.ts";
 import type { Counters } from "../dataplane/counters.ts";
+import type { FlowEndMemory } from "../dataplane/flow-end-log.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
@@ -53,6 +54,8 @@ export interface WorkerTask {
   readonly policies: PolicyScene | null;
   /** What policies have answered in this worker. */
   readonly policyStats: Float64Array;
+  /** Where it notes the ends of flows. */
+  readonly flowEnds: FlowEndMemory;
   readonly fib: Int32Array;
   readonly trace: TraceOrder | null;
   readonly messages: MessagePort;
