@@ -114,6 +114,10 @@ interface Native {
     pinFolder?: string | null,
   ) => NativeBpfObject;
   readonly BpfMap: new (fd: number) => NativeBpfMap;
+  /** @returns a descriptor. */
+  readonly createArray: (name: string, valueSize: number, maxEntries: number, flags: number) => number;
+  /** @returns a descriptor, -1 when there is no such map. */
+  readonly mapById: (id: number) => number;
   readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
   readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;
   readonly Link: new (
