@@ -21,7 +21,7 @@ export default definePolicy<Options>({
   },
   create({ options: { service, percent, clients }, state }) {
     const chosen = state.prefixes("clients", { prefixes: clients });
-    const below = (percent / 100) * 2 ** 32;
+    const below = (percent / 100) * 2 ** 31;
     return {
       onNewFlow: (flow) => (flow.client.hash < below || chosen.has(flow.client) ? flow.useService(service) : Continue),
     };

@@ -25,7 +25,7 @@ export default definePolicy<Options>({
   create({ options, state }) {
     const buckets = state.tokenBuckets("per client", options);
     return {
-      onNewFlow: (flow) => (buckets.take(flow.client, flow.milliseconds) ? Continue : flow.deny("too many new flows")),
+      onNewFlow: (flow) => (buckets.take(flow.client) ? Continue : flow.deny("too many new flows")),
     };
   },
 });

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="clang-14 llvm-14 libbpf-dev libxdp-dev libelf-dev zlib1g-dev g++ make"
 RUN_PACKAGES="iproute2"
-TEST_PACKAGES="iproute2 frr bird2 gobgpd exabgp tcpdump ethtool curl nftables iputils-ping iputils-arping traceroute nginx-light wrk tshark"
+TEST_PACKAGES="iproute2 frr bird2 gobgpd exabgp tcpdump ethtool curl nftables iputils-ping iputils-arping traceroute nginx-light wrk tshark chromium"
 BENCH_PACKAGES="iproute2 ethtool nftables haproxy nginx-light wrk curl xdp-tools"
 STAMP=node_modules/.installed-lock-sha256
 
@@ -76,7 +76,7 @@ if [ -n "$packages" ]; then
   fi
 fi
 
-command -v npm >/dev/null || fail "npm is missing; install any Node.js with npm 10 or newer (Debian: apt-get install npm)"
+command -v npm >/dev/null || fail "npm is missing; apt-get install npm, or install any Node.js with npm 9 or newer"
 
 # Two runs at once must not both replace node_modules: the lock file doubles as the mutex.
 (
@@ -87,7 +87,10 @@ command -v npm >/dev/null || fail "npm is missing; install any Node.js with npm 
     # where the registry lacks them. This installs the same locked versions and leaves the lock file alone.
     say "npm install of the locked versions"
     log=$(mktemp)
-    if ! npm install --no-save --no-audit --no-fund >"$log" 2>&1; then
+    installed() { npm install --no-save --no-audit --no-fund >"$log" 2>&1; }
+    # npm leaves out optional packages that the Node it runs on is too old for, and Debian's is: the second round runs
+    # npm on the Node that the first one brought. Debian's npm finds its own modules by a path its own Node knows.
+    if ! installed || ! PATH="$PWD/node_modules/.bin:$PATH" NODE_PATH=/usr/share/nodejs installed; then
       tail -n 15 "$log" >&2
       rm -f "$log"
       fail "npm could not install the packages of package-lock.json"

@@ -22,6 +22,7 @@ import {
   VIPS,
 } from "./fixtures/dsr-nodes.ts";
 import { internetChecksum } from "./fixtures/frames.ts";
+import { crc32c, sctpFrame } from "./fixtures/sctp.ts";
 import { addressBytes, type Segment, segmentFrame, transportFault } from "./fixtures/segments.ts";
 
 const { configs } = JSON.parse(readFileSync(new URL("data/packet-scenarios.json", import.meta.url), "utf8"));
@@ -153,6 +154,47 @@ describe("a datagram that is too long for the way to its backend", () => {
     expect(whole.subarray(42)).toEqual(pattern(1472));
   });
 
+  it("is cut with the options in each fragment that are to be copied, and the others in the first", () => {
+    const plain = fragmentable(request({ ...datagram, payload: pattern(1000) }));
+    const recordRoute = [7, 3, 4, 1];
+    const security = [130, 4, 0xaa, 0xbb];
+    const long = Uint8Array.of(...plain.subarray(0, 34), ...recordRoute, ...security, ...plain.subarray(34));
+    long.set([0x47, 0, (long.length - 14) >> 8, (long.length - 14) & 255], 14);
+    long.set([0, 0], 24);
+    const sum = internetChecksum(long.subarray(14, 42));
+    long.set([sum >> 8, sum & 255], 24);
+    const { frame, also = [] } = run(long);
+    const sent = [frame!, ...also.map((other) => other.frame)].map((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
+    expect(sent).toHaveLength(2);
+    expect(sent.map((each) => each[14])).toEqual([0x47, 0x47]);
+    expect(sent.map((each) => internetChecksum(each.subarray(14, 42)))).toEqual([0, 0]);
+    expect([...sent[0]!.subarray(34, 42)]).toEqual([...recordRoute, ...security]);
+    expect([...sent[1]!.subarray(34, 42)]).toEqual([1, 1, 1, 1, ...security]);
+    const payload = sent.flatMap((each) => [...each.subarray(42)]);
+    expect(payload.slice(8)).toEqual([...pattern(1000)]);
+    expect(sent.map((each) => each.length - 14 <= 600)).toEqual([true, true]);
+  });
+
+  it("is cut when it is of SCTP, under the checksum of the whole", () => {
+    const fields = { ...request(datagram), sourcePort: 40000, destinationPort: 80, chunk: 1 };
+    const short = sctpFrame(fields);
+    const whole = Uint8Array.of(...short, ...pattern(1000));
+    whole.set([0, 0, 0, 0], 42);
+    new DataView(whole.buffer).setInt32(42, crc32c(whole.subarray(34)), true);
+    whole.set([(whole.length - 14) >> 8, (whole.length - 14) & 255], 16);
+    whole.set([0, 0], 20);
+    const frames = [{ iface: "wan", frame: Buffer.from(withIpv4Checksum(whole)).toString("hex") }];
+    const vips = [{ addr: VIPS[4], proto: "sctp", port: 80, mode: "nat", backends: [{ addr: POD[4], port: 8080 }] }];
+    const { frame, also = [] } = replay(parseScenario({ ...narrow, vips, id: "sctp", frames })).results[0]!;
+    const sent = [frame!, ...also.map((other) => other.frame)].map((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
+    expect(sent).toHaveLength(2);
+    const packet = reassembled(sent, 600).slice(34);
+    expect((packet[2]! << 8) | packet[3]!).toBe(8080);
+    const sum = new DataView(packet.buffer).getInt32(8, true);
+    packet.set([0, 0, 0, 0], 8);
+    expect(sum).toBe(crc32c(packet));
+  });
+
   it("is answered with the MTU where its sender does not", () => {
     const { verdict, frame } = run(segmentFrame(request({ ...datagram, payload: pattern(1472) })));
     expect(verdict).toBe("reply");
@@ -208,6 +250,49 @@ describe("the MSS of a backend's SYN-ACK", () => {
     receiver.take(segmentFrame(request({ destinationMac: "02:00:00:00:00:03", protocol: "TCP", flags: SYN })));
     const sent = receiver.take(synAck(4, 1460, 0), PODS).frame;
     expect((sent[56]! << 8) | sent[57]!).toBe(1460);
+  });
+});
+
+describe("the MSS of a connection through a port with less room than the others", () => {
+  const { node: gateway } = configs.nat;
+  const wide = { ...configs.nat.node.ifaces.wan, mtu: 9000 };
+  const narrow = { ...configs.nat.node.ifaces.lan, mtu: 1400 };
+  const options = (mss: number) => Uint8Array.of(2, 4, mss >> 8, mss & 255);
+  const ends = (family: 4 | 6) => ({
+    syn: { source: CLIENT[family], destination: VIPS[family], sourcePort: 40000, destinationPort: 80, flags: SYN },
+    synAck: {
+      source: POD[family],
+      destination: CLIENT[family],
+      sourcePort: 8080,
+      destinationPort: 40000,
+      flags: SYN_ACK,
+    },
+  });
+  const macs = {
+    wan: { destinationMac: "02:00:00:00:0a:01", sourceMac: "02:00:00:00:0a:00" },
+    lan: { destinationMac: "02:00:00:00:0b:00", sourceMac: "02:00:00:00:0b:01" },
+  };
+
+  it.each([4, 6] as const)("is what that has room for, in both directions (IPv%s)", (family) => {
+    const { syn, synAck } = ends(family);
+    const segment = (over: object, iface: "wan" | "lan", mss: number) => ({
+      iface,
+      frame: Buffer.from(
+        segmentFrame(request({ ...macs[iface], ...over, protocol: "TCP", payload: options(mss), dataOffset: 6 })),
+      ).toString("hex"),
+    });
+    const frames = [
+      segment(syn, "wan", 8960),
+      segment(synAck, "lan", 8960),
+      segment({ ...syn, sourcePort: 40001 }, "wan", 500),
+    ];
+    const node = { ...gateway, ifaces: { ...gateway.ifaces, wan: wide, lan: narrow } };
+    const { results } = replay(parseScenario({ ...configs.nat, node, id: "mss", frames }));
+    const sent = results.map(({ frame }) => Uint8Array.from(Buffer.from(frame!, "hex")));
+    const at = family === 4 ? 56 : 76;
+    const limit = 1400 - (family === 4 ? 40 : 60);
+    expect(sent.map((frame) => (frame[at]! << 8) | frame[at + 1]!)).toEqual([limit, limit, 500]);
+    expect(sent.map(transportFault)).toEqual([0, 0, 0]);
   });
 });
 

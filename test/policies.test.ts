@@ -48,12 +48,12 @@ const frame = ({ client = "203.0.113.5", port = 40_000, protocol = "TCP", payloa
   ).toString("hex"),
 });
 
-const vip = (service: string, addr: string, proto: string, backends: readonly string[]) => ({
+const vip = (service: string, addr: string, proto: string, backends: readonly string[], mode = "nat") => ({
   service,
   addr,
   proto,
   port: 80,
-  mode: "nat",
+  mode,
   backends: backends.map((backend) => ({ addr: backend, port: 8080 })),
 });
 
@@ -62,6 +62,7 @@ async function run(
   policies: readonly Policy[],
   frames: readonly object[],
   web: readonly string[] = WEB,
+  mode = "nat",
 ): Promise<ScenarioResult> {
   const scenario = {
     id: "policies",
@@ -80,7 +81,7 @@ async function run(
       owned_addrs: [VIP, CANARY_VIP],
     },
     vips: [
-      vip("shop/web", VIP, "tcp", web),
+      vip("shop/web", VIP, "tcp", web, mode),
       vip("shop/web", VIP, "udp", web),
       vip("shop/canary", CANARY_VIP, "tcp", [CANARY]),
     ],
@@ -91,9 +92,14 @@ async function run(
 }
 
 /** Where each frame went: a backend's address, or why it did not. */
-async function outcomes(policies: readonly Policy[], flows: readonly (Flow | { wait: number })[], web = WEB) {
+async function outcomes(
+  policies: readonly Policy[],
+  flows: readonly (Flow | { wait: number })[],
+  web = WEB,
+  mode = "nat",
+) {
   const steps = flows.map((flow) => ("wait" in flow ? { advanceSeconds: flow.wait } : frame(flow)));
-  const result = await run(policies, steps, web);
+  const result = await run(policies, steps, web, mode);
   if ("error" in result) throw new Error(String(result.error));
   return result.results.map(({ frame: sent, reason }) =>
     sent === undefined ? reason! : [...Buffer.from(sent, "hex").subarray(30, 34)].join("."),
@@ -237,6 +243,89 @@ describe("several policies", () => {
       `),
     );
     expect(await outcomes([{ module: seen }], [{}])).toEqual([expect.stringMatching(/^10\.2\.0\./)]);
+  });
+});
+
+describe("how a flow is forwarded", () => {
+  const byNat = () => module("by-nat.ts", policy(`return flow.setMode("nat");`));
+
+  test("may be NAT although the Service says direct server return", async () => {
+    expect(await outcomes([], [{}], WEB, "dsr-l2")).toEqual([VIP]);
+    expect(await outcomes([{ module: byNat() }], [{}], WEB, "dsr-l2")).toEqual([expect.stringMatching(/^10\.2\.0\./)]);
+  });
+
+  test("is said besides the backend, and a later policy may say otherwise", async () => {
+    const backend = module("backend.ts", policy(`flow.setMode("nat"); return flow.useBackend(1);`));
+    const [byName] = await outcomes([{ module: backend }], [{}], WEB, "dsr-l2");
+    expect(WEB).toContain(byName);
+    const back = module("back.ts", policy(`return flow.setMode("dsr");`));
+    expect(await outcomes([{ module: byNat() }, { module: back }], [{}], WEB, "dsr-l2")).toEqual([VIP]);
+  });
+
+  test("can't be direct server return where the backends are not prepared for it", async () => {
+    const dsr = module("dsr.ts", policy(`return flow.setMode("dsr");`));
+    expect(await outcomes([{ module: dsr, onError: "deny" }], [{}])).toEqual(["PolicyDenied"]);
+  });
+
+  test("is not changed by who wants to see all frames", async () => {
+    const capture = module("capture.ts", policy("return flow.capture();"));
+    const deny = module("then-deny.ts", policy(`return flow.deny("no");`));
+    expect(await outcomes([{ module: capture }], [{}])).toEqual([expect.stringMatching(/^10\.2\.0\./)]);
+    expect(await outcomes([{ module: capture }, { module: deny }], [{}])).toEqual(["PolicyDenied"]);
+  });
+});
+
+describe("the end of a flow", () => {
+  /** Denies every flow from the first one that has ended on, with what it was told of that as the reason. */
+  const told = () =>
+    module(
+      "told.ts",
+      `
+      import { Continue, definePolicy } from "sluice/policy";
+      export default definePolicy({
+        version: "1",
+        create({ state }) {
+          const ends = state.counter("ends");
+          return {
+            onNewFlow: (flow) => (ends.value === 0 ? Continue : flow.deny("after the end")),
+            onFlowEnd(flow) {
+              const text = [flow.client, flow.clientPort, flow.vip, flow.vipPort, flow.protocol, flow.service,
+                flow.backend.toString().slice(0, 7), flow.backendPort, flow.requestPackets, flow.requestBytes,
+                flow.replyPackets, flow.replyBytes, flow.seconds, flow.reason].join(" ");
+              if (text !== "203.0.113.5 40000 ${VIP} 80 TCP shop/web 10.2.0. 8080 2 120 0 0 10 silent") throw new Error(text);
+              ends.add(1);
+            },
+          };
+        },
+      });`,
+    );
+
+  test("is told with its counters, age and reason", async () => {
+    const flows = [{}, { wait: 10 }, {}, { wait: 50 }, { port: 2 }, { wait: 20 }, { port: 3 }];
+    const answers = await outcomes([{ module: told() }], flows);
+    expect(answers.map((answer) => answer === "PolicyDenied")).toEqual([false, false, false, true]);
+  });
+
+  test("of a flow whose Service is gone is told too", async () => {
+    const gone = module(
+      "gone.ts",
+      `
+      import { Continue, definePolicy } from "sluice/policy";
+      export default definePolicy({
+        version: "1",
+        create({ state }) {
+          const ends = state.counter("ends");
+          return {
+            onNewFlow: (flow) => (ends.value === 0 ? Continue : flow.deny("after the end")),
+            onFlowEnd: (flow) => ends.add(flow.reason === "unserved" && flow.service === "shop/web" ? 1 : 0),
+          };
+        },
+      });`,
+    );
+    const canary = { vips: [vip("shop/canary", CANARY_VIP, "tcp", [CANARY])] };
+    const back = { vips: [vip("shop/web", VIP, "tcp", WEB)] };
+    const result = await run([{ module: gone }], [frame({}), canary, back, frame({ port: 2 })]);
+    expect(result.results.map(({ verdict }) => verdict)).toEqual(["tx", "drop"]);
   });
 });
 

@@ -38,7 +38,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Xsk", sluice::Xsk::Define(env));
   exports.Set("EventFd", sluice::EventFd::Define(env));
   exports.Set("BpfObject", sluice::BpfObject::Define(env));
-  exports.Set("BpfMap", sluice::BpfMap::Define(env));
+  sluice::DefineMaps(env, exports);
   exports.Set("Link", sluice::Link::Define(env));
   exports.Set("NetlinkMonitor", sluice::NetlinkMonitor::Define(env));
   exports.Set("DatagramSocket", sluice::DatagramSocket::Define(env));

@@ -34,7 +34,8 @@ Napi::Function BpfMap::Define(Napi::Env env) {
        InstanceMethod<&BpfMap::Update>("update"), InstanceMethod<&BpfMap::Delete>("delete"),
        InstanceMethod<&BpfMap::NextKey>("nextKey"), InstanceMethod<&BpfMap::UpdateBatch>("updateBatch"),
        InstanceMethod<&BpfMap::LookupBatch>("lookupBatch"), InstanceMethod<&BpfMap::DeleteBatch>("deleteBatch"),
-       InstanceMethod<&BpfMap::Map>("map"), InstanceMethod<&BpfMap::CloseNow>("close")});
+       InstanceMethod<&BpfMap::Map>("map"), InstanceMethod<&BpfMap::MapRing>("mapRing"),
+       InstanceMethod<&BpfMap::CloseNow>("close")});
 }
 
 BpfMap::BpfMap(const Napi::CallbackInfo& info) : ObjectWrap(info), Resource(info.Env(), Rank::kBpf) {
@@ -60,6 +61,7 @@ BpfMap::BpfMap(const Napi::CallbackInfo& info) : ObjectWrap(info), Resource(info
 
 void BpfMap::Release() {
   if (memory_ != nullptr) memory_->Retire();
+  if (consumer_ != nullptr) consumer_->Retire();
   fd_.Reset();
 }
 
@@ -182,9 +184,55 @@ Napi::Value BpfMap::Map(const Napi::CallbackInfo& info) {
   return Expose(env, memory_);
 }
 
+// mapRing() -> [the consumer's page, the producer's page and behind it the data twice, so that no record is broken].
+Napi::Value BpfMap::MapRing(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  RequireOpen(env);
+  if (type_ != BPF_MAP_TYPE_RINGBUF) BadArgument(env, "the BPF map " + name_ + " is no ring buffer");
+  const size_t page = static_cast<size_t>(getpagesize());
+  const size_t length = page + 2 * static_cast<size_t>(max_entries_);
+  if (consumer_ == nullptr) consumer_ = Mapping::OfFile(fd_.get(), page, 0, 0);
+  if (consumer_ != nullptr && memory_ == nullptr) memory_ = Mapping::OfFile(fd_.get(), length, page, 0, false);
+  if (memory_ == nullptr) Fail(env, "mmap", errno, "map the ring buffer " + name_);
+  Napi::Array result = Napi::Array::New(env, 2);
+  result.Set(0u, Expose(env, consumer_));
+  result.Set(1u, Expose(env, memory_));
+  return result;
+}
+
 Napi::Value BpfMap::CloseNow(const Napi::CallbackInfo& info) {
   Close();
   return info.Env().Undefined();
+}
+
+namespace {
+
+// createArray(name, valueSize, maxEntries, flags) -> descriptor
+Napi::Value CreateArray(const Napi::CallbackInfo& info) {
+  const std::string name = StringArgument(info, 0, "name");
+  const uint32_t value_size = Uint32Argument(info, 1, "valueSize");
+  const uint32_t max_entries = Uint32Argument(info, 2, "maxEntries");
+  LIBBPF_OPTS(bpf_map_create_opts, options);
+  options.map_flags = Uint32Argument(info, 3, "flags");
+  const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name.c_str(), sizeof(uint32_t), value_size, max_entries, &options);
+  if (fd < 0) Fail(info.Env(), "bpf(BPF_MAP_CREATE)", -fd, "make a BPF map " + name + " of " + std::to_string(max_entries) + " entries");
+  return Napi::Number::New(info.Env(), fd);
+}
+
+// mapById(id) -> descriptor, -1 when there is none
+Napi::Value MapById(const Napi::CallbackInfo& info) {
+  const uint32_t id = Uint32Argument(info, 0, "id");
+  const int fd = bpf_map_get_fd_by_id(id);
+  if (fd < 0 && fd != -ENOENT) Fail(info.Env(), "bpf(BPF_MAP_GET_FD_BY_ID)", -fd, "open the BPF map " + std::to_string(id));
+  return Napi::Number::New(info.Env(), fd < 0 ? -1 : fd);
+}
+
+}  // namespace
+
+void DefineMaps(Napi::Env env, Napi::Object exports) {
+  exports.Set("BpfMap", BpfMap::Define(env));
+  exports.Set("createArray", Napi::Function::New<CreateArray>(env));
+  exports.Set("mapById", Napi::Function::New<MapById>(env));
 }
 
 }  // namespace sluice

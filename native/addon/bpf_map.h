@@ -34,6 +34,7 @@ class BpfMap : public Napi::ObjectWrap<BpfMap>, public Resource {
   Napi::Value LookupBatch(const Napi::CallbackInfo& info);
   Napi::Value DeleteBatch(const Napi::CallbackInfo& info);
   Napi::Value Map(const Napi::CallbackInfo& info);
+  Napi::Value MapRing(const Napi::CallbackInfo& info);
   Napi::Value CloseNow(const Napi::CallbackInfo& info);
   Bytes Keys(const Napi::CallbackInfo& info, size_t index, size_t count = 1) const;
   Bytes Values(const Napi::CallbackInfo& info, size_t index, size_t count = 1) const;
@@ -46,6 +47,10 @@ class BpfMap : public Napi::ObjectWrap<BpfMap>, public Resource {
   uint32_t max_entries_ = 0;
   uint32_t flags_ = 0;
   std::shared_ptr<Mapping> memory_;
+  std::shared_ptr<Mapping> consumer_;  // of a ring buffer: its first page
 };
+
+// The class, and what makes or finds maps for it.
+void DefineMaps(Napi::Env env, Napi::Object exports);
 
 }  // namespace sluice

@@ -15,9 +15,9 @@ std::shared_ptr<Mapping> Mapping::Anonymous(size_t length) {
   return std::make_shared<Mapping>(address, length);
 }
 
-std::shared_ptr<Mapping> Mapping::OfFile(int fd, size_t length, uint64_t offset, int extraFlags) {
-  void* address =
-      mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED | extraFlags, fd, static_cast<off_t>(offset));
+std::shared_ptr<Mapping> Mapping::OfFile(int fd, size_t length, uint64_t offset, int extraFlags, bool writable) {
+  const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* address = mmap(nullptr, length, protection, MAP_SHARED | extraFlags, fd, static_cast<off_t>(offset));
   if (address == MAP_FAILED) return nullptr;
   return std::make_shared<Mapping>(address, length);
 }

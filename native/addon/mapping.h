@@ -19,7 +19,7 @@ class Mapping {
  public:
   // mmap(2), shared or anonymous; nullptr with errno set on failure.
   static std::shared_ptr<Mapping> Anonymous(size_t length);
-  static std::shared_ptr<Mapping> OfFile(int fd, size_t length, uint64_t offset, int extraFlags);
+  static std::shared_ptr<Mapping> OfFile(int fd, size_t length, uint64_t offset, int extraFlags, bool writable = true);
   Mapping(void* address, size_t length) : address_(address), length_(length) {}
   ~Mapping();
   Mapping(const Mapping&) = delete;

@@ -45,10 +45,15 @@ struct settings {
 	__u32 geneve_port;
 	__u32 flags;
 	__u32 layout; /* of all structs here: SETTINGS_LAYOUT_NOW in src/xdp/door-maps.ts */
-	__u32 reserved[8];
+	__u32 sample_every; /* one of so many frames is sampled (sample.h), a power of two; 0 = none */
+	__u32 source_interval; /* nanoseconds between new flows of one source; 0 = as many as it likes */
+	__u32 new_flow_budget; /* flows that one CPU opens in a second; 0 = as many as come */
+	__u32 reserved[5];
 };
 
-#define SETTINGS_FORWARD (1u << 0) /* rows that are OFFLOADED are forwarded here */
+#define SETTINGS_FORWARD (1u << 0)	/* rows that are OFFLOADED are forwarded here */
+#define SETTINGS_OPEN (1u << 1)		/* flows are opened here (new_flow.h) */
+#define SETTINGS_OPEN_PRESSED (1u << 2) /* the same where the worker does not keep up (pressure.h) */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

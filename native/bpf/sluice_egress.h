@@ -26,6 +26,7 @@
 #include "maps.h"
 #include "outcome.h"
 #include "packet.h"
+#include "sample.h"
 
 /*
  * -1 is TCX_NEXT and TC_ACT_UNSPEC: the next program of the hook runs. TC_ACT_OK would end the chain and blind a CNI's
@@ -72,6 +73,8 @@ int sluice_egress(struct __sk_buff *skb)
 	protocol = network_protocol(&frame, port, lifted_tag(skb));
 	if ((set->flags & SETTINGS_FORWARD) && frame.network == ETH_HLEN && forward_reply(skb, set, protocol)) {
 		count(OUTCOME_EGRESS_FORWARD);
+		if (is_sampled(set))
+			sample_skb(skb, port->id);
 		return NEXT_PROGRAM;
 	}
 	reply = judge_egress(&frame, set, protocol);

@@ -17,6 +17,8 @@ import {
   type VipCounterName,
 } from "../dataplane/counters.ts";
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
+import { FlowEnd } from "../dataplane/flow-end.ts";
+import { FlowEndLog } from "../dataplane/flow-end-log.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
@@ -39,6 +41,7 @@ import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
+import { FrameTrace } from "./frame-trace.ts";
 import { inSlices } from "./in-slices.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
@@ -47,6 +50,7 @@ import { type AnnouncerDoor, announcerDoor } from "./port-list.ts";
 import type { DatapathMode, RunOptions } from "./run-options.ts";
 import { Steering } from "./steering.ts";
 import { adoptIds } from "./takeover.ts";
+import { traceSource } from "./trace-source.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -70,6 +74,8 @@ export class Datapath {
   readonly ports: readonly PortStatus[];
   readonly policies: NodePolicies;
   readonly mode: DatapathMode;
+  /** What happens to frames, for those who look. */
+  readonly trace: FrameTrace;
   /** What the interfaces' settings would have broken, at the start. */
   readonly offloads: OffloadReport;
   /** Live flows of the process before this one. */
@@ -143,7 +149,7 @@ export class Datapath {
     const drivers = new Set(ports.map(({ name }) => driverName(name)));
     const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
-    const policies = new NodePolicies(queues, `${options.socket}.policies`, log);
+    const policies = new NodePolicies(queues, `${options.socket}.policies`, key, log);
     cleanup.push(() => policies.close());
     pool = new WorkerPool(
       counters.map(
@@ -169,6 +175,7 @@ export class Datapath {
           table: table.columns,
           policies: null,
           policyStats: policies.stats[queue]!,
+          flowEnds: policies.ends[queue]!,
           fib: network.fib.words,
         }),
       ),
@@ -176,7 +183,7 @@ export class Datapath {
         onFailure: (worker, error) =>
           log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
         onNews: (worker, news) => policies.heard(worker, news),
-        onStuckPolicy: (worker, slot) => policies.stuck(worker, slot),
+        onBrokenPolicy: (worker, slot, how) => policies.broken(worker, slot, how),
       },
     );
     const workers = pool;
@@ -246,6 +253,7 @@ export class Datapath {
     this.offloads = parts.offloads;
     this.#steering = new Steering(object, parts.network, parts.foundation.stack, parts.log);
     this.flows = openFlowTables(object, key, parts.balancing);
+    for (const flows of this.flows) flows.ends = new FlowEndLog(parts.policies.ownEnds);
     this.flowsTakenOver = taken ? adoptIds(this.flows, this.ids, this.now()) : 0;
     this.#isJudged = this.flowsTakenOver === 0;
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
@@ -256,6 +264,7 @@ export class Datapath {
       mode: parts.links[id]!.mode,
       queues: rxQueueCount(port.name),
     }));
+    this.trace = new FrameTrace(traceSource(this, parts.workers, object));
     this.#expiryTimer = setInterval(() => {
       const now = this.now();
       for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(1 / EXPIRY_ROUNDS, now);
@@ -286,6 +295,7 @@ export class Datapath {
     this.#steering.widen(spec);
     this.#endRetiredFlows(spec);
     this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
+    this.policies.serves(spec, this.ids);
     this.#spec = spec;
   }
 
@@ -349,6 +359,7 @@ export class Datapath {
   /** Detaches first, so that no frame is steered to a worker that has gone. */
   async stop(): Promise<void> {
     clearInterval(this.#expiryTimer);
+    this.trace.close();
     const { pins, stack, claim } = this.#foundation;
     if (!this.#keepFlows) pins?.remove();
     for (const link of this.#links) link.detach();
@@ -363,7 +374,8 @@ export class Datapath {
   /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
   #askAgain(vips: ReadonlySet<number>): void {
     if (vips.size === 0) return;
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), this.now());
+    for (const flows of this.flows)
+      this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), FlowEnd.askedAgain, this.now());
   }
 
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
@@ -373,7 +385,8 @@ export class Datapath {
     if (!this.#isJudged) return;
     const retired = this.ids.missingFrom(spec);
     if (retired.isEmpty) return;
-    for (const flows of this.flows) this.#flowsEnded += withdrawOwned(flows, retired.isGone, this.now());
+    for (const flows of this.flows)
+      this.#flowsEnded += withdrawOwned(flows, retired.isGone, FlowEnd.unserved, this.now());
     this.ids.retain(spec);
   }
 }

@@ -27,6 +27,7 @@ import type { Speaker } from "../speaker/speaker.ts";
 import { Announcer } from "./announcer.ts";
 import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
 import { Datapath } from "./datapath.ts";
+import type { TraceListener } from "./frame-trace.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
 import { withoutHostPorts } from "./host-ports.ts";
 import { LinkAnnouncement } from "./link-announcement.ts";
@@ -135,6 +136,12 @@ export class Gateway {
     return this.#links;
   }
 
+  /** Frames as they happen, likewise. */
+  get frames(): { readonly ports: readonly string[]; listen(listener: TraceListener): () => void } {
+    const { trace, ports } = this.datapath;
+    return { ports: ports.map(({ name }) => name), listen: (listener) => trace.listen(listener) };
+  }
+
   /** Moves traffic away from this node. */
   async drain(graceSeconds: number): Promise<void> {
     await Promise.all([this.announcer.drain(graceSeconds), this.links.drain()]);
@@ -210,16 +217,17 @@ export class Gateway {
     // In a cluster the API server keeps the addresses, and whoever leads gives them.
     const before = isFirst ? this.#heldFile?.read() : this.#plan!.services;
     const held = before === undefined || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, before);
-    const intent = this.#interfaces.within(withParts(held, this.options.parts));
+    const wanted = this.#interfaces.within(withParts(held, this.options.parts));
+    const policies = await this.datapath.policies.load(wanted.flowPolicies);
+    const { intent, problems } = await this.datapath.policies.shape(wanted, this.datapath.ids);
     const nodeName = inCluster ? this.options.node : null;
     const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
     // Before anybody is told of them.
     this.#heldFile?.write(planned.services);
-    const policies = await this.datapath.policies.load(intent.flowPolicies);
     this.#loaded = loaded;
     this.#files = loaded.files;
     this.#tell(
-      [...loaded.problems, ...planned.problems, ...policies.problems],
+      [...loaded.problems, ...policies.problems, ...problems, ...planned.problems],
       loaded.intent.nodes.some(({ name }) => name === this.options.node),
     );
 

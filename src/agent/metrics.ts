@@ -61,6 +61,7 @@ export async function metricsText(gateway: Gateway): Promise<string> {
     if (peer.bfd !== null) bfd.set(labels, peer.bfd === "Up" ? 1 : 0);
   }
   const answers = counter("sluice_policy_answers_total", "Answers of a policy about new flows", ["policy", "answer"]);
+  const ends = counter("sluice_policy_flow_ends_total", "Ends of flows that a policy was told of", ["policy"]);
   const errors = counter("sluice_policy_errors_total", "Hooks of a policy that failed", ["policy"]);
   const up = gauge("sluice_policy_up", "Whether a policy is asked: 0 when not loaded or switched off", ["policy"]);
   const overBudget = counter("sluice_policy_over_budget_total", "Timed calls (1 in 64) that took too long", ["policy"]);
@@ -70,6 +71,9 @@ export async function metricsText(gateway: Gateway): Promise<string> {
     answers.inc({ policy, answer: "deny" }, stats.denied);
     answers.inc({ policy, answer: "backend" }, stats.backendChosen);
     answers.inc({ policy, answer: "service" }, stats.serviceChosen);
+    answers.inc({ policy, answer: "mode" }, stats.modeSet);
+    answers.inc({ policy, answer: "capture" }, stats.captured);
+    ends.inc({ policy }, stats.endsTold);
     errors.inc({ policy }, stats.errors);
     overBudget.inc({ policy }, stats.overBudget);
     up.set({ policy }, version !== null && stats.off === 0 ? 1 : 0);

@@ -3,14 +3,22 @@
  * what they did in there: answers, errors, reasons.
  */
 import type { Logger } from "pino";
+import { type FlowEndMemory, flowEndListeners, flowEndRing } from "../dataplane/flow-end-log.ts";
+import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { IdRegistry } from "../dataplane/id-registry.ts";
 import { MAX_POLICIES } from "../dataplane/new-flow-policies.ts";
 import type { FlowPolicy } from "../intent/flow-policy.ts";
+import type { Intent } from "../intent/intent.ts";
+import { fillFlowEndListeners } from "../policy/flow-end-listeners.ts";
+import { ANSWER_WORDS } from "../policy/new-flow-view.ts";
 import { type PolicyStats, policyStatsMemory, STAT, STAT_WORDS, sumPolicyStats } from "../policy/policy-stats.ts";
 import { directoryEntries } from "../policy/service-directory.ts";
+import { ControlHooks } from "../policy-host/control-hooks.ts";
+import { IntentShaping } from "../policy-host/intent-shaping.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
 import { type LoadOutcome, PolicyHost, type PolicyState } from "../policy-host/policy-host.ts";
+import type { PolicyNames } from "../trace/describe-frame.ts";
 import type { WorkerNews } from "../worker/task.ts";
 
 export interface PolicyStatus extends PolicyState {
@@ -36,19 +44,41 @@ export function vipsToAskAgain({ revalidate }: LoadOutcome, { vips }: Forwarding
 }
 
 export class NodePolicies {
-  /** By worker: given to each as its `policyStats`. */
+  /** By worker: given to each as its `policyStats`; */
   readonly stats: readonly Float64Array[];
+  /** and where each notes the ends of flows. */
+  readonly ends: readonly FlowEndMemory[];
+  /** The same for the main thread. */
+  readonly ownEnds: FlowEndMemory;
   readonly #host: PolicyHost;
+  readonly #hooks: ControlHooks;
+  readonly #hookStats = policyStatsMemory(MAX_POLICIES);
+  readonly #shaping = new IntentShaping();
+  #outcome: LoadOutcome = NO_POLICIES;
   readonly #log: Logger;
   readonly #generations = new Map<string, number>();
   readonly #lastErrors = new Map<string, string>();
   readonly #reasons = new Map<string, Set<string>>();
+  /** By policy and worker: the reasons by the numbers that the worker gives them now. */
+  readonly #numbered = new Map<string, string[]>();
 
   /** @param folder for copies of modules: emptied first, removed at the end. */
-  constructor(workers: number, folder: string, log: Logger) {
+  constructor(workers: number, folder: string, hashKey: HashKey, log: Logger) {
     this.#host = new PolicyHost(folder);
     this.stats = Array.from({ length: workers }, () => policyStatsMemory(MAX_POLICIES));
     this.#log = log;
+    const listeners = flowEndListeners();
+    const memory = (): FlowEndMemory => ({ ring: flowEndRing(), listeners });
+    this.ends = Array.from({ length: workers }, memory);
+    this.ownEnds = memory();
+    const rings = [...this.ends, this.ownEnds].map(({ ring }) => ring);
+    this.#hooks = new ControlHooks(
+      { hashKey, rings, stats: this.#hookStats },
+      {
+        onTrouble: (policy, message, isOff) => this.#trouble(policy, message, isOff, {}),
+        onBroken: (slot, how) => this.#broken(slot, `${how} (onFlowEnd or intent)`, {}),
+      },
+    );
   }
 
   /** Called when a module, or a file that one reads, has changed on disk. */
@@ -59,6 +89,7 @@ export class NodePolicies {
   async load(policies: readonly FlowPolicy[]): Promise<LoadOutcome> {
     const before = new Set(this.#generations.keys());
     const outcome = await this.#host.load(policies);
+    this.#outcome = outcome;
     for (const { name, slot, generation } of outcome.policies) {
       before.delete(name);
       const known = this.#generations.get(name);
@@ -75,7 +106,25 @@ export class NodePolicies {
     return outcome;
   }
 
+  /** What the loaded policies make of the Intent. */
+  async shape(intent: Intent, ids: IdRegistry): ReturnType<IntentShaping["shape"]> {
+    const { policies } = this.#outcome;
+    this.#hooks.show(policies, directoryEntries(ids));
+    return this.#shaping.shape(intent, policies, (questions) => this.#hooks.ask(questions));
+  }
+
+  /** A spec is in force: from now on these are the flows of whose ends somebody wants to know. */
+  serves(spec: ForwardingSpec, ids: IdRegistry): void {
+    const { policies } = this.#outcome;
+    this.#hooks.show(policies, directoryEntries(ids));
+    const listening = policies
+      .filter(({ hooks }) => hooks.includes("onFlowEnd"))
+      .map(({ name, slot }) => [name, slot] as const);
+    fillFlowEndListeners(this.ownEnds.listeners, spec, ids, new Map(listening));
+  }
+
   close(): void {
+    this.#hooks.close();
     this.#host.close();
   }
 
@@ -84,42 +133,57 @@ export class NodePolicies {
     if (news.kind === "policy-reason") {
       const reasons = this.#reasons.get(policy) ?? new Set();
       this.#reasons.set(policy, reasons.add(news.reason));
+      const numbered = this.#numbered.get(`${policy} ${worker}`) ?? [];
+      numbered[news.number] = news.reason;
+      this.#numbered.set(`${policy} ${worker}`, numbered);
       return;
     }
-    this.#lastErrors.set(policy, news.message);
-    if (news.isOff) {
-      this.#log.error({ policy, worker, error: news.message }, "the policy fails again and again: it is switched off");
-    } else {
-      this.#log.warn({ policy, worker, error: news.message }, "the policy has failed");
-    }
+    this.#trouble(policy, news.message, news.isOff, { worker });
   }
 
-  /** A hook has not returned: from now on it is not called any more. */
-  stuck(worker: number, slot: number): void {
-    this.#switch(slot, 1);
-    const name = this.#host.status().find((state) => state.slot === slot)?.name ?? String(slot);
-    this.#lastErrors.set(name, "a hook has not returned");
-    this.#log.error(
-      { policy: name, worker },
-      "a hook of the policy does not return: it is switched off, the worker replaced",
-    );
+  /** A worker has ended, or must, because of a policy: from now on that is not called any more. */
+  broken(worker: number, slot: number, how: string): void {
+    this.#broken(slot, how, { worker });
   }
 
   status(): PolicyStatus[] {
     return this.#host.status().map((state) => ({
       ...state,
-      stats: sumPolicyStats(this.stats, state.slot),
+      stats: sumPolicyStats([...this.stats, this.#hookStats], state.slot),
       lastError: this.#lastErrors.get(state.name) ?? null,
       reasons: [...(this.#reasons.get(state.name) ?? [])],
     }));
   }
 
+  /** For those who trace frames: names instead of numbers. */
+  get names(): PolicyNames {
+    const byNumber = new Map(this.#host.status().map(({ slot, name }) => [slot + 1, name]));
+    return {
+      name: (policy) => byNumber.get(policy) ?? null,
+      answer: (kind) => ANSWER_WORDS[kind] ?? String(kind),
+      reason: (worker, policy, number) => this.#numbered.get(`${byNumber.get(policy)} ${worker}`)?.[number] ?? null,
+    };
+  }
+
+  #trouble(policy: string, error: string, isOff: boolean, where: object): void {
+    this.#lastErrors.set(policy, error);
+    if (isOff) this.#log.error({ policy, ...where, error }, "the policy fails again and again: it is switched off");
+    else this.#log.warn({ policy, ...where, error }, "the policy has failed");
+  }
+
+  #broken(slot: number, error: string, where: object): void {
+    this.#switch(slot, 1);
+    const name = this.#host.status().find((state) => state.slot === slot)?.name ?? String(slot);
+    this.#lastErrors.set(name, error);
+    this.#log.error({ policy: name, ...where, error }, "the policy is switched off, and its thread replaced");
+  }
+
   #switch(slot: number, off: 0 | 1): void {
-    for (const words of this.stats) words[slot * STAT_WORDS + STAT.off] = off;
+    for (const words of [...this.stats, this.#hookStats]) words[slot * STAT_WORDS + STAT.off] = off;
   }
 
   /** The slot has another policy from now on. */
   #clear(slot: number): void {
-    for (const words of this.stats) words.fill(0, slot * STAT_WORDS, (slot + 1) * STAT_WORDS);
+    for (const words of [...this.stats, this.#hookStats]) words.fill(0, slot * STAT_WORDS, (slot + 1) * STAT_WORDS);
   }
 }

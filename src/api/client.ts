@@ -17,17 +17,31 @@ export function askOctets(socket: string, path: string): Promise<Buffer> {
 
 /** Hands over lines as they come, until the other side ends. */
 export async function follow(socket: string, path: string, take: (line: string) => void): Promise<void> {
+  for await (const line of createInterface({ input: await open(socket, path) })) take(line);
+}
+
+/** An answer that has no end of its own: whoever has enough destroys it. */
+export async function open(socket: string, path: string): Promise<IncomingMessage> {
   const response = await call(socket, path, "GET");
-  for await (const line of createInterface({ input: response })) take(line);
+  if (response.statusCode === 200) return response;
+  throw refusal(path, await bodyOf(response));
 }
 
 async function octetsOf(socket: string, path: string, method: "GET" | "POST"): Promise<Buffer> {
   const response = await call(socket, path, method);
+  const body = await bodyOf(response);
+  if (response.statusCode === 200) return body;
+  throw refusal(path, body);
+}
+
+async function bodyOf(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
-  const body = Buffer.concat(chunks);
-  if (response.statusCode === 200) return body;
-  throw new Error(`the running process refused ${path}: ${errorIn(body.toString())}`);
+  return Buffer.concat(chunks);
+}
+
+function refusal(path: string, body: Buffer): Error {
+  return new Error(`the running process refused ${path}: ${errorIn(body.toString())}`);
 }
 
 /** The `error` of a JSON answer, or the answer itself. */

@@ -37,7 +37,8 @@ export const DROP_MEANINGS: Readonly<Record<DropReasonName, string>> = {
   SourcePortsExhausted:
     "all source ports towards this backend are in use: add backends, or another address to the uplink",
   NoRoute: "the node has no route to the next hop by one of our ports: `ip route get` on the node",
-  NeighborUnresolved: "the next hop does not answer ARP or NDP (yet): `ip neigh` on the node, and the cable",
+  NeighborAwaited: "it waits for the MAC of its next hop, for a second at most",
+  NeighborUnresolved: "the next hop does not answer ARP or NDP: `ip neigh` on the node, and the cable",
   NeighborTableFull: "more next hops than the table has room for",
   FlowTableFull: "no room for another flow: raise `--flows`",
   MtuExceeded: "longer than the way out allows, and not to be fragmented: the sender has been told",

@@ -37,6 +37,7 @@ const NAMES = [
   "TupleCollision",
   "SourcePortsExhausted",
   "NoRoute",
+  "NeighborAwaited",
   "NeighborUnresolved",
   "NeighborTableFull",
   "FlowTableFull",

@@ -68,14 +68,35 @@ export function decapsulate(pipeline: Pipeline, i: number): boolean {
     pipeline.drop(i, DropReason.TunnelInvalid);
     return false;
   }
-  const link = outer - batch.offset[i]!;
-  bytes.copyWithin(inner - link, batch.offset[i]!, outer - 2);
+  const link = batch.offset[i]!;
+  const start = inner - ETHERNET_HEADER_BYTES;
+  rememberTunnel(pipeline, i, start);
+  bytes.copyWithin(start, link, outer - 2);
   view.setUint16(inner - 2, version === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
-  batch.offset[i] = inner - link;
-  batch.length[i] = end - inner + link;
+  batch.offset[i] = start;
+  batch.length[i] = end - start;
   pipeline.tunnelled = true;
   pipeline.reclassify(i);
   return true;
+}
+
+/** Words of `pipeline.tunnel`: offset and length of the frame, and the 14 bytes that the inner link header takes. */
+export const TUNNEL_WORDS = 6;
+
+function rememberTunnel({ batch, view, tunnel }: Pipeline, i: number, start: number): void {
+  tunnel[0] = batch.offset[i]!;
+  tunnel[1] = batch.length[i]!;
+  for (let word = 0; word < 3; word++) tunnel[2 + word] = view.getInt32(start + 4 * word, true);
+  tunnel[5] = view.getUint16(start + 12, true);
+}
+
+/** Puts a packet that `decapsulate` has just taken out of its tunnel back into it; nothing else has changed it. */
+export function restoreTunnel({ batch, view, tunnel }: Pipeline, i: number): void {
+  const start = batch.offset[i]!;
+  for (let word = 0; word < 3; word++) view.setInt32(start + 4 * word, tunnel[2 + word]!, true);
+  view.setUint16(start + 12, tunnel[5]!, true);
+  batch.offset[i] = tunnel[0]!;
+  batch.length[i] = tunnel[1]!;
 }
 
 /** Whether the checksum of a tunnel in UDP holds. Tunnels may go without, over IPv6 as well (RFC 6935 §5). */

@@ -9,10 +9,11 @@
 import { PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ACK, FIN } from "../wire/transport.ts";
 import { FLOWS_EVICTED } from "./counters.ts";
+import { endFlow, FlowEnd } from "./flow-end.ts";
 import type { FlowKey } from "./flow-key.ts";
-import { STATE_FLAGS } from "./flow-state.ts";
 import { type FlowTable, NO_ROW, PROBE_LIMIT, TAG_PROTOCOL } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { STATE_FLAGS } from "./state-word.ts";
 
 /** A row so many slots from its home says that there is little room left here. */
 const CROWDED = PROBE_LIMIT / 2;
@@ -31,9 +32,7 @@ export function claimRow(
   if (row !== NO_ROW && flows.distance(row, hash) < CROWDED) return row;
   const victim = oldestUnanswered(flows, hash, now);
   if (victim !== NO_ROW) {
-    const peer = flows.peer(victim);
-    flows.withdraw(victim, now);
-    if (peer !== NO_ROW) flows.withdraw(peer, now);
+    endFlow(flows, victim, flows.peer(victim), FlowEnd.evicted, now);
     counters.totals[FLOWS_EVICTED]! += 1;
   }
   return row;

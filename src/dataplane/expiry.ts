@@ -3,7 +3,8 @@
  * number of rows per tick. One thread sweeps (the main thread); workers open and reopen flows, and evict some when the
  * table is full (eviction.ts).
  */
-import { flowState, timeoutSeconds } from "./flow-state.ts";
+import { endFlow, FlowEnd } from "./flow-end.ts";
+import { flowState, lastSeen, timeoutSeconds } from "./flow-state.ts";
 import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
 
 /** Goes round the table, a part of it at each call. */
@@ -27,14 +28,11 @@ export class FlowExpiry {
       const peer = flows.peer(row);
       // A flow is judged once, at its request row; a reply row without one is judged alone.
       if (flows.isReply(row) && peer !== NO_ROW) continue;
-      if (
-        now - lastSeen(flows, row, peer) <
-        timeoutSeconds(flows.words[row + flows.layout.tag]! & TAG_PROTOCOL, flowState(flows, row, peer))
-      ) {
-        continue;
-      }
-      if (flows.withdraw(row, now)) ended++;
-      if (peer !== NO_ROW) flows.withdraw(peer, now);
+      const state = flowState(flows, row, peer);
+      const protocol = flows.words[row + flows.layout.tag]! & TAG_PROTOCOL;
+      if (now - lastSeen(flows, row, peer) < timeoutSeconds(protocol, state)) continue;
+      const reason = state === "closed" || state === "reset" ? FlowEnd[state] : FlowEnd.silent;
+      if (endFlow(flows, row, peer, reason, now)) ended++;
     }
     return ended;
   }
@@ -43,10 +41,12 @@ export class FlowExpiry {
 /**
  * Ends all flows whose VIP or backend is gone, in one round of the table (26 ms for a million flows).
  * @param isGone asked with the two ids in the row's owner word.
+ * @returns how many flows ended.
  */
 export function withdrawOwned(
   flows: FlowTable,
   isGone: (vipId: number, backendId: number) => boolean,
+  reason: FlowEnd,
   now: number,
 ): number {
   let ended = 0;
@@ -54,12 +54,7 @@ export function withdrawOwned(
     if (!flows.isLive(row)) continue;
     const owner = flows.words[row + flows.layout.owner]!;
     if (!isGone(owner >>> 16, owner & 0xffff)) continue;
-    if (flows.withdraw(row, now) && !flows.isReply(row)) ended++;
+    if (endFlow(flows, row, flows.peer(row), reason, now)) ended++;
   }
   return ended;
-}
-
-function lastSeen(flows: FlowTable, row: number, peer: number): number {
-  const own = flows.words[row + flows.layout.lastSeen]!;
-  return peer === NO_ROW ? own : Math.max(own, flows.words[peer + flows.layout.lastSeen]!);
 }

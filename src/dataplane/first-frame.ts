@@ -15,6 +15,7 @@ import { DropReason } from "./drop-reason.ts";
 import { isTunnel, openAtPod } from "./dsr-receive.ts";
 import { openDsrFlow } from "./dsr-send.ts";
 import { EGRESS_PAIR } from "./egress.ts";
+import { endFlow, FlowEnd } from "./flow-end.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { COLLISION, claimReply, openRequest, refuse } from "./flow-rows.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
@@ -23,6 +24,7 @@ import { NO_VIP } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import { handOn } from "./hand-on.ts";
 import { refuseConnection } from "./icmp-error.ts";
+import type { NewFlowPolicies } from "./new-flow-policies.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { claimSource, isHairpin } from "./source-nat.ts";
 import { isClientOfNode, NO_EGRESS, requestPort, wayToBackend, wayToClient } from "./way-out.ts";
@@ -58,29 +60,27 @@ export function openFlow(pipeline: Pipeline, i: number, isIpv4: boolean): number
       return refuse(pipeline, i, DropReason.NoStateForSegment);
   }
 
-  let backend = NO_BACKEND;
-  let policy = 0;
   // What another node sent here has been asked about there.
-  if (table.policies(vip) !== 0 && pipeline.policies !== null && !pipeline.tunnelled) {
-    const { policies } = pipeline;
-    if (!policies.ask(i, vip)) return refuse(pipeline, i, DropReason.PolicyDenied);
-    ({ vip, backend, policy } = policies);
+  const decision = table.policies(vip) !== 0 && !pipeline.tunnelled ? pipeline.policies : null;
+  if (decision !== null) {
+    if (!decision.ask(i, vip)) return refuse(pipeline, i, DropReason.PolicyDenied);
+    ({ vip } = decision);
   }
   flows.lock(hash);
   // Meanwhile another worker may have opened the flow, by a frame that came in by another queue.
   const opened = flows.findKey(hash, key);
-  const row = opened === NO_ROW ? openTo(pipeline, i, isIpv4, vip, backend, policy) : opened;
+  const row = opened === NO_ROW ? openTo(pipeline, i, isIpv4, vip, decision) : opened;
   flows.unlock(hash);
   return row;
 }
 
-/** Opens the flow of `pipeline.key` to a backend, or to the one that balancing says where that is `NO_BACKEND`. */
-function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, decided: number, policy: number): number {
+/** Opens the flow of `pipeline.key` to a backend of a VIP. @param decision what policies have said; `null` for nothing. */
+function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, decision: NewFlowPolicies | null): number {
   const { batch, table, key, translated } = pipeline;
   const flows = pipeline.flowsOf(isIpv4);
   const hash = batch.hash[i]!;
   const ports = key[KEY_PORTS]!;
-  let backend = decided;
+  let backend = decision === null ? NO_BACKEND : decision.backend;
   if (backend === NO_BACKEND) {
     // What another node sent here stays here: two nodes that disagree must not send it to and fro.
     if (pipeline.tunnelled)
@@ -93,8 +93,9 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
     return NO_ROW;
   }
   const ofNode = isClientOfNode(pipeline, i);
-  if (table.mode(vip) !== MODE_NAT && !table.isLocal(backend) && !ofNode) {
-    return decidedBy(policy, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend));
+  const byNat = table.mode(vip) === MODE_NAT || decision?.byNat === true;
+  if (!byNat && !table.isLocal(backend) && !ofNode) {
+    return noteDecision(decision, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend));
   }
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
   const isHopeless = !pipeline.exhausted.mayTry(owner, hash, pipeline.now);
@@ -120,20 +121,21 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
     const full = sourceNat ? DropReason.SourcePortsExhausted : DropReason.FlowTableFull;
     return refuse(pipeline, i, reply === COLLISION ? DropReason.TupleCollision : full);
   }
-  return decidedBy(policy, flows, openRequest(pipeline, i, flows, reply, requestEgress, owner));
+  return noteDecision(decision, flows, openRequest(pipeline, i, flows, reply, requestEgress, owner));
 }
 
-/** Notes in a request row, if there is one, which policy has decided. */
-function decidedBy(policy: number, flows: FlowTable, request: number): number {
-  if (policy !== 0 && request !== NO_ROW) flows.markPolicy(request, policy);
+/** Notes in a request row, if there is one, which policy has decided, and whether it wants the flow to be seen. */
+function noteDecision(decision: NewFlowPolicies | null, flows: FlowTable, request: number): number {
+  if (decision === null || request === NO_ROW) return request;
+  if (decision.policy !== 0) flows.markPolicy(request, decision.policy);
+  if (decision.watched) flows.markWatched(request);
   return request;
 }
 
-/** Ends a flow that has been closed and opens it anew. @param peer the flow's other row, or `NO_ROW`. */
+/** Ends a flow whose client begins again, and opens it anew. @param peer the flow's other row, or `NO_ROW`. */
 export function reopenFlow(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, peer: number): number {
   const flows = pipeline.flowsOf(isIpv4);
-  flows.withdraw(row, pipeline.now);
-  if (peer !== NO_ROW) flows.withdraw(peer, pipeline.now);
+  endFlow(flows, row, peer, FlowEnd.closed, pipeline.now);
   return openFlow(pipeline, i, isIpv4);
 }
 

@@ -25,11 +25,6 @@ export const FLOW_STATES = [
 ] as const;
 export type FlowState = (typeof FLOW_STATES)[number];
 
-/** The bits of a row's state word that are flags; others share the word. */
-export const STATE_FLAGS = 0xff;
-/** Set in the row of the direction that was the first to close: the host behind it keeps the TIME-WAIT (RFC 9293 §3.6). */
-export const STATE_CLOSED_FIRST = 1 << 8;
-
 /** Seconds of silence after which a flow ends. */
 const TIMEOUT_SECONDS: Readonly<Record<FlowState, number>> = {
   opening: 60,
@@ -79,6 +74,12 @@ function oneWayEstablished(flows: FlowTable, there: number, back: number, reply:
 
 function hasReplied({ words, layout }: FlowTable, reply: number): boolean {
   return reply !== NO_ROW && (words[reply + layout.packets]! | words[reply + layout.packets + 1]!) !== 0;
+}
+
+/** When the flow of a row was heard of last, seconds. @param peer the flow's other row, or `NO_ROW`. */
+export function lastSeen({ words, layout }: FlowTable, row: number, peer: number): number {
+  const own = words[row + layout.lastSeen]!;
+  return peer === NO_ROW ? own : Math.max(own, words[peer + layout.lastSeen]!);
 }
 
 export function timeoutSeconds(protocol: number, state: FlowState): number {

@@ -25,8 +25,9 @@
  * opened. Lookups do not mind the lock.
  */
 import type { BackendLoad } from "./backend-load.ts";
+import type { FlowEndLog } from "./flow-end-log.ts";
 import type { FlowKey } from "./flow-key.ts";
-import { STATE_POLICY_SHIFT } from "./new-flow-policies.ts";
+import { STATE_POLICY_SHIFT, STATE_WATCHED, stateOfNewRow } from "./state-word.ts";
 
 /**
  * Length of the probe window. At half load most probes end after two slots; a window of 16 would refuse one flow in ten
@@ -66,7 +67,7 @@ export interface RowLayout {
   readonly egress: number;
   /** VIP id << 16 | backend id. */
   readonly owner: number;
-  /** Flags seen in this direction (flow-tracking.ts); in the top byte of a request's the number of the policy that decided. */
+  /** What the direction has shown, and what was noted at its opening: state-word.ts. */
   readonly state: number;
   /** Seconds of the monotonic clock. */
   readonly lastSeen: number;
@@ -81,6 +82,8 @@ export abstract class FlowTable {
   readonly layout: RowLayout;
   /** Counts the live request rows of each backend. */
   readonly load: BackendLoad;
+  /** Where ends of flows are noted; `null` while nobody wants to know. */
+  ends: FlowEndLog | null = null;
   protected readonly mask: number;
   readonly #rowWords: number;
   readonly #tag: number;
@@ -135,7 +138,7 @@ export abstract class FlowTable {
         Atomics.add(words, ((home + passed) & mask) * this.#rowWords + this.#tag, TAG_OVERFLOW_ONE);
       }
       this.storeKey(row, key);
-      words[row + layout.state] = 0;
+      words[row + layout.state] = stateOfNewRow(now, reply !== 0);
       words[row + layout.lastSeen] = now;
       words[row + layout.packets] = 0;
       words[row + layout.packets + 1] = 0;
@@ -200,7 +203,16 @@ export abstract class FlowTable {
 
   /** Notes which policy decided about the flow of a request row: its number, from 1. */
   markPolicy(row: number, policy: number): void {
-    this.words[row + this.layout.state]! |= policy << STATE_POLICY_SHIFT;
+    Atomics.or(this.words, row + this.layout.state, policy << STATE_POLICY_SHIFT);
+  }
+
+  /** All frames of the flow are to be seen: noted in its request row. */
+  markWatched(row: number): void {
+    Atomics.or(this.words, row + this.layout.state, STATE_WATCHED);
+  }
+
+  isWatched(request: number): boolean {
+    return (this.words[request + this.layout.state]! & STATE_WATCHED) !== 0;
   }
 
   /** The number of the policy that decided; 0 for none. */

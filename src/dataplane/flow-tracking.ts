@@ -10,11 +10,12 @@
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, RST, SYN } from "../wire/transport.ts";
 import { reopenFlow } from "./first-frame.ts";
-import { flowState, STATE_CLOSED_FIRST, STATE_FLAGS } from "./flow-state.ts";
+import { flowState } from "./flow-state.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { limitSegmentSize } from "./segment-size.ts";
+import { STATE_CLOSED_FIRST, STATE_FLAGS } from "./state-word.ts";
 
 /**
  * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, or one
@@ -25,18 +26,15 @@ export function isNews(state: number, flags: number): boolean {
 }
 
 /** @returns the row to forward by: a new one where the frame opens the flow anew; `NO_ROW` when it has been dropped. */
-export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, flags: number): number {
+export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known: number, flags: number): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { batch } = pipeline;
   const { words, layout } = flows;
+  const mayBegin = (flags & (SYN | ACK)) === SYN && !flows.isReply(known);
+  const row = mayBegin ? beginAgain(pipeline, i, isIpv4, known) : known;
+  if (row === NO_ROW) return NO_ROW;
   const state = row + layout.state;
-  if ((flags & (SYN | ACK)) === SYN && !flows.isReply(row)) {
-    const begun = beginAgain(pipeline, i, isIpv4, row);
-    if (begun !== row) return begun;
-  }
-  if ((flags & (SYN | ACK)) === (SYN | ACK) && flows.isReply(row) && batch.protocol[i] === PROTOCOL_TCP) {
-    limitSegmentSize(pipeline, i, isIpv4, row);
-  }
+  if ((flags & SYN) !== 0 && batch.protocol[i] === PROTOCOL_TCP) limitSegmentSize(pipeline, i, isIpv4, row);
   if ((flags & FIN) !== 0 && (words[state]! & FIN) === 0) {
     const peer = flows.peer(row);
     if (peer === NO_ROW || (words[peer + layout.state]! & FIN) === 0) Atomics.or(words, state, STATE_CLOSED_FIRST);

@@ -91,6 +91,8 @@ export function makeForwarder(pipeline: Pipeline): () => void {
   function forwardIpv4(i: number): number {
     const l3 = networks[i]!;
     const l4 = transports[i]!;
+    // Of the packet before it is cut: what SCTP's checksum covers.
+    const end = ends[i]!;
     const protocol = protocols[i]!;
     let row = flows4.find(
       hashes[i]!,
@@ -104,7 +106,7 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       if (row < 0) return -1;
     }
     if (protocol !== PROTOCOL_UDP) {
-      const flags = protocol === PROTOCOL_TCP ? view.getUint8(l4 + TCP_FLAGS) : sctpFlags(view, l4, ends[i]!);
+      const flags = protocol === PROTOCOL_TCP ? view.getUint8(l4 + TCP_FLAGS) : sctpFlags(view, l4, end);
       if (isNews(rows4[row + ROW_STATE]!, flags)) {
         row = trackFlags(pipeline, i, true, row, flags);
         if (row < 0) return -1;
@@ -133,7 +135,7 @@ export function makeForwarder(pipeline: Pipeline): () => void {
       view.setUint16(l4 + TCP_CHECKSUM, ~fold(checksum + (deltas >>> 16)) & 0xffff, true);
     } else {
       const ports = rows4[row + ROW_PORTS]!;
-      updateOtherChecksum(l4, ends[i]!, protocol, deltas >>> 16, ports, rows4[row + ROW_NEW_PORTS]!);
+      updateOtherChecksum(l4, end, protocol, deltas >>> 16, ports, rows4[row + ROW_NEW_PORTS]!);
     }
 
     const now = pipeline.now;

@@ -4,11 +4,11 @@
  * fragments wait for their first one (held-fragments.ts), and come back by themselves. So translation, tunnels and
  * options of fragments are in one place.
  *
- * Not cut are IPv6 packets, which no router may (RFC 8200 §5); IPv4 ones with options, for which each fragment has rules
- * of its own; SCTP, whose checksum covers what would be elsewhere; and errors, which quote no more than fits.
+ * Not cut are IPv6 packets, which no router may (RFC 8200 §5), and ICMP errors, which quote no more than fits.
  */
 import { sumBytes } from "../wire/checksum.ts";
-import { IPV4_CHECKSUM, IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
+import { IPV4_CHECKSUM, IPV4_HEADER_BYTES, PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
+import { keepCopiedOptions, loadOptions, newOptions, storeOptions } from "../wire/ipv4-options.ts";
 import { KEY_PORTS } from "./flow-key.ts";
 import { fragmentIdentification, fragmentOffset } from "./fragment-fields.ts";
 import { FrameKind } from "./frame-batch.ts";
@@ -20,6 +20,9 @@ const MORE_FRAGMENTS = 0x2000;
 /** No fragment but the first is longer than this, whatever the MTU: what is held has to fit into a slot. */
 const LONGEST_PIECE = 1500;
 
+/** Those of the packet in work: only its first fragment has all of them. */
+const options = newOptions();
+
 /**
  * Cuts the packet of a frame to an MTU.
  * @returns whether it has; else the frame is as it was.
@@ -27,13 +30,13 @@ const LONGEST_PIECE = 1500;
 export function fragmentPacket(pipeline: Pipeline, i: number, mtu: number): boolean {
   const { batch, view, bytes, spareKey, fragments, held, ports, now } = pipeline;
   const network = batch.network[i]!;
-  const l4 = network + IPV4_HEADER_BYTES;
   const protocol = batch.protocol[i]!;
   const flags = view.getUint16(network + 6);
-  // Version 4 and a header without options.
-  if (view.getUint8(network) !== 0x45 || (flags & DONT_FRAGMENT) !== 0) return false;
-  if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP) return false;
-  const firstBytes = (mtu - IPV4_HEADER_BYTES) & ~7;
+  if (view.getUint8(network) >>> 4 !== 4 || (flags & DONT_FRAGMENT) !== 0) return false;
+  if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP && protocol !== PROTOCOL_SCTP) return false;
+  const l4 = batch.transport[i]!;
+  const headerBytes = l4 - network;
+  const firstBytes = (mtu - headerBytes) & ~7;
   if (!pipeline.table.tracksFragments || firstBytes < 8) return false;
 
   const end = batch.end[i]!;
@@ -50,15 +53,21 @@ export function fragmentPacket(pipeline: Pipeline, i: number, mtu: number): bool
   const isTagged = ports.outerTag(port) !== 0 && !pipeline.tunnelled;
   if (isTagged) tagFrame(pipeline, i, port);
   const front = batch.offset[i]!;
-  const pieceBytes = (Math.min(mtu, LONGEST_PIECE) - IPV4_HEADER_BYTES) & ~7;
+  const pieceBytes = (Math.min(mtu, LONGEST_PIECE) - headerBytes) & ~7;
+  const hasOptions = headerBytes > IPV4_HEADER_BYTES;
+  if (hasOptions) {
+    loadOptions(view, network, l4, options);
+    keepCopiedOptions(view, network, l4);
+  }
   for (let at = firstBytes; l4 + at < end; at += pieceBytes) {
     const length = Math.min(pieceBytes, end - l4 - at);
     const isLast = l4 + at + length === end;
-    writeFragment(view, network, length, (start + at) >>> 3, isLast ? more : MORE_FRAGMENTS);
+    writeFragment(view, network, headerBytes, length, (start + at) >>> 3, isLast ? more : MORE_FRAGMENTS);
     held.hold(spareKey, identification, bytes, front, l4 - front, l4 + at, length, port, now);
   }
   if (isTagged) takeTags(pipeline, i);
-  writeFragment(view, network, firstBytes, start >>> 3, MORE_FRAGMENTS);
+  if (hasOptions) storeOptions(view, network, l4, options);
+  writeFragment(view, network, headerBytes, firstBytes, start >>> 3, MORE_FRAGMENTS);
   batch.end[i] = l4 + firstBytes;
   batch.length[i] = l4 + firstBytes - batch.offset[i]!;
   batch.fragment[i] = network;
@@ -67,9 +76,16 @@ export function fragmentPacket(pipeline: Pipeline, i: number, mtu: number): bool
 }
 
 /** @param offset in units of eight bytes. */
-function writeFragment(view: DataView, network: number, payloadBytes: number, offset: number, more: number): void {
-  view.setUint16(network + 2, IPV4_HEADER_BYTES + payloadBytes);
+function writeFragment(
+  view: DataView,
+  network: number,
+  headerBytes: number,
+  payloadBytes: number,
+  offset: number,
+  more: number,
+): void {
+  view.setUint16(network + 2, headerBytes + payloadBytes);
   view.setUint16(network + 6, more | offset);
   view.setUint16(network + IPV4_CHECKSUM, 0);
-  view.setUint16(network + IPV4_CHECKSUM, ~sumBytes(view, network, IPV4_HEADER_BYTES) & 0xffff, true);
+  view.setUint16(network + IPV4_CHECKSUM, ~sumBytes(view, network, headerBytes) & 0xffff, true);
 }

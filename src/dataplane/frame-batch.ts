@@ -40,6 +40,13 @@ export class FrameBatch {
   /** A `DropReason` when the verdict is Drop or Pass. */
   readonly reason: Uint8Array;
 
+  /** Which policy has decided about the flow that the frame opens or would have opened: its number, from 1. Only */
+  readonly policy: Uint8Array;
+  /** set where one was asked, as are its answer (an `AnswerKind`) */
+  readonly answer: Uint8Array;
+  /** and which of its reasons it denied for, from 1. For those who trace: who doesn't, never clears them. */
+  readonly answerReason: Uint8Array;
+
   /** Between the pipeline's passes: what the second is to do, a `FrameKind`. */
   readonly kind: Uint8Array;
   /** Between the pipeline's passes: the transport protocol, */
@@ -65,6 +72,9 @@ export class FrameBatch {
     this.verdict = octets(capacity);
     this.egress = octets(capacity);
     this.reason = octets(capacity);
+    this.policy = octets(capacity);
+    this.answer = octets(capacity);
+    this.answerReason = octets(capacity);
     this.kind = octets(capacity);
     this.protocol = octets(capacity);
     this.network = words(capacity);

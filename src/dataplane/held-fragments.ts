@@ -1,38 +1,28 @@
 /**
  * Fragments that came before the first one of their packet: held, a few and not for long, until it comes (RFC 4787
- * REQ-14). Those that we cut ourselves are held as well, until the next look. A worker's own memory; when it is full the oldest goes.
+ * REQ-14). Those that we cut ourselves are held as well, until the next look.
  */
 import { type FlowKey, KEY_WORDS } from "./flow-key.ts";
 import { type FragmentTable, NO_FRAGMENT } from "./fragment-table.ts";
 import type { FrameBatch } from "./frame-batch.ts";
+import { type FindRoom, FrameSlots, NO_SLOT } from "./frame-slots.ts";
 
 const SLOTS = 64;
 const HOLD_SECONDS = 2;
 
-/** Finds room in the frame memory for a frame. @returns its offset there, -1 when there is none. */
-export type FindRoom = () => number;
-
 export class HeldFragments {
-  readonly #slotBytes: number;
-  readonly #bytes: Uint8Array;
+  readonly #slots: FrameSlots;
   readonly #keys = Array.from({ length: SLOTS }, () => new Int32Array(KEY_WORDS));
   readonly #identification = new Int32Array(SLOTS);
-  /** 0: the slot is free. */
-  readonly #length = new Int32Array(SLOTS);
-  readonly #port = new Uint8Array(SLOTS);
-  readonly #since = new Int32Array(SLOTS);
-  #next = 0;
-  #count = 0;
 
   /** @param slotBytes of the longest frame that can be held. */
   constructor(slotBytes: number) {
-    this.#slotBytes = slotBytes;
-    this.#bytes = new Uint8Array(SLOTS * slotBytes);
+    this.#slots = new FrameSlots(SLOTS, slotBytes);
   }
 
   /** Whether anything is held: worth a look now and then. */
   get count(): number {
-    return this.#count;
+    return this.#slots.count;
   }
 
   /**
@@ -51,18 +41,10 @@ export class HeldFragments {
     port: number,
     now: number,
   ): boolean {
-    const length = frontBytes + payloadBytes;
-    if (length > this.#slotBytes) return false;
-    const slot = this.#next;
-    this.#next = (slot + 1) % SLOTS;
-    if (this.#length[slot] === 0) this.#count++;
+    const slot = this.#slots.keep(memory, offset, frontBytes, payload, payloadBytes, port, now);
+    if (slot === NO_SLOT) return false;
     this.#keys[slot]!.set(key);
     this.#identification[slot] = identification;
-    copyBytes(this.#bytes, slot * this.#slotBytes, memory, offset, frontBytes);
-    copyBytes(this.#bytes, slot * this.#slotBytes + frontBytes, memory, payload, payloadBytes);
-    this.#length[slot] = length;
-    this.#port[slot] = port;
-    this.#since[slot] = now;
     return true;
   }
 
@@ -72,29 +54,18 @@ export class HeldFragments {
    * @returns how many there are.
    */
   release(batch: FrameBatch, fragments: FragmentTable, memory: Uint8Array, findRoom: FindRoom, now: number): number {
+    const slots = this.#slots;
     let count = 0;
-    for (let slot = 0; slot < SLOTS && count < batch.capacity; slot++) {
-      const length = this.#length[slot]!;
-      if (length === 0) continue;
-      const known = fragments.find(this.#keys[slot]!, this.#identification[slot]!, now) !== NO_FRAGMENT;
-      if (!known && now - this.#since[slot]! <= HOLD_SECONDS) continue;
-      this.#length[slot] = 0;
-      this.#count--;
-      if (!known) continue;
-      const offset = findRoom();
-      if (offset < 0) continue;
-      copyBytes(memory, offset, this.#bytes, slot * this.#slotBytes, length);
-      batch.offset[count] = offset;
-      batch.length[count] = length;
-      batch.port[count] = this.#port[slot]!;
-      count++;
+    for (let age = 0; age < SLOTS && count < batch.capacity; age++) {
+      const slot = slots.byAge(age);
+      if (!slots.isTaken(slot)) continue;
+      if (fragments.find(this.#keys[slot]!, this.#identification[slot]!, now) !== NO_FRAGMENT) {
+        if (slots.moveTo(batch, count, slot, memory, findRoom)) count++;
+      } else if (now - slots.since(slot) > HOLD_SECONDS) {
+        slots.free(slot);
+      }
     }
     batch.count = count;
     return count;
   }
-}
-
-/** Byte by byte: a subarray would be an object for each fragment that somebody sends out of turn. */
-function copyBytes(into: Uint8Array, at: number, from: Uint8Array, fromAt: number, length: number): void {
-  for (let index = 0; index < length; index++) into[at + index] = from[fromAt + index]!;
 }

@@ -10,10 +10,12 @@ import {
   ICMP_CHECKSUM,
   ICMP_FRAGMENTATION_NEEDED,
   ICMP_HEADER_BYTES,
+  ICMP_HOST_UNREACHABLE,
   ICMP_NET_UNREACHABLE,
   ICMP_PORT_UNREACHABLE,
   ICMP_TIME_EXCEEDED,
   ICMP_UNREACHABLE,
+  ICMP6_ADDRESS_UNREACHABLE,
   ICMP6_NO_ROUTE,
   ICMP6_PACKET_TOO_BIG,
   ICMP6_PORT_UNREACHABLE,
@@ -72,6 +74,13 @@ export function destinationUnreachable(pipeline: Pipeline, i: number, reason: nu
   pipeline.drop(i, reason);
   if (isIpv4(pipeline, i)) sendError(pipeline, i, ICMP_UNREACHABLE, ICMP_NET_UNREACHABLE, 0);
   else sendError(pipeline, i, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0);
+}
+
+/** There is a route, and nobody at its end. */
+export function hostUnreachable(pipeline: Pipeline, i: number, reason: number): void {
+  pipeline.drop(i, reason);
+  if (isIpv4(pipeline, i)) sendError(pipeline, i, ICMP_UNREACHABLE, ICMP_HOST_UNREACHABLE, 0);
+  else sendError(pipeline, i, ICMP6_UNREACHABLE, ICMP6_ADDRESS_UNREACHABLE, 0);
 }
 
 /** Nobody serves here: a reset for TCP (RFC 9293 §3.10.7.1), port unreachable for the rest. */

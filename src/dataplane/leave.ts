@@ -1,11 +1,12 @@
 /**
- * The way out of a frame: which port, with which MACs; and the two reasons why a packet goes no further there: its TTL
- * ends, or it is longer than the port's MTU and may not be fragmented. Both are answered by an ICMP error.
+ * The way out of a frame: which port, with which MACs; and what keeps a packet from going on there: its TTL ends, or it is
+ * longer than the port's MTU and may not be fragmented, which an ICMP error answers; or its next hop has no MAC yet.
  */
 import { DropReason } from "./drop-reason.ts";
 import { EGRESS_CHECK_TTL, EGRESS_KEEP_MAC, EGRESS_NEIGHBOR_SHIFT, EGRESS_PAIR, EGRESS_PORT } from "./egress.ts";
 import { fragmentPacket } from "./fragmenting.ts";
 import { packetTooBig, timeExceeded } from "./icmp-error.ts";
+import { awaitNextHop } from "./next-hop-wait.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /**
@@ -28,18 +29,20 @@ export function makeLeave(pipeline: Pipeline): Leave {
       return -1;
     }
     const port = (egress & EGRESS_PAIR) !== 0 ? ports.pair(inPorts[i]!) : egress & EGRESS_PORT;
+    const keepsMac = (egress & EGRESS_KEEP_MAC) !== 0;
+    const neighbor = egress >>> EGRESS_NEIGHBOR_SHIFT;
+    // Before the packet is cut: what waits is to be as it came.
+    if (!keepsMac && !neighbors.isValid(neighbor)) {
+      resolve(i, neighbor);
+      return -1;
+    }
     // What grows may leave in a tunnel, whose path may take less than the link.
     const mtu = growth === 0 ? ports.mtu(port) : Math.min(ports.mtu(port), pipeline.pathMtu);
     if (ends[i]! - networks[i]! + growth > mtu && !fragmentPacket(pipeline, i, mtu - growth)) {
       packetTooBig(pipeline, i, mtu - growth, DropReason.MtuExceeded);
       return -1;
     }
-    if ((egress & EGRESS_KEEP_MAC) !== 0) return port;
-    const neighbor = egress >>> EGRESS_NEIGHBOR_SHIFT;
-    if (!neighbors.isValid(neighbor)) {
-      pipeline.unresolved(i, neighbor);
-      return -1;
-    }
+    if (keepsMac) return port;
     const ethernet = neighbors.ethernetWords(neighbor);
     const offset = offsets[i]!;
     view.setInt32(offset, neighborWords[ethernet]!, true);
@@ -47,4 +50,12 @@ export function makeLeave(pipeline: Pipeline): Leave {
     view.setInt32(offset + 8, neighborWords[ethernet + 2]!, true);
     return port;
   };
+
+  /** The main thread is asked for the MAC, once. */
+  function resolve(i: number, neighbor: number): void {
+    const port = neighbors.port(neighbor);
+    const at = neighbors.addressAt(neighbor);
+    if (neighbors.markWanted(neighbor)) pipeline.neighborRequests.ask(neighborWords, at, port);
+    awaitNextHop(pipeline, i, neighborWords, at, port);
+  }
 }

@@ -15,6 +15,7 @@ export function offloadEstablished(pipeline: Pipeline, flows: FlowTable, row: nu
   if (!pipeline.offloads) return;
   const peer = flows.peer(row);
   if (peer === NO_ROW || !isEstablished(flows, row, peer)) return;
+  if (flows.isWatched(flows.isReply(row) ? peer : row)) return;
   flows.offload(row);
   flows.offload(peer);
 }

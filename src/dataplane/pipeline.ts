@@ -32,7 +32,7 @@ import {
   VIP_REQUEST_PACKETS,
   VIP_STRIDE,
 } from "./counters.ts";
-import { DropReason } from "./drop-reason.ts";
+import { TUNNEL_WORDS } from "./dsr-receive.ts";
 import type { Fib } from "./fib.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "./flow-key.ts";
 import type { FlowTable } from "./flow-table.ts";
@@ -42,6 +42,7 @@ import { makeForwarder } from "./forward.ts";
 import type { ForwardingTable } from "./forwarding-table.ts";
 import type { FragmentTable } from "./fragment-table.ts";
 import { type FrameBatch, FrameKind, Verdict } from "./frame-batch.ts";
+import type { FindRoom } from "./frame-slots.ts";
 import type { Handoffs } from "./handoffs.ts";
 import { HeldFragments } from "./held-fragments.ts";
 import { IcmpLimit } from "./icmp-limit.ts";
@@ -53,8 +54,9 @@ import { NO_LIMIT, PathMtus } from "./path-mtu.ts";
 import type { PortTable } from "./port-table.ts";
 import { ExhaustedPorts } from "./source-ports.ts";
 import { giveTags } from "./vlan-tags.ts";
+import { WaitingFrames } from "./waiting-frames.ts";
 
-/** Longer frames come from links with jumbo frames, where little is fragmented. */
+/** Longer frames come from links with jumbo frames, where little is fragmented, and are never the first of a flow. */
 const LONGEST_HELD = 2048;
 
 /** What the pipeline works on. All of it but the frames is shared with other threads. */
@@ -88,6 +90,10 @@ export class Pipeline {
   readonly fragments: FragmentTable;
   /** Fragments that wait for the first one of their packet. */
   readonly held = new HeldFragments(LONGEST_HELD);
+  /** Frames that wait for the MAC of their next hop, */
+  readonly waiting = new WaitingFrames(LONGEST_HELD);
+  /** and whether those in work have waited in vain. */
+  givesUp = false;
   readonly counters: Counters;
   /** Which backends clients keep, */
   readonly affinity: AffinityTable;
@@ -118,6 +124,8 @@ export class Pipeline {
   pathMtu = NO_LIMIT;
   /** Whether the frame in work came in a tunnel, from which it has been taken out. */
   tunnelled = false;
+  /** How it came: offset, length, and what the packet's link header has been written over. */
+  readonly tunnel = new Int32Array(new ArrayBuffer(TUNNEL_WORDS * 4));
   /** What its client asked for, when the tunnel said so: protocol 0 when it didn't. */
   readonly served: FlowKey = newFlowKey();
   /** Whether established flows are left to the kernel (offload.ts). */
@@ -163,6 +171,25 @@ export class Pipeline {
     this.counters.totals[RECEIVED_BYTES]! += this.#classify(0, count);
     this.#forward();
     if (this.ports.hasTags()) giveTags(this);
+    this.givesUp = false;
+  }
+
+  /**
+   * Puts frames into the batch that have waited for long enough: those whose first fragment or MAC has come, or those for
+   * whom none will come. @returns whether there are any; the batch is then to be run.
+   */
+  gather(findRoom: FindRoom, now: number): boolean {
+    const { batch, held, waiting, bytes } = this;
+    if (held.count > 0 && held.release(batch, this.fragments, bytes, findRoom, now) > 0) return true;
+    if (waiting.count === 0) return false;
+    if (waiting.release(batch, this.neighbors, bytes, findRoom) > 0) return true;
+    this.givesUp = waiting.giveUp(batch, bytes, findRoom, now) > 0;
+    return this.givesUp;
+  }
+
+  /** Whether any frame waits: worth a look now and then. */
+  get keepsFrames(): boolean {
+    return this.held.count > 0 || this.waiting.count > 0;
   }
 
   /** Gives a frame that has been taken out of a tunnel its kind. */
@@ -231,15 +258,6 @@ export class Pipeline {
     this.batch.egress[i] = port;
     this.counters.totals[TRANSMITTED]! += 1;
     this.counters.totals[TRANSMITTED_BYTES]! += this.batch.length[i]!;
-  }
-
-  /** The frame's next hop is known by its index, but not its MAC: dropped, and the main thread is asked once. */
-  unresolved(i: number, neighbor: number): void {
-    const { neighbors } = this;
-    if (neighbors.markWanted(neighbor)) {
-      this.neighborRequests.ask(neighbors.words, neighbors.addressAt(neighbor), neighbors.port(neighbor));
-    }
-    this.drop(i, DropReason.NeighborUnresolved);
   }
 
   /** A frame that can't be served: dropped when it is for one of our addresses, else the kernel's business. */

@@ -12,11 +12,13 @@
 import { ADDRESS_WORDS, copyAddress, swap16 } from "../wire/raw.ts";
 import { FIN, RST } from "../wire/transport.ts";
 import { claimRow } from "./eviction.ts";
+import { endFlow, FlowEnd } from "./flow-end.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, reverseKey } from "./flow-key.ts";
-import { flowState, STATE_CLOSED_FIRST } from "./flow-state.ts";
+import { flowState } from "./flow-state.ts";
 import { type FlowTable, NO_ROW, TAG_REPLY } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { FREE_PORT_STRIDE } from "./source-ports.ts";
+import { STATE_CLOSED_FIRST } from "./state-word.ts";
 
 /** How good it is to take a live flow's port early. */
 const NEVER = 0;
@@ -76,9 +78,7 @@ export function claimSource(
     bestPort = candidate;
   }
   if (best !== NO_ROW) {
-    const request = flows.peer(best);
-    flows.withdraw(best, now);
-    if (request !== NO_ROW) flows.withdraw(request, now);
+    endFlow(flows, best, flows.peer(best), FlowEnd.closed, now);
     translated[KEY_PORTS] = backendPort | bestPort;
     reverseKey(otherKey, translated);
     const reply = claimReplyKey(pipeline, flows, flows.hashKey(otherKey), egress, owner);

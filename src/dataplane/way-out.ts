@@ -14,10 +14,11 @@ import { NO_ROUTE } from "./fib.ts";
 import { KEY_DESTINATION, KEY_SOURCE } from "./flow-key.ts";
 import { destinationUnreachable } from "./icmp-error.ts";
 import { NO_NEIGHBOR, STACK_NEIGHBOR } from "./neighbor-table.ts";
+import { awaitNextHop } from "./next-hop-wait.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { PORT_STACK, type PortTable } from "./port-table.ts";
 
-/** `wayTo` answers with an egress word, or with this: the frame has been dropped and counted. */
+/** `wayTo` answers with an egress word, or with this: the frame has its verdict. */
 export const NO_EGRESS = -1;
 
 /** To where a frame is translated to: the node's own stack, where that has the backend, else the next hop. */
@@ -74,11 +75,14 @@ function stackPort(ports: PortTable, port: number): number {
 /** Into the node's own stack, which routes to pods and decrements the TTL. */
 function intoStack(pipeline: Pipeline, i: number, stack: number, byPair: boolean): number {
   const neighbor = pipeline.neighbors.find(STACK_NEIGHBOR, 0, stack);
-  if (neighbor === NO_NEIGHBOR) return noEgress(pipeline, i, DropReason.NeighborTableFull);
+  if (neighbor === NO_NEIGHBOR) {
+    pipeline.drop(i, DropReason.NeighborTableFull);
+    return NO_EGRESS;
+  }
   return egressWord(byPair ? 0 : stack, neighbor, byPair ? EGRESS_PAIR | EGRESS_CHECK_TTL : EGRESS_CHECK_TTL);
 }
 
-/** Route and neighbour for an address; asks for the neighbour when it is not known. */
+/** Route and neighbour for an address; where the neighbour is not known, it is asked for and the frame waits. */
 export function wayTo(pipeline: Pipeline, i: number, words: Int32Array, at: number): number {
   const { fib, neighbors } = pipeline;
   const route = fib.lookup(words, at);
@@ -92,12 +96,8 @@ export function wayTo(pipeline: Pipeline, i: number, words: Int32Array, at: numb
   const neighbor = neighbors.find(nextHop, nextHopAt, port);
   if (neighbor === NO_NEIGHBOR) {
     pipeline.neighborRequests.ask(nextHop, nextHopAt, port);
-    return noEgress(pipeline, i, DropReason.NeighborUnresolved);
+    awaitNextHop(pipeline, i, nextHop, nextHopAt, port);
+    return NO_EGRESS;
   }
   return egressWord(port, neighbor, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL);
-}
-
-function noEgress(pipeline: Pipeline, i: number, reason: number): number {
-  pipeline.drop(i, reason);
-  return NO_EGRESS;
 }

@@ -13,7 +13,12 @@ export interface LoadedPolicy {
   readonly options: unknown;
   readonly onError: "allow" | "deny";
   readonly memory: StateMemory;
+  /** Those that it has. */
+  readonly hooks: readonly HookName[];
 }
+
+export const HOOK_NAMES = ["onNewFlow", "onTick", "onFlowEnd", "intent"] as const;
+export type HookName = (typeof HOOK_NAMES)[number];
 
 /** What a worker needs to ask policies: replaced as a whole, together with the forwarding table. */
 export interface PolicyScene {

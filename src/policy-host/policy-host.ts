@@ -130,7 +130,7 @@ export class PolicyHost {
     while (taken.has(slot)) slot++;
     if (slot >= MAX_POLICIES) return null;
     const { name, onError } = policy;
-    const loaded: LoadedPolicy = { name, slot, generation: 0, path: null, options: {}, onError, memory: {} };
+    const loaded: LoadedPolicy = { name, slot, generation: 0, path: null, options: {}, onError, memory: {}, hooks: [] };
     const entry: Entry = { slot, policy, tried: "", digest: null, version: null, loaded, files: [], problem: null };
     this.#entries.set(name, entry);
     return entry;
@@ -151,9 +151,9 @@ export class PolicyHost {
           known,
           folder: folderOf(policy),
         });
-        const { options, memory, version, files } = result;
+        const { options, memory, hooks, version, files } = result;
         const generation = entry.loaded.generation + 1;
-        entry.loaded = { name, slot, generation, path: stored.path, options, onError, memory };
+        entry.loaded = { name, slot, generation, path: stored.path, options, onError, memory, hooks };
         entry.version = version;
         entry.digest = stored.digest;
         entry.files = files;

@@ -5,6 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { StateMemory } from "../policy/shared-state.ts";
+import type { HookName } from "./loaded-policy.ts";
 
 const PATIENCE_MILLISECONDS = 5000;
 
@@ -22,6 +23,7 @@ export interface TryResult {
   /** With the defaults of the module's schema filled in. */
   readonly options: unknown;
   readonly memory: StateMemory;
+  readonly hooks: readonly HookName[];
   /** Files that the state was read from. */
   readonly files: readonly string[];
 }

@@ -1,6 +1,7 @@
 /** Policies as a worker runs them: instances made of loaded modules, kept from scene to scene while nothing changed. */
 import type { Pipeline } from "../dataplane/pipeline.ts";
 import type { PolicyHooks } from "../policy/define-policy.ts";
+import { type CallSurroundings, GuardedCalls } from "../policy/guarded-calls.ts";
 import { type ChainSurroundings, PolicyChain, type RunningPolicy } from "../policy/policy-chain.ts";
 import { ServiceDirectory } from "../policy/service-directory.ts";
 import { SharedState } from "../policy/shared-state.ts";
@@ -12,26 +13,25 @@ interface Instance {
   readonly hooks: PolicyHooks;
 }
 
-export class WorkerPolicies {
-  readonly #surroundings: ChainSurroundings;
+/** Instances of modules in this thread. */
+export class PolicyInstances {
+  readonly #surroundings: CallSurroundings;
+  readonly #calls: GuardedCalls;
   readonly #instances = new Map<string, Instance>();
 
-  constructor(surroundings: ChainSurroundings) {
+  constructor(surroundings: CallSurroundings) {
     this.#surroundings = surroundings;
+    this.#calls = new GuardedCalls(surroundings);
   }
 
-  /** @returns who is asked from now on; `null` for nobody. */
-  chain(scene: PolicyScene | null, pipeline: Pipeline): PolicyChain | null {
-    const policies = scene?.policies ?? [];
+  /** Those of these policies; others are forgotten. */
+  of(policies: readonly LoadedPolicy[]): RunningPolicy[] {
     const names = new Set(policies.map(({ name }) => name));
     for (const name of this.#instances.keys()) if (!names.has(name)) this.#instances.delete(name);
-    if (scene === null || policies.length === 0) return null;
-    const running = policies.map((policy): RunningPolicy => {
+    return policies.map((policy): RunningPolicy => {
       const { name, slot, onError } = policy;
       return { name, slot, hooks: this.#hooksOf(policy), onError };
     });
-    const directory = new ServiceDirectory(scene.services);
-    return new PolicyChain(pipeline, running, directory, scene.interfaces, this.#surroundings);
   }
 
   /** A module that loads nowhere but in the trial thread leaves the instance before it in place. */
@@ -39,21 +39,44 @@ export class WorkerPolicies {
     const { name, generation } = policy;
     const known = this.#instances.get(name);
     if (known?.generation === generation) return known.hooks;
+    // A thread that takes the place of another has no use for what ended that one.
+    if (known === undefined && this.#calls.isOff(policy)) return BROKEN;
+    this.#calls.begin(policy);
     try {
-      const hooks = instantiate(policy);
+      const hooks = instantiate(policy, this.#surroundings.batchClock);
       this.#instances.set(name, { generation, hooks });
       return hooks;
     } catch (error) {
       this.#surroundings.onTrouble(name, `not loaded here: ${error instanceof Error ? error.message : error}`, false);
       return known?.hooks ?? BROKEN;
+    } finally {
+      this.#calls.end();
     }
   }
 }
 
-/** @throws whatever the module throws. */
-export function instantiate({ path, options, memory }: LoadedPolicy): PolicyHooks {
+export class WorkerPolicies {
+  readonly #surroundings: ChainSurroundings;
+  readonly #instances: PolicyInstances;
+
+  constructor(surroundings: ChainSurroundings) {
+    this.#surroundings = surroundings;
+    this.#instances = new PolicyInstances(surroundings);
+  }
+
+  /** @returns who is asked from now on; `null` for nobody. */
+  chain(scene: PolicyScene | null, pipeline: Pipeline): PolicyChain | null {
+    const running = this.#instances.of(scene?.policies ?? []);
+    if (scene === null || running.length === 0) return null;
+    const directory = new ServiceDirectory(scene.services);
+    return new PolicyChain(pipeline, running, directory, scene.interfaces, this.#surroundings);
+  }
+}
+
+/** @param clock of the thread that calls the hooks. @throws whatever the module throws. */
+export function instantiate({ path, options, memory }: LoadedPolicy, clock: Float64Array): PolicyHooks {
   if (path === null) return BROKEN;
-  return loadModule(path).create({ options, state: new SharedState(memory, null) });
+  return loadModule(path).create({ options, state: new SharedState(clock, memory, null) });
 }
 
 /** Stands for a module that could not be loaded: its `onError` says what happens to flows. */

@@ -1,56 +1,78 @@
 /** The view of a new flow that hooks get: one object for all flows of a worker, so that asking allocates nothing. */
-import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
+import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE } from "../dataplane/flow-key.ts";
+import { MODE_NAT } from "../dataplane/forwarding-layout.ts";
 import type { Pipeline } from "../dataplane/pipeline.ts";
-import { formatIpAddress } from "../net/ip-address.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
-import { copyAddress, destinationPortFromRaw, isMapped, loadAddress, sourcePortFromRaw, swap16 } from "../wire/raw.ts";
+import { destinationPortFromRaw, sourcePortFromRaw, swap16 } from "../wire/raw.ts";
 import { SCTP_HEADER_BYTES, TCP_DATA_OFFSET, UDP_HEADER_BYTES } from "../wire/transport.ts";
-import type { Answer, FlowAddress, FlowProtocol, NewFlow } from "./define-policy.ts";
+import { AddressView } from "./address-view.ts";
+import { type Answer, AnswerKind, type FlowAddress, type FlowProtocol, type NewFlow } from "./define-policy.ts";
 import type { ServiceDirectory } from "./service-directory.ts";
 
-/** What an `Answer` is; Continue and Allow are 0 and 1. */
-export const AnswerKind = { Continue: 0, Allow: 1, Deny: 2, UseBackend: 3, UseService: 4 } as const;
+/** Answers in words, by kind. */
+export const ANSWER_WORDS: readonly string[] = [
+  "continue",
+  "allow",
+  "deny",
+  "useBackend",
+  "useService",
+  "setMode",
+  "capture",
+];
 
 const NOTHING = -1;
 
 export class NewFlowView implements NewFlow {
   readonly client: AddressView;
   readonly vip: AddressView;
-  milliseconds = 0;
   backendCount = 0;
-  service = "";
   /** Argument of the last answer: index of a backend, or row of a VIP; -1 for none. */
   chosen = NOTHING;
   /** Why the last answer was no. */
   reason = "";
+  /** What has been said of the flow besides: that it goes by NAT, */
+  byNat = false;
+  /** and that all of its frames are to be seen. */
+  watched = false;
   readonly #pipeline: Pipeline;
   readonly #directory: ServiceDirectory;
   readonly #interfaces: readonly string[];
   readonly #backend: AddressView;
+  readonly #clock: Float64Array;
   #frame = 0;
   #vip = 0;
   #payloadAt = 0;
 
-  constructor(pipeline: Pipeline, directory: ServiceDirectory, interfaces: readonly string[]) {
+  /** @param clock nanoseconds of the monotonic clock, in its first element. */
+  constructor(pipeline: Pipeline, directory: ServiceDirectory, interfaces: readonly string[], clock: Float64Array) {
     this.#pipeline = pipeline;
     this.#directory = directory;
     this.#interfaces = interfaces;
-    this.client = new AddressView(pipeline);
-    this.vip = new AddressView(pipeline);
-    this.#backend = new AddressView(pipeline);
+    this.#clock = clock;
+    this.client = new AddressView(pipeline.key, pipeline.flows6);
+    this.vip = new AddressView(pipeline.key, pipeline.flows6);
+    this.#backend = new AddressView(pipeline.key, pipeline.flows6);
   }
 
   /** Turns the view to the frame whose key the pipeline has loaded. @param vip row of the forwarding table. */
-  show(i: number, vip: number, milliseconds: number): void {
+  show(i: number, vip: number): void {
     const { key, table, batch } = this.#pipeline;
     this.#frame = i;
     this.#vip = vip;
-    this.milliseconds = milliseconds;
+    this.byNat = false;
+    this.watched = false;
     this.client.show(key, KEY_SOURCE);
     this.vip.show(key, KEY_DESTINATION);
     this.backendCount = table.backendCount(vip);
-    this.service = this.#directory.name(table.vipId(vip));
     this.#payloadAt = batch.transport[i]! + this.#headerBytes(batch.transport[i]!, batch.protocol[i]!);
+  }
+
+  get service(): string {
+    return this.#directory.name(this.#pipeline.table.vipId(this.#vip));
+  }
+
+  get milliseconds(): number {
+    return Math.floor(this.#clock[0]! / 1e6);
   }
 
   get clientPort(): number {
@@ -71,7 +93,7 @@ export class NewFlowView implements NewFlow {
   }
 
   get hash(): number {
-    return this.#pipeline.batch.hash[this.#frame]! >>> 0;
+    return this.#pipeline.batch.hash[this.#frame]! >>> 1;
   }
 
   backendAddress(index: number): FlowAddress {
@@ -116,6 +138,19 @@ export class NewFlowView implements NewFlow {
     return AnswerKind.UseService as Answer;
   }
 
+  setMode(mode: "nat" | "dsr"): Answer {
+    if (mode === "dsr" && this.#pipeline.table.mode(this.#vip) === MODE_NAT) {
+      throw new Error(`${this.service} is not configured for direct server return, so its backends are not prepared`);
+    }
+    this.byNat = mode === "nat";
+    return AnswerKind.SetMode as Answer;
+  }
+
+  capture(): Answer {
+    this.watched = true;
+    return AnswerKind.Capture as Answer;
+  }
+
   #headerBytes(l4: number, protocol: number): number {
     if (protocol === PROTOCOL_TCP) return (this.#pipeline.view.getUint8(l4 + TCP_DATA_OFFSET) & 0xf0) >>> 2;
     return protocol === PROTOCOL_UDP ? UDP_HEADER_BYTES : SCTP_HEADER_BYTES;
@@ -124,42 +159,5 @@ export class NewFlowView implements NewFlow {
   #within(index: number, count: number, what: string): number {
     if (Number.isInteger(index) && index >= 0 && index < count) return index;
     throw new RangeError(`there is no ${what} ${index}; there are ${count}`);
-  }
-}
-
-class AddressView implements FlowAddress {
-  words: Int32Array;
-  at = 0;
-  readonly #pipeline: Pipeline;
-  readonly #hashed: FlowKey;
-  #hash = NOTHING;
-
-  constructor(pipeline: Pipeline) {
-    this.#pipeline = pipeline;
-    this.words = pipeline.key;
-    this.#hashed = newFlowKey();
-  }
-
-  show(words: Int32Array, at: number): void {
-    this.words = words;
-    this.at = at;
-    this.#hash = NOTHING;
-  }
-
-  /** Computed when it is asked for the first time. */
-  get hash(): number {
-    if (this.#hash === NOTHING) {
-      copyAddress(this.#hashed, KEY_SOURCE, this.words, this.at);
-      this.#hash = this.#pipeline.flows6.hashKey(this.#hashed) >>> 0;
-    }
-    return this.#hash;
-  }
-
-  get isIpv4(): boolean {
-    return isMapped(this.words, this.at);
-  }
-
-  toString(): string {
-    return formatIpAddress(loadAddress(this.words, this.at));
   }
 }

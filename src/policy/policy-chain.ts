@@ -1,15 +1,15 @@
 /**
  * Asks the policies of a VIP about a new flow, in their order, until one decides.
  *
- * A hook may do anything: what it throws or answers wrongly is counted and comes to what its `onError` says; after a burst
- * of errors it is switched off until it is loaded anew, and still comes to what `onError` says. One call in sixty-four is
- * timed. Before each call the number of the policy is written where the watchdog looks, in case the call never returns.
+ * A hook may do anything: what it throws or answers wrongly is counted and comes to what its `onError` says, also when it
+ * has been switched off for it (guarded-calls.ts). One call in sixty-four is timed.
  */
 import { NO_BACKEND } from "../dataplane/forwarding-layout.ts";
 import type { NewFlowPolicies } from "../dataplane/new-flow-policies.ts";
 import type { Pipeline } from "../dataplane/pipeline.ts";
-import type { PolicyHooks } from "./define-policy.ts";
-import { AnswerKind, NewFlowView } from "./new-flow-view.ts";
+import { AnswerKind, type PolicyHooks } from "./define-policy.ts";
+import { type CallSurroundings, GuardedCalls } from "./guarded-calls.ts";
+import { NewFlowView } from "./new-flow-view.ts";
 import { STAT, STAT_WORDS } from "./policy-stats.ts";
 import type { ServiceDirectory } from "./service-directory.ts";
 
@@ -17,10 +17,6 @@ import type { ServiceDirectory } from "./service-directory.ts";
 const TIMED = 64;
 /** A hook should take a few microseconds at most: it holds up the frames behind its own. */
 const BUDGET_NANOSECONDS = 50_000;
-/** So many errors within so many milliseconds switch a policy off. */
-const BURST_ERRORS = 100;
-const BURST_MILLISECONDS = 10_000;
-
 /** A policy as it runs in this worker. */
 export interface RunningPolicy {
   readonly name: string;
@@ -30,21 +26,22 @@ export interface RunningPolicy {
   readonly onError: "allow" | "deny";
 }
 
-/** What the chain needs of the world around it. */
-export interface ChainSurroundings {
-  /** The monotonic clock when the batch in work began, in nanoseconds, in the first element. */
-  readonly batchClock: Float64Array;
-  /** Reads the clock, likewise. */
+/** Policies that are ready to be asked, and the clock that their state goes by: nanoseconds, in its first element. */
+export interface PolicySet {
+  readonly running: readonly RunningPolicy[];
+  readonly clock: Float64Array;
+}
+
+export function noPolicies(): PolicySet {
+  return { running: [], clock: new Float64Array(1) };
+}
+
+/** What the chain needs of the world around it; the clock is that of the batch in work. */
+export interface ChainSurroundings extends CallSurroundings {
+  /** Reads the clock as it is now. */
   readonly readClock: (into: Float64Array) => void;
-  /** `policyStatsMemory`. */
-  readonly stats: Float64Array;
-  /** Word in which the number of the policy being asked stands, from 1; 0 when none is. */
-  readonly watch: Int32Array;
-  readonly watchAt: number;
-  /** Told of the first error of a policy, and when it is switched off. */
-  readonly onTrouble: (policy: string, message: string, isOff: boolean) => void;
-  /** Told of each new reason for which a policy denies. */
-  readonly onReason: (policy: string, reason: string) => void;
+  /** Told of each new reason for which a policy denies, and of its number. */
+  readonly onReason: (policy: string, reason: string, number: number) => void;
 }
 
 /** Reasons are few; the rest of a module that makes them up is not kept. */
@@ -53,15 +50,20 @@ const MAX_REASONS = 32;
 export class PolicyChain implements NewFlowPolicies {
   vip = 0;
   backend = NO_BACKEND;
+  byNat = false;
+  watched = false;
   policy = 0;
   readonly #policies: readonly RunningPolicy[];
   readonly #view: NewFlowView;
   readonly #surroundings: ChainSurroundings;
   readonly #clock = new Float64Array(1);
   readonly #pipeline: Pipeline;
-  readonly #bursts: { since: number; errors: number }[];
-  readonly #reasons: Set<string>[];
-  #calls = 0;
+  readonly #calls: GuardedCalls;
+  /** Numbers from 1, in the order in which they were told. */
+  readonly #reasons: Map<string, number>[];
+  /** Number of the reason of the last answer; 0 for none. */
+  #reason = 0;
+  #asked = 0;
 
   /** @param policies in the order in which they are asked. */
   constructor(
@@ -73,17 +75,25 @@ export class PolicyChain implements NewFlowPolicies {
   ) {
     this.#pipeline = pipeline;
     this.#policies = policies;
-    this.#view = new NewFlowView(pipeline, directory, interfaces);
+    this.#view = new NewFlowView(pipeline, directory, interfaces, surroundings.batchClock);
     this.#surroundings = surroundings;
-    this.#bursts = policies.map(() => ({ since: 0, errors: 0 }));
-    this.#reasons = policies.map(() => new Set());
+    this.#calls = new GuardedCalls(surroundings);
+    this.#reasons = policies.map(() => new Map());
   }
 
   ask(i: number, vip: number): boolean {
     this.vip = vip;
     this.backend = NO_BACKEND;
     this.policy = 0;
-    this.#view.show(i, vip, Math.floor(this.#surroundings.batchClock[0]! / 1e6));
+    this.#reason = 0;
+    this.#view.show(i, vip);
+    const isAllowed = this.#askInOrder(i, vip);
+    this.byNat = this.#view.byNat;
+    this.watched = this.#view.watched;
+    return isAllowed;
+  }
+
+  #askInOrder(i: number, vip: number): boolean {
     const mask = this.#pipeline.table.policies(vip);
     for (let index = 0; index < this.#policies.length; index++) {
       const policy = this.#policies[index]!;
@@ -91,6 +101,8 @@ export class PolicyChain implements NewFlowPolicies {
       const answer = this.#answerOf(index, policy);
       if (answer === AnswerKind.Continue) continue;
       this.policy = policy.slot + 1;
+      this.#note(i, answer);
+      if (answer === AnswerKind.SetMode || answer === AnswerKind.Capture) continue;
       if (answer === AnswerKind.Deny) return false;
       if (answer === AnswerKind.UseBackend) this.backend = this.#view.chosen;
       else if (answer === AnswerKind.UseService) this.vip = this.#view.chosen;
@@ -99,40 +111,48 @@ export class PolicyChain implements NewFlowPolicies {
     return true;
   }
 
+  /** For those who trace the frame. */
+  #note(i: number, answer: number): void {
+    const { batch } = this.#pipeline;
+    batch.policy[i] = this.policy;
+    batch.answer[i] = answer;
+    batch.answerReason[i] = this.#reason;
+  }
+
   /** Once a second or so. */
   tick(milliseconds: number): void {
-    for (const [index, policy] of this.#policies.entries()) {
-      if (policy.hooks.onTick === undefined || this.#isOff(policy)) continue;
-      this.#watch(policy.slot + 1);
+    for (const policy of this.#policies) {
+      if (policy.hooks.onTick === undefined || this.#calls.isOff(policy)) continue;
+      this.#calls.begin(policy);
       try {
         policy.hooks.onTick(milliseconds);
       } catch (error) {
-        this.#fail(index, policy, error);
+        this.#calls.fail(policy, error);
       }
-      this.#watch(0);
+      this.#calls.end();
     }
   }
 
   /** @returns the kind of the answer, after it has been checked and counted. */
   #answerOf(index: number, policy: RunningPolicy): number {
     if (policy.hooks.onNewFlow === undefined) return AnswerKind.Continue;
-    if (this.#isOff(policy)) return outcomeOfError(policy);
+    if (this.#calls.isOff(policy)) return outcomeOfError(policy);
     const stat = policy.slot * STAT_WORDS;
     const { stats } = this.#surroundings;
     stats[stat + STAT.asked]! += 1;
     this.#view.chosen = -1;
-    const timed = (this.#calls++ & (TIMED - 1)) === 0;
+    const timed = (this.#asked++ & (TIMED - 1)) === 0;
     if (timed) this.#surroundings.readClock(this.#clock);
     const begun = this.#clock[0]!;
-    this.#watch(policy.slot + 1);
+    this.#calls.begin(policy);
     let answer: unknown;
     try {
       answer = policy.hooks.onNewFlow(this.#view);
     } catch (error) {
-      this.#watch(0);
-      return this.#fail(index, policy, error);
+      this.#calls.end();
+      return this.#fail(policy, error);
     }
-    this.#watch(0);
+    this.#calls.end();
     if (timed) this.#time(stat, begun);
     return this.#count(index, policy, answer);
   }
@@ -150,10 +170,12 @@ export class PolicyChain implements NewFlowPolicies {
       case AnswerKind.Deny: {
         stats[stat + STAT.denied]! += 1;
         const reasons = this.#reasons[index]!;
-        if (!reasons.has(this.#view.reason) && reasons.size < MAX_REASONS) {
-          reasons.add(this.#view.reason);
-          onReason(policy.name, this.#view.reason);
+        const { reason } = this.#view;
+        if (!reasons.has(reason) && reasons.size < MAX_REASONS) {
+          reasons.set(reason, reasons.size + 1);
+          onReason(policy.name, reason, reasons.size);
         }
+        this.#reason = reasons.get(reason) ?? 0;
         return AnswerKind.Deny;
       }
       case AnswerKind.UseBackend:
@@ -161,8 +183,14 @@ export class PolicyChain implements NewFlowPolicies {
         if (this.#view.chosen < 0) break;
         stats[stat + (answer === AnswerKind.UseBackend ? STAT.backendChosen : STAT.serviceChosen)]! += 1;
         return answer;
+      case AnswerKind.SetMode:
+        stats[stat + STAT.modeSet]! += 1;
+        return answer;
+      case AnswerKind.Capture:
+        stats[stat + STAT.captured]! += 1;
+        return answer;
     }
-    return this.#fail(index, policy, new TypeError(`onNewFlow answered ${String(answer)}, which is no Answer`));
+    return this.#fail(policy, new TypeError(`onNewFlow answered ${String(answer)}, which is no Answer`));
   }
 
   #time(stat: number, begun: number): void {
@@ -175,31 +203,9 @@ export class PolicyChain implements NewFlowPolicies {
     if (taken > BUDGET_NANOSECONDS) stats[stat + STAT.overBudget]! += 1;
   }
 
-  #fail(index: number, policy: RunningPolicy, error: unknown): number {
-    const { stats, onTrouble } = this.#surroundings;
-    const stat = policy.slot * STAT_WORDS;
-    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const burst = this.#bursts[index]!;
-    if (this.#view.milliseconds - burst.since > BURST_MILLISECONDS) {
-      burst.since = this.#view.milliseconds;
-      burst.errors = 0;
-    }
-    burst.errors++;
-    if (stats[stat + STAT.errors] === 0) onTrouble(policy.name, message, false);
-    stats[stat + STAT.errors]! += 1;
-    if (burst.errors === BURST_ERRORS) {
-      stats[stat + STAT.off] = 1;
-      onTrouble(policy.name, message, true);
-    }
+  #fail(policy: RunningPolicy, error: unknown): number {
+    this.#calls.fail(policy, error);
     return outcomeOfError(policy);
-  }
-
-  #isOff(policy: RunningPolicy): boolean {
-    return this.#surroundings.stats[policy.slot * STAT_WORDS + STAT.off] === 1;
-  }
-
-  #watch(policy: number): void {
-    this.#surroundings.watch[this.#surroundings.watchAt] = policy;
   }
 }
 

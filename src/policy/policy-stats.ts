@@ -7,6 +7,10 @@ const FIELDS = [
   "denied",
   "backendChosen",
   "serviceChosen",
+  "modeSet",
+  "captured",
+  /** Flows whose end it was told of. */
+  "endsTold",
   "errors",
   /** Whether it is switched off, 0 or 1. */
   "off",

@@ -7,6 +7,7 @@ import { ClientTable } from "./client-table.ts";
 import { Counter } from "./counter.ts";
 import type { PolicyState } from "./define-policy.ts";
 import { PrefixSet, prefixSetMemory } from "./prefix-set.ts";
+import { SWITCH_NAMES, Switch, type SwitchName } from "./switch.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 
 /** By kind and name: `tokens per-source`. */
@@ -19,6 +20,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
 export type ReadFile = (path: string) => string;
 
 export class SharedState implements PolicyState {
+  readonly #clock: Float64Array;
   readonly #memory: Record<string, Int32Array> = {};
   readonly #known: StateMemory;
   readonly #readFile: ReadFile | null;
@@ -26,10 +28,12 @@ export class SharedState implements PolicyState {
   #bytes = 0;
 
   /**
+   * @param clock nanoseconds of the monotonic clock, in its first element.
    * @param known what there is already.
    * @param readFile where missing memory may be made; `null` in a worker, where everything is known.
    */
-  constructor(known: StateMemory, readFile: ReadFile | null) {
+  constructor(clock: Float64Array, known: StateMemory, readFile: ReadFile | null) {
+    this.#clock = clock;
     this.#known = known;
     this.#readFile = readFile;
   }
@@ -53,13 +57,19 @@ export class SharedState implements PolicyState {
     requireNumber(name, "clients", clients, 1, 1 << 24);
     requireNumber(name, "perSecond", perSecond, 0, 1e6);
     requireNumber(name, "burst", burst, 1, 2e6);
-    return new TokenBuckets(this.#words(`tokens ${name}`, TokenBuckets.memoryWords(clients)), perSecond, burst);
+    const words = this.#words(`tokens ${name}`, TokenBuckets.memoryWords(clients));
+    return new TokenBuckets(words, perSecond, burst, this.#clock);
   }
 
   clients(name: string, { clients, words }: { clients: number; words: number }): ClientTable {
     requireNumber(name, "clients", clients, 1, 1 << 24);
     requireNumber(name, "words", words, 1, 64);
     return new ClientTable(this.#words(`clients ${name}`, ClientTable.memoryWords(clients, words)), words);
+  }
+
+  switch(name: SwitchName): Switch {
+    if (!SWITCH_NAMES.includes(name)) throw new Error(`there is no switch "${name}", only ${SWITCH_NAMES.join(", ")}`);
+    return new Switch(this.#words(`switch ${name}`, Switch.words));
   }
 
   prefixes(name: string, { prefixes = [], file }: { prefixes?: readonly string[]; file?: string }): PrefixSet {

@@ -17,23 +17,30 @@ export class TokenBuckets {
   readonly #table: ClientTable;
   readonly #perSecond: number;
   readonly #burst: number;
+  readonly #clock: Float64Array;
 
   static memoryWords(clients: number): number {
     return ClientTable.memoryWords(clients, WORDS);
   }
 
-  /** @param perSecond tokens, may be a fraction. @param burst tokens that a full bucket has, at most two million. */
-  constructor(memory: Int32Array, perSecond: number, burst: number) {
+  /**
+   * @param perSecond tokens, may be a fraction.
+   * @param burst tokens that a full bucket has, at most two million.
+   * @param clock nanoseconds of the monotonic clock, in its first element.
+   */
+  constructor(memory: Int32Array, perSecond: number, burst: number, clock: Float64Array) {
     this.#table = new ClientTable(memory, WORDS);
     this.#perSecond = perSecond;
     this.#burst = burst * THOUSANDTHS;
+    this.#clock = clock;
   }
 
-  /** Takes a token. @param milliseconds of the monotonic clock. @returns false when the bucket is empty. */
-  take(client: FlowAddress, milliseconds: number): boolean {
+  /** Takes a token. @returns false when the bucket is empty. */
+  take(client: FlowAddress): boolean {
     const { words } = this.#table;
     const at = this.#table.enter(client);
-    const now = milliseconds | 0;
+    // Wraps after weeks, which differences do not mind.
+    const now = (this.#clock[0]! / 1e6) | 0;
     const spent = words[at + SPENT]!;
     // A worker whose clock was read a little earlier comes later: no time has passed for it.
     const passed = Math.max(0, (now - words[at + SINCE]!) | 0);

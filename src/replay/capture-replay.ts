@@ -4,7 +4,7 @@
  */
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
-import type { RunningPolicy } from "../policy/policy-chain.ts";
+import { noPolicies, type PolicySet } from "../policy/policy-chain.ts";
 import type { CaptureFile, FrameToWrite } from "../wire/capture-file.ts";
 import { LINKTYPE_ETHERNET } from "../wire/capture-file.ts";
 import { isSentByGateway } from "./capture-network.ts";
@@ -36,7 +36,7 @@ export function replayCapture(
   node: ScenarioNode,
   spec: ForwardingSpec,
   key: HashKey,
-  policies: readonly RunningPolicy[] = [],
+  policies: PolicySet = noPolicies(),
 ): CaptureResult {
   const player = new NodePlayer(node, spec, {
     key,

@@ -8,7 +8,10 @@ import { type Counters, countersMemory } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import { Fib, NO_ROUTE } from "../dataplane/fib.ts";
+import { FlowEnd } from "../dataplane/flow-end.ts";
+import { FlowEndLog, flowEndListeners, flowEndRing } from "../dataplane/flow-end-log.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
+import type { FlowTable } from "../dataplane/flow-table.ts";
 import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
 import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
@@ -20,7 +23,9 @@ import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
 import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
 import { PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
-import { type ChainSurroundings, PolicyChain, type RunningPolicy } from "../policy/policy-chain.ts";
+import { FlowEndCalls } from "../policy/flow-end-calls.ts";
+import { fillFlowEndListeners } from "../policy/flow-end-listeners.ts";
+import { type ChainSurroundings, PolicyChain, type PolicySet, type RunningPolicy } from "../policy/policy-chain.ts";
 import { policyStatsMemory } from "../policy/policy-stats.ts";
 import { directoryOf } from "../policy/service-directory.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
@@ -39,7 +44,7 @@ export interface Played {
   readonly departure: Departure | null;
   /** Why it does not. */
   readonly reason: DropReasonName | null;
-  /** Frames that leave because of this one: fragments that had waited for it. */
+  /** Frames that leave after this one: they had waited, for it or for a MAC. */
   readonly also: readonly Departure[];
 }
 
@@ -58,6 +63,8 @@ export interface PlayerTables {
   readonly neighbors: Int32Array;
   /** Whether the pipeline marks established flows for the kernel. */
   readonly offloads: boolean;
+  /** Called with each forwarding table before it is in force. */
+  readonly onTable?: (table: ForwardingTable) => void;
 }
 
 export interface PlayerOptions {
@@ -66,7 +73,7 @@ export interface PlayerOptions {
   /** VIPs that there may be at most. */
   readonly vips: number;
   /** Ready to be asked. */
-  readonly policies: readonly RunningPolicy[];
+  readonly policies: PolicySet;
 }
 
 /** @param flowRows of each flow table, a power of two. @param neighbors that there may be at most. */
@@ -83,6 +90,7 @@ export function ordinaryTables(flowRows: number, neighbors = 0): PlayerTables {
 }
 
 export class NodePlayer {
+  readonly #node: ScenarioNode;
   readonly #options: PlayerOptions;
   readonly #portNames: readonly string[];
   readonly #policySlots: ReadonlyMap<string, number>;
@@ -94,19 +102,23 @@ export class NodePlayer {
   readonly #pipeline: Pipeline;
   #epoch = 0;
   /** Nanoseconds. */
-  readonly #clock = new Float64Array(1);
+  readonly #clock: Float64Array;
+  /** `null` where no policy wants to know of ends. */
+  readonly #ends: { readonly calls: FlowEndCalls; readonly listeners: Int32Array } | null;
 
   constructor(node: ScenarioNode, spec: ForwardingSpec, options: PlayerOptions) {
     const { key, tables, policies } = options;
+    this.#node = node;
     this.#options = options;
     this.#portNames = node.interfaces.map(({ name }) => name);
-    this.#policySlots = new Map(policies.map(({ name, slot }) => [name, slot]));
+    this.#policySlots = new Map(policies.running.map(({ name, slot }) => [name, slot]));
+    this.#clock = policies.clock;
     this.#surroundings = {
       batchClock: this.#clock,
       readClock: (into) => {
         into[0] = this.#clock[0]!;
       },
-      stats: policyStatsMemory(policies.length),
+      stats: policyStatsMemory(policies.running.length),
       watch: new Int32Array(1),
       watchAt: 0,
       onTrouble: () => {},
@@ -115,6 +127,7 @@ export class NodePlayer {
     const load = new BackendLoad();
     const flows4 = new FlowTable4(tables.flows4, key, load);
     const flows6 = new FlowTable6(tables.flows6, key, load);
+    this.#ends = this.#noteEnds([flows4, flows6]);
     this.#expiry = [new FlowExpiry(flows4), new FlowExpiry(flows6)];
     const fib = Fib.build(node.routes);
     this.#pipeline = new Pipeline(
@@ -133,7 +146,7 @@ export class NodePlayer {
       this.#tableOf(spec),
       fib,
     );
-    this.#askPolicies();
+    this.#askPolicies(spec);
   }
 
   get counters(): Counters {
@@ -147,14 +160,22 @@ export class NodePlayer {
     const retired = this.#ids.missingFrom(spec);
     const { flows4, flows6 } = this.#pipeline;
     for (const flows of retired.isEmpty ? [] : [flows4, flows6])
-      withdrawOwned(flows, retired.isGone, this.#pipeline.now);
+      withdrawOwned(flows, retired.isGone, FlowEnd.unserved, this.#pipeline.now);
+    this.#tellOfEnds();
     this.#ids.retain(spec);
-    this.#askPolicies();
+    this.#askPolicies(spec);
+  }
+
+  /** Has next hops answer for their MACs. */
+  learn(neighbors: ScenarioNode["neighbors"]): void {
+    learnNeighbors(this.#pipeline.neighbors, this.#node, this.#pipeline.fib, neighbors);
   }
 
   /** Ends what has been silent for too long. @param now monotonic seconds. */
   expire(now: number): void {
+    this.#clock[0] = now * 1e9;
     for (const each of this.#expiry) each.tick(1, now);
+    this.#tellOfEnds();
   }
 
   /** @param port index of the interface that the frame comes in by. */
@@ -169,24 +190,42 @@ export class NodePlayer {
     this.#pipeline.run(now);
     const played = this.#outcome();
     const also = this.#releaseHeld(now);
+    this.#tellOfEnds();
     return also.length === 0 ? played : { ...played, also };
   }
 
   #tableOf(spec: ForwardingSpec): ForwardingTable {
-    return buildForwardingTable(spec, {
+    const table = buildForwardingTable(spec, {
       epoch: ++this.#epoch,
       key: this.#options.key,
       ids: this.#ids,
       portNames: this.#portNames,
       policySlots: this.#policySlots,
     });
+    this.#options.tables.onTable?.(table);
+    return table;
   }
 
-  #askPolicies(): void {
-    const { policies } = this.#options;
-    if (policies.length === 0) return;
+  #askPolicies(spec: ForwardingSpec): void {
+    const { running } = this.#options.policies;
+    if (running.length === 0) return;
     const directory = directoryOf(this.#ids);
-    this.#pipeline.policies = new PolicyChain(this.#pipeline, policies, directory, this.#portNames, this.#surroundings);
+    this.#pipeline.policies = new PolicyChain(this.#pipeline, running, directory, this.#portNames, this.#surroundings);
+    const told = running.filter(wantsEnds).map(({ name, slot }) => [name, slot] as const);
+    if (this.#ends !== null) fillFlowEndListeners(this.#ends.listeners, spec, this.#ids, new Map(told));
+  }
+
+  #noteEnds(tables: readonly FlowTable[]) {
+    if (!this.#options.policies.running.some(wantsEnds)) return null;
+    const ring = flowEndRing();
+    const listeners = flowEndListeners();
+    for (const flows of tables) flows.ends = new FlowEndLog({ ring, listeners });
+    return { calls: new FlowEndCalls([ring], this.#surroundings), listeners };
+  }
+
+  #tellOfEnds(): void {
+    const { running } = this.#options.policies;
+    this.#ends?.calls.tell(running, this.#pipeline.flows6, directoryOf(this.#ids), Number.POSITIVE_INFINITY);
   }
 
   #outcome(): Played {
@@ -201,17 +240,20 @@ export class NodePlayer {
     return { verdict: verdict === Verdict.Transmit ? "tx" : "reply", departure, reason: null, also: [] };
   }
 
-  /** Runs the fragments that the last frame has set free, one by one. */
+  /** Runs the frames that need not wait any longer, one by one. */
   #releaseHeld(now: number): Departure[] {
     const also: Departure[] = [];
-    const { held, fragments } = this.#pipeline;
-    while (held.release(this.#batch, fragments, this.#memory, () => FRAME_HEADROOM_BYTES, now) > 0) {
+    while (this.#pipeline.gather(() => FRAME_HEADROOM_BYTES, now)) {
       this.#pipeline.run(now);
       const { departure } = this.#outcome();
       if (departure !== null) also.push(departure);
     }
     return also;
   }
+}
+
+function wantsEnds({ hooks }: RunningPolicy): boolean {
+  return hooks.onFlowEnd !== undefined;
 }
 
 function fillPorts(memory: Int32Array, node: ScenarioNode): PortTable {
@@ -224,13 +266,17 @@ function fillPorts(memory: Int32Array, node: ScenarioNode): PortTable {
 
 function fillNeighbors(memory: Int32Array, node: ScenarioNode, fib: Fib): NeighborTable {
   const neighbors = new NeighborTable(memory);
+  learnNeighbors(neighbors, node, fib, node.neighbors);
+  return neighbors;
+}
+
+function learnNeighbors(into: NeighborTable, node: ScenarioNode, fib: Fib, neighbors: ScenarioNode["neighbors"]): void {
   const words = new Int32Array(ADDRESS_WORDS);
-  for (const { address, mac } of node.neighbors) {
+  for (const { address, mac } of neighbors) {
     storeAddress(words, 0, address);
     const route = fib.lookup(words, 0);
     if (route === NO_ROUTE) continue;
     const port = fib.port(route);
-    neighbors.set(words, port, mac, node.interfaces[port]!.mac);
+    into.set(words, port, mac, node.interfaces[port]!.mac);
   }
-  return neighbors;
 }

@@ -4,7 +4,7 @@
  */
 import { type Counters, TOTALS } from "../dataplane/counters.ts";
 import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
-import type { RunningPolicy } from "../policy/policy-chain.ts";
+import { noPolicies, type PolicySet } from "../policy/policy-chain.ts";
 import {
   type Departure,
   NodePlayer,
@@ -25,7 +25,7 @@ export interface FrameResult {
   readonly reason?: DropReasonName;
   /** The frame as it leaves in words, where it was given in words. */
   readonly packet?: PacketSummary;
-  /** Frames that leave because of this one: fragments that had waited for it. */
+  /** Frames that leave after this one: they had waited, for it or for a MAC. */
   readonly also?: readonly { readonly iface: string; readonly frame: string }[];
 }
 
@@ -57,7 +57,7 @@ function ordinaryStage(): ReplayStage {
 export function replay(
   scenario: Scenario,
   stage: ReplayStage = ordinaryStage(),
-  policies: readonly RunningPolicy[] = [],
+  policies: PolicySet = noPolicies(),
 ): ScenarioResult {
   const { node, spec } = scenario;
   const player = new NodePlayer(node, spec, { key: REPLAY_KEY, tables: stage, vips: VIPS, policies });
@@ -66,6 +66,8 @@ export function replay(
   for (const step of scenario.steps) {
     if (step.kind === "services") {
       player.serve(step.spec);
+    } else if (step.kind === "neighbors") {
+      player.learn(step.neighbors);
     } else if (step.kind === "advance") {
       now += step.seconds;
       player.expire(now);

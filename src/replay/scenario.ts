@@ -53,6 +53,7 @@ export type Step =
       readonly inWords?: true;
     }
   | { readonly kind: "services"; readonly spec: ForwardingSpec }
+  | { readonly kind: "neighbors"; readonly neighbors: ScenarioNode["neighbors"] }
   | { readonly kind: "advance"; readonly seconds: number };
 
 /** A policy module that is asked about new flows. */
@@ -112,6 +113,9 @@ function parsePolicy(policy: Json, where: string): ScenarioPolicy {
 function parseStep(step: Json, index: number, node: ScenarioNode, specOf: (vips: unknown) => ForwardingSpec): Step {
   const where = `frames[${index}]`;
   if ("vips" in step) return { kind: "services", spec: specOf(step["vips"]) };
+  if ("neighbors" in step) {
+    return { kind: "neighbors", neighbors: parseNeighbors(step["neighbors"], `${where}.neighbors`) };
+  }
   if ("advanceSeconds" in step)
     return { kind: "advance", seconds: number(step["advanceSeconds"], `${where}.advanceSeconds`) };
   const port = node.interfaces.findIndex(({ name }) => name === step["iface"]);
@@ -153,11 +157,15 @@ function parseNode(node: Json): ScenarioNode {
     const gateway = route["via"] === undefined ? null : ip(route["via"], `${where}.via`);
     return { destination: address, prefixLength, gateway, port };
   });
-  const neighbors = Object.entries(object(node["neighbors"] ?? {}, "node.neighbors")).map(([address, value]) => ({
-    address: ip(address, "node.neighbors"),
-    mac: mac(value, `node.neighbors.${address}`),
+  return { interfaces, routes, neighbors: parseNeighbors(node["neighbors"] ?? {}, "node.neighbors") };
+}
+
+/** MACs by address: `{"10.2.0.2": "02:00:00:00:0b:01"}`. */
+function parseNeighbors(value: unknown, where: string): ScenarioNode["neighbors"] {
+  return Object.entries(object(value, where)).map(([address, of]) => ({
+    address: ip(address, where),
+    mac: mac(of, `${where}.${address}`),
   }));
-  return { interfaces, routes, neighbors };
 }
 
 /** One VLAN by its number, or one or two tags as `[EtherType, number]`, the outer one first. */

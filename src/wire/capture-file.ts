@@ -33,7 +33,11 @@ export interface FrameToWrite {
   readonly interface: number;
   readonly timestampSeconds: number;
   readonly bytes: Uint8Array;
-  /** What a reader of the capture is told of the frame, where the format has a place for it. */
+  /** Of the whole frame, where `bytes` is not all of it. */
+  readonly lengthBytes?: number;
+  /** Which way it went, where the format has a place for it, */
+  readonly direction?: "in" | "out";
+  /** and what a reader of the capture is told of it, likewise. */
   readonly comment?: string;
 }
 

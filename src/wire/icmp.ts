@@ -15,6 +15,7 @@ export const ICMP_PARAMETER_PROBLEM = 12;
 
 /** Codes of ICMP_UNREACHABLE. */
 export const ICMP_NET_UNREACHABLE = 0;
+export const ICMP_HOST_UNREACHABLE = 1;
 export const ICMP_PORT_UNREACHABLE = 3;
 export const ICMP_FRAGMENTATION_NEEDED = 4;
 
@@ -29,6 +30,7 @@ export const NEIGHBOR_ADVERTISEMENT = 136;
 
 /** Codes of ICMP6_UNREACHABLE. */
 export const ICMP6_NO_ROUTE = 0;
+export const ICMP6_ADDRESS_UNREACHABLE = 3;
 export const ICMP6_PORT_UNREACHABLE = 4;
 
 /** Neighbor Solicitation and Advertisement: header, target address, options. */

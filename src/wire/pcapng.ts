@@ -5,7 +5,7 @@
  *
  *     section header    0x0a0d0d0a   byte order magic, version, section length, options
  *     interface         1            link type 16, 0, snapshot length, options: 2 name, 9 resolution of timestamps
- *     enhanced packet   6            interface, timestamp high, low, captured, length, frame, options: 1 comment
+ *     enhanced packet   6            interface, timestamp high, low, captured, length, frame, options: 1 comment, 2 flags
  *     simple packet     3            length, frame: of interface 0, without a time
  *
  * Others are skipped. A file may have several sections, each with its byte order and its interfaces.
@@ -27,7 +27,11 @@ const SIMPLE_PACKET = 3;
 const ENHANCED_PACKET = 6;
 const OPTION_COMMENT = 1;
 const OPTION_INTERFACE_NAME = 2;
+const OPTION_PACKET_FLAGS = 2;
 const OPTION_TIME_RESOLUTION = 9;
+/** Of the packet's flags: which way it went. */
+const INBOUND = 1;
+const OUTBOUND = 2;
 const BLOCK_BYTES = 12;
 const PACKET_BYTES = 20;
 
@@ -129,19 +133,32 @@ function resolutionOf(bytes: Uint8Array | undefined): number {
 
 /** One section, little-endian, with microseconds. @param interfaces their names. */
 export function writePcapng(interfaces: readonly string[], frames: readonly FrameToWrite[]): Uint8Array {
-  const blocks = [
+  return joined([pcapngStart(interfaces), ...frames.map(pcapngPacket)]);
+}
+
+/** What such a file begins with; packets follow as they come. @param snapBytes where frames are cut; 0 for nowhere. */
+export function pcapngStart(interfaces: readonly string[], snapBytes = 0): Uint8Array {
+  return joined([
     block(SECTION_HEADER, words(BYTE_ORDER, 1, 0xffffffff, 0xffffffff)),
     ...interfaces.map((name) =>
-      block(INTERFACE, words(LINKTYPE_ETHERNET, 0), option(OPTION_INTERFACE_NAME, new TextEncoder().encode(name))),
+      block(
+        INTERFACE,
+        words(LINKTYPE_ETHERNET, snapBytes),
+        options(option(OPTION_INTERFACE_NAME, new TextEncoder().encode(name))),
+      ),
     ),
-    ...frames.map(({ interface: id, timestampSeconds, bytes, comment }) => {
-      const microseconds = Math.round(timestampSeconds * 1e6);
-      const head = words(id, Math.floor(microseconds / 2 ** 32), microseconds % 2 ** 32, bytes.length, bytes.length);
-      const options = comment === undefined ? [] : [option(OPTION_COMMENT, new TextEncoder().encode(comment))];
-      return block(ENHANCED_PACKET, head, padded(bytes), ...options);
-    }),
+  ]);
+}
+
+export function pcapngPacket(frame: FrameToWrite): Uint8Array {
+  const { interface: id, timestampSeconds, bytes, lengthBytes = bytes.length, direction, comment } = frame;
+  const microseconds = Math.round(timestampSeconds * 1e6);
+  const head = words(id, Math.floor(microseconds / 2 ** 32), microseconds % 2 ** 32, bytes.length, lengthBytes);
+  const given = [
+    ...(comment === undefined ? [] : [option(OPTION_COMMENT, new TextEncoder().encode(comment))]),
+    ...(direction === undefined ? [] : [option(OPTION_PACKET_FLAGS, words(direction === "in" ? INBOUND : OUTBOUND))]),
   ];
-  return joined(blocks);
+  return block(ENHANCED_PACKET, head, padded(bytes), ...(given.length === 0 ? [] : [options(...given)]));
 }
 
 function block(type: number, ...parts: readonly Uint8Array[]): Uint8Array {
@@ -149,9 +166,13 @@ function block(type: number, ...parts: readonly Uint8Array[]): Uint8Array {
   return joined([words(type, total), ...parts, words(total)]);
 }
 
-/** An option, and the end of options behind it. */
+/** Options, and their end behind them. */
+function options(...given: readonly Uint8Array[]): Uint8Array {
+  return joined([...given, words(0)]);
+}
+
 function option(code: number, value: Uint8Array): Uint8Array {
-  return joined([words(code | (value.length << 16)), padded(value), words(0)]);
+  return joined([words(code | (value.length << 16)), padded(value)]);
 }
 
 function padded(bytes: Uint8Array): Uint8Array {

@@ -14,6 +14,7 @@ import { BackendLoad } from "../dataplane/backend-load.ts";
 import { DROPPED, RECEIVED, RECEIVED_BYTES } from "../dataplane/counters.ts";
 import { DropReason } from "../dataplane/drop-reason.ts";
 import { Fib } from "../dataplane/fib.ts";
+import { FlowEndLog } from "../dataplane/flow-end-log.ts";
 import { FlowTable4 } from "../dataplane/flow-table4.ts";
 import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { ForwardingTable } from "../dataplane/forwarding-table.ts";
@@ -26,6 +27,7 @@ import { Pipeline } from "../dataplane/pipeline.ts";
 import { PortTable } from "../dataplane/port-table.ts";
 import type { PolicyChain } from "../policy/policy-chain.ts";
 import { WorkerPolicies } from "../policy-host/worker-policies.ts";
+import { FrameTracer } from "../trace/frame-tracer.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
 import { PACKET_CONTINUES } from "../xdp/ring.ts";
 import { Umem } from "../xdp/umem.ts";
@@ -50,6 +52,8 @@ const RING_SLOTS = 2048;
 /** Idle turns before the worker sleeps: about 50 µs of looking, as long as a wake-up takes. */
 const IDLE_TURNS = 500;
 const POLL_MILLISECONDS = 1000;
+/** The same, while frames wait: nobody wakes the worker when what they wait for has come. */
+const LOOK_MILLISECONDS = 1;
 /** In copy mode one kick moves 32 frames; a full transmit ring is moved by this many. */
 const MAX_KICKS = (RING_SLOTS / 32) * 2;
 
@@ -131,10 +135,12 @@ function forwardUntilStopped(
     watch: control,
     watchAt: CONTROL_POLICY,
     onTrouble: (policy, message, isOff) => tell({ kind: "policy-trouble", policy, message, isOff }),
-    onReason: (policy, reason) => tell({ kind: "policy-reason", policy, reason }),
+    onReason: (policy, reason, number) => tell({ kind: "policy-reason", policy, reason, number }),
   });
+  for (const flows of [pipeline.flows4, pipeline.flows6]) flows.ends = new FlowEndLog(task.flowEnds);
   let chain = policies.chain(task.policies, pipeline);
   pipeline.policies = chain;
+  let tracer = task.trace === null ? null : new FrameTracer(task.trace, batch, umem.bytes);
   let commandsSeen = 0;
   let joinedBytes = 0;
 
@@ -199,17 +205,19 @@ function forwardUntilStopped(
       forwardBatch();
       refill(socket, RING_SLOTS);
     }
-    // What fragments waited for may have come by this batch, or by another worker's.
-    if (pipeline.held.count > 0) {
+    // What frames waited for may have come by this batch, by another worker's, or as the kernel's answer.
+    if (pipeline.keepsFrames) {
       monotonic(clock);
-      if (pipeline.held.release(batch, pipeline.fragments, umem.bytes, findRoom, seconds()) > 0) forwardBatch();
+      while (pipeline.gather(findRoom, seconds())) forwardBatch();
     }
     for (let index = 0; index < sockets.length; index++) flush(sockets[index]!);
     return received;
   }
 
   function forwardBatch(): void {
+    tracer?.before();
     pipeline.run(seconds());
+    tracer?.after(clock[0]!);
     for (let i = 0; i < batch.count; i++) {
       if (batch.verdict[i] === Verdict.Transmit || batch.verdict[i] === Verdict.Reply) send(i);
       else memory.give(batch.offset[i]!);
@@ -346,7 +354,7 @@ function forwardUntilStopped(
       const waiting = sockets[index]!.tx.pending() > 0;
       pollEntries[index * POLL_WORDS + 1] = waiting ? POLLIN | POLLOUT : POLLIN;
     }
-    poll(pollEntries, sockets.length + 1, POLL_MILLISECONDS);
+    poll(pollEntries, sockets.length + 1, pipeline.keepsFrames ? LOOK_MILLISECONDS : POLL_MILLISECONDS);
     if (pollEntries[wakeEntry + 2] !== 0) clearEvent(task.wakeFd);
   }
 
@@ -359,8 +367,10 @@ function forwardUntilStopped(
         pipeline.table = new ForwardingTable(message.columns);
         chain = policies.chain(message.policies, pipeline);
         pipeline.policies = chain;
-      } else {
+      } else if (message.kind === "fib") {
         pipeline.fib = new Fib(message.words);
+      } else {
+        tracer = message.order === null ? null : new FrameTracer(message.order, batch, umem.bytes);
       }
     }
     Atomics.store(control, CONTROL_EPOCH, pipeline.table.epoch);

@@ -7,9 +7,11 @@
 import type { MessagePort } from "node:worker_threads";
 import type { BalancingMemory } from "../dataplane/balancing-memory.ts";
 import type { Counters } from "../dataplane/counters.ts";
+import type { FlowEndMemory } from "../dataplane/flow-end-log.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
+import type { TraceOrder } from "../trace/frame-tracer.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 
 /** Words of `WorkerTask.control`. */
@@ -52,21 +54,26 @@ export interface WorkerTask {
   readonly policies: PolicyScene | null;
   /** What policies have answered in this worker. */
   readonly policyStats: Float64Array;
+  /** Where it notes the ends of flows. */
+  readonly flowEnds: FlowEndMemory;
   readonly fib: Int32Array;
+  readonly trace: TraceOrder | null;
   readonly messages: MessagePort;
 }
 
 /** Replaces what the worker forwards by, between two batches. */
 export type WorkerMessage =
   | { readonly kind: "table"; readonly columns: ForwardingColumns; readonly policies: PolicyScene | null }
-  | { readonly kind: "fib"; readonly words: Int32Array };
+  | { readonly kind: "fib"; readonly words: Int32Array }
+  /** What of its frames the worker is to show; `null` ends it. */
+  | { readonly kind: "trace"; readonly order: TraceOrder | null };
 
 /** What the worker says of its own accord. */
 export type WorkerNews =
   /** A policy's first error in this worker, or the one after which it is switched off. */
   | { readonly kind: "policy-trouble"; readonly policy: string; readonly message: string; readonly isOff: boolean }
-  /** A reason for which a policy has denied a flow for the first time. */
-  | { readonly kind: "policy-reason"; readonly policy: string; readonly reason: string };
+  /** A reason for which a policy has denied a flow for the first time, and the worker's number for it. */
+  | { readonly kind: "policy-reason"; readonly policy: string; readonly reason: string; readonly number: number };
 
 /** XSKMAP slots of one port: QUEUES_PER_PORT of native/bpf/maps.h. */
 export const QUEUES_PER_PORT = 64;

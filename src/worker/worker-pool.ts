@@ -11,6 +11,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
+import type { TraceOrder } from "../trace/frame-tracer.ts";
 import { EventFd } from "../xdp/wait.ts";
 import {
   CONTROL_COMMANDS,
@@ -26,21 +27,26 @@ import {
 } from "./task.ts";
 
 /** What differs between workers, and what they share; the pool adds the means of control. */
-export type WorkerSpec = Omit<WorkerTask, "control" | "wakeFd" | "messages">;
+export type WorkerSpec = Omit<WorkerTask, "control" | "wakeFd" | "messages" | "trace">;
 
 const ACKNOWLEDGE_MILLISECONDS = 5000;
 const STOP_MILLISECONDS = 3000;
 /** A worker that has failed is started anew after this long: its flows are in the shared table and go on. */
 const RESTART_MILLISECONDS = 1000;
-/** How often the watchdog looks, and how many times it must find a worker in the same call of a policy. */
-const WATCH_MILLISECONDS = 500;
-const WATCH_PATIENCE = 4;
+/**
+ * How often the watchdog looks, and how many times it must find a worker in the same call of a policy: together so short
+ * that the second SYN of a client, a second after its first one, finds the next worker.
+ */
+const WATCH_MILLISECONDS = 100;
+const WATCH_PATIENCE = 5;
+/** JavaScript objects of a worker: its own take some ten megabytes, the rest is for modules. */
+const HEAP_MEGABYTES = 256;
 
 export interface WorkerListener {
   readonly onFailure: (worker: number, error: Error) => void;
   readonly onNews: (worker: number, news: WorkerNews) => void;
-  /** A policy in this slot has not returned; the worker is replaced when this has been heard. */
-  readonly onStuckPolicy: (worker: number, slot: number) => void;
+  /** The worker has ended over a hook of the policy in this slot; it is replaced when this has been heard. */
+  readonly onBrokenPolicy: (worker: number, slot: number, how: string) => void;
 }
 
 interface RunningWorker {
@@ -55,6 +61,8 @@ interface RunningWorker {
   /** The heartbeat as the watchdog saw it last, and how often it was the same while a policy was being asked. */
   heartbeat: number;
   stuck: number;
+  /** It has been ended for that. */
+  isStuck: boolean;
 }
 
 export class WorkerPool {
@@ -64,6 +72,8 @@ export class WorkerPool {
   #workers: RunningWorker[] = [];
   /** What a worker that is started anew forwards by. */
   #newest: Partial<Pick<WorkerSpec, "table" | "policies" | "fib">> = {};
+  /** By worker: what it shows of its frames. */
+  #trace: readonly (TraceOrder | null)[] = [];
   #started = false;
   #stopping = false;
   readonly #watchdog: NodeJS.Timeout;
@@ -79,6 +89,7 @@ export class WorkerPool {
       minThreads: specs.length,
       maxThreads: specs.length,
       concurrentTasksPerWorker: 1,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
       // Piscina's own waiting would block a thread that has work of its own to wait for.
       atomics: "disabled",
     });
@@ -113,6 +124,14 @@ export class WorkerPool {
     this.#send({ kind: "fib", words });
   }
 
+  /** Makes each worker show frames in a ring of its own, or, with an empty list, none any more. */
+  publishTrace(orders: readonly TraceOrder[]): void {
+    this.#trace = orders;
+    for (const [index, worker] of this.#workers.entries()) {
+      send(worker, { kind: "trace", order: orders[index] ?? null });
+    }
+  }
+
   /** Which workers run, and how many turns each has made. */
   status(): { alive: boolean; turns: number }[] {
     return this.#workers.map(({ alive, control }) => ({
@@ -143,11 +162,11 @@ export class WorkerPool {
     const control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
     const wake = new EventFd();
     const { port1, port2 } = new MessageChannel();
-    const task: WorkerTask = { ...spec, control, wakeFd: wake.fd, messages: port2 };
+    const task: WorkerTask = { ...spec, control, wakeFd: wake.fd, messages: port2, trace: this.#trace[index] ?? null };
     const abort = new AbortController();
     const ended: Promise<void> = this.#pool.run(task, { transferList: [port2], signal: abort.signal });
     const terminate = () => abort.abort();
-    const watched = { heartbeat: 0, stuck: 0 };
+    const watched = { heartbeat: 0, stuck: 0, isStuck: false };
     const worker: RunningWorker = { control, wake, messages: port1, ended, terminate, alive: true, ...watched };
     port1.on("message", (news: WorkerNews) => this.#listener.onNews(index, news));
     port1.unref();
@@ -164,36 +183,42 @@ export class WorkerPool {
   }
 
   #replace(worker: RunningWorker, index: number, error: Error): void {
-    this.#listener.onFailure(index, error);
+    // A policy is not called any more from now on, so there is nothing to wait for.
+    const policy = Atomics.load(worker.control, CONTROL_POLICY);
+    if (policy === 0) this.#listener.onFailure(index, error);
+    else this.#listener.onBrokenPolicy(index, policy - 1, worker.isStuck ? "a hook has not returned" : error.message);
     worker.messages.close();
-    setTimeout(() => {
+    const begin = () => {
       if (this.#stopping) return;
       worker.wake.close();
       this.#workers[index] = this.#run({ ...this.#specs[index]!, ...this.#newest }, index);
-    }, RESTART_MILLISECONDS).unref();
+    };
+    setTimeout(begin, policy === 0 ? RESTART_MILLISECONDS : 0).unref();
   }
 
   /** A worker that stays in one call of a policy is replaced: its flows are in the shared table and go on. */
   #watch(): void {
-    for (const [index, worker] of this.#workers.entries()) {
+    for (const worker of this.#workers) {
       const policy = Atomics.load(worker.control, CONTROL_POLICY);
       const heartbeat = Atomics.load(worker.control, CONTROL_HEARTBEAT);
       worker.stuck = worker.alive && policy !== 0 && heartbeat === worker.heartbeat ? worker.stuck + 1 : 0;
       worker.heartbeat = heartbeat;
       if (worker.stuck < WATCH_PATIENCE) continue;
       worker.stuck = 0;
-      this.#listener.onStuckPolicy(index, policy - 1);
+      worker.isStuck = true;
       worker.terminate();
     }
   }
 
   #send(message: WorkerMessage): void {
-    for (const { messages, control, wake } of this.#workers) {
-      messages.postMessage(message);
-      Atomics.add(control, CONTROL_COMMANDS, 1);
-      wake.signal();
-    }
+    for (const worker of this.#workers) send(worker, message);
   }
+}
+
+function send({ messages, control, wake }: RunningWorker, message: WorkerMessage): void {
+  messages.postMessage(message);
+  Atomics.add(control, CONTROL_COMMANDS, 1);
+  wake.signal();
 }
 
 /** Resolves when the word is no longer `value`, or after 100 ms: the caller looks again. */

@@ -70,6 +70,8 @@ export interface NativeBpfMap {
   ): [count: number, more: boolean];
   deleteBatch(keys: Uint8Array, count: number): void;
   map(): ArrayBuffer;
+  /** Of a ring buffer: the consumer's page, and the producer's with the data behind it, which is read-only. */
+  mapRing(): [consumer: ArrayBuffer, producer: ArrayBuffer];
   close(): void;
 }
 
@@ -119,6 +121,10 @@ interface Native {
     pinFolder?: string | null,
   ) => NativeBpfObject;
   readonly BpfMap: new (fd: number) => NativeBpfMap;
+  /** @returns a descriptor. */
+  readonly createArray: (name: string, valueSize: number, maxEntries: number, flags: number) => number;
+  /** @returns a descriptor, -1 when there is no such map. */
+  readonly mapById: (id: number) => number;
   readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
   readonly DatagramSocket: new (address: Uint8Array, port: number) => NativeDatagramSocket;
   readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;

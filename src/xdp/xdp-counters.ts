@@ -22,6 +22,11 @@ export const XDP_OUTCOMES = [
   "egressReplyFragment",
   "forward",
   "egressForward",
+  "sampleLost",
+  "open",
+  "evicted",
+  "dropSourceLimit",
+  "dropBudget",
 ] as const;
 
 export type XdpOutcome = (typeof XDP_OUTCOMES)[number];

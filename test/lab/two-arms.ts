@@ -18,7 +18,7 @@ import type { Namespace } from "./namespace.ts";
 import { Pod } from "./pod.ts";
 import { type Outside, outside } from "./seed-a.ts";
 
-const LAN_ADDRESS = "10.9.0.1";
+export const LAN_ADDRESS = "10.9.0.1";
 
 export const BACKENDS = ["10.9.0.11", "10.9.0.12"] as const;
 

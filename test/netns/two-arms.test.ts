@@ -1,12 +1,14 @@
 /** The gateway between two NICs: backends on a network of their own, reached without the node's stack. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Capture } from "../lab/capture.ts";
 import { Configuration } from "../lab/configuration.ts";
 import { curl, curlMany, downloadSha256 } from "../lab/curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
 import { Gateway, type GatewayOptions } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import { CLIENT_ADDRESS, isVipRouted, VIP } from "../lab/seed-a.ts";
-import { BACKENDS, lanNeighbors, type TwoArms, twoArms } from "../lab/two-arms.ts";
+import { synRetransmissions } from "../lab/tcp-counters.ts";
+import { BACKENDS, LAN_ADDRESS, lanNeighbors, type TwoArms, twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const URL = `http://${VIP}/`;
@@ -14,6 +16,7 @@ const URL = `http://${VIP}/`;
 let lab: Lab;
 let network: TwoArms;
 let options: GatewayOptions;
+let gateway: Gateway;
 
 beforeAll(async () => {
   lab = new Lab("sle");
@@ -22,17 +25,36 @@ beforeAll(async () => {
   configuration.edit("10.2.3.5", BACKENDS[0]);
   configuration.edit("10.2.3.6", BACKENDS[1]);
   options = { configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" };
-  await Gateway.start(lab, network.node, options);
+  gateway = await Gateway.start(lab, network.node, options);
   await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });
 });
 
 afterAll(() => lab?.close());
 
-test("a backend whose hardware address is not known yet is asked for through the kernel", () => {
+test("the first packet to a backend without a hardware address waits for the kernel to resolve it", () => {
+  const before = synRetransmissions(network.client);
+  for (let round = 0; round < 5; round++) {
+    network.node.run(["ip", "neigh", "flush", "dev", "lan0"]);
+    expect(curl(network.client, URL).error).toBe("");
+    expect(curl(network.client, URL).error).toBe("");
+  }
+  expect(synRetransmissions(network.client) - before).toBe(0);
+  expect(lanNeighbors(network)).toMatch(/^10\.9\.0\.1[12] lladdr /m);
+  expect(gateway.status().datapath.reasons["NeighborAwaited"]).toBeGreaterThan(0);
+});
+
+test("a client hears that there is nobody where a backend should be", async () => {
+  const gone = network.backends[0]!.namespace;
+  gone.ip("link set eth0 down");
   network.node.run(["ip", "neigh", "flush", "dev", "lan0"]);
-  const answers = Array.from({ length: 10 }, () => curl(network.client, URL, { timeoutSeconds: 5 }));
-  expect(answers.map((answer) => answer.error)).toEqual(Array(10).fill(""));
-  for (const address of BACKENDS) expect(lanNeighbors(network)).toMatch(new RegExp(`^${address} lladdr `, "m"));
+  const capture = await Capture.start(lab, network.client, "eth0", "icmp[0] = 3 and icmp[1] = 1");
+  curl(network.client, URL, { timeoutSeconds: 3 });
+  await waitFor("an ICMP error", () => {
+    curl(network.client, URL, { timeoutSeconds: 3 });
+    return capture.frames().length > 0;
+  });
+  await capture.stop();
+  gone.ip("link set eth0 up", `route add default via ${LAN_ADDRESS}`);
 });
 
 test("each backend answers, and sees the client's own address", () => {
