@@ -5,6 +5,7 @@
  */
 #include "frames.h"
 #include "flow_lookup.h"
+#include "transport.h"
 
 /* In place of flow_find.h. */
 #define SLUICE_FLOW_FIND_H
@@ -73,8 +74,28 @@ static __always_inline void note_flags6(const struct settings *set, struct flow6
 {
 }
 
+static __always_inline int may_forward4(const struct settings *set, const struct lru_row *row, __u32 tag, __u32 flags)
+{
+	return is_plain(flags);
+}
+
+static __always_inline int may_forward6(const struct settings *set, const struct flow6_row *row, __u32 tag, __u32 flags)
+{
+	return is_plain(flags);
+}
+
+/* In place of new_flow.h: the twin's own program inserts. */
+#define SLUICE_NEW_FLOW_H
+
+static __always_inline int open_in_kernel(struct xdp_md *ctx, __u32 in_port);
+
 #define flow_row lru_row
 #include "sluice_xdp.h"
+
+static __always_inline int open_in_kernel(struct xdp_md *ctx, __u32 in_port)
+{
+	return NOT_FORWARDED;
+}
 
 SEC("xdp.frags")
 int hit(struct xdp_md *ctx)

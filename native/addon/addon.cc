@@ -8,6 +8,7 @@
 
 #include "bpf_map.h"
 #include "bpf_object.h"
+#include "datagram_socket.h"
 #include "ethtool.h"
 #include "hop_limit.h"
 #include "link.h"
@@ -37,9 +38,10 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Xsk", sluice::Xsk::Define(env));
   exports.Set("EventFd", sluice::EventFd::Define(env));
   exports.Set("BpfObject", sluice::BpfObject::Define(env));
-  exports.Set("BpfMap", sluice::BpfMap::Define(env));
+  sluice::DefineMaps(env, exports);
   exports.Set("Link", sluice::Link::Define(env));
   exports.Set("NetlinkMonitor", sluice::NetlinkMonitor::Define(env));
+  exports.Set("DatagramSocket", sluice::DatagramSocket::Define(env));
   exports.Set("PacketSocket", sluice::PacketSocket::Define(env));
   sluice::DefineKick(env, exports);
   sluice::DefineWaits(env, exports);

@@ -205,4 +205,34 @@ Napi::Value BpfMap::CloseNow(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+namespace {
+
+// createArray(name, valueSize, maxEntries, flags) -> descriptor
+Napi::Value CreateArray(const Napi::CallbackInfo& info) {
+  const std::string name = StringArgument(info, 0, "name");
+  const uint32_t value_size = Uint32Argument(info, 1, "valueSize");
+  const uint32_t max_entries = Uint32Argument(info, 2, "maxEntries");
+  LIBBPF_OPTS(bpf_map_create_opts, options);
+  options.map_flags = Uint32Argument(info, 3, "flags");
+  const int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name.c_str(), sizeof(uint32_t), value_size, max_entries, &options);
+  if (fd < 0) Fail(info.Env(), "bpf(BPF_MAP_CREATE)", -fd, "make a BPF map " + name + " of " + std::to_string(max_entries) + " entries");
+  return Napi::Number::New(info.Env(), fd);
+}
+
+// mapById(id) -> descriptor, -1 when there is none
+Napi::Value MapById(const Napi::CallbackInfo& info) {
+  const uint32_t id = Uint32Argument(info, 0, "id");
+  const int fd = bpf_map_get_fd_by_id(id);
+  if (fd < 0 && fd != -ENOENT) Fail(info.Env(), "bpf(BPF_MAP_GET_FD_BY_ID)", -fd, "open the BPF map " + std::to_string(id));
+  return Napi::Number::New(info.Env(), fd < 0 ? -1 : fd);
+}
+
+}  // namespace
+
+void DefineMaps(Napi::Env env, Napi::Object exports) {
+  exports.Set("BpfMap", BpfMap::Define(env));
+  exports.Set("createArray", Napi::Function::New<CreateArray>(env));
+  exports.Set("mapById", Napi::Function::New<MapById>(env));
+}
+
 }  // namespace sluice

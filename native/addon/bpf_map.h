@@ -50,4 +50,7 @@ class BpfMap : public Napi::ObjectWrap<BpfMap>, public Resource {
   std::shared_ptr<Mapping> consumer_;  // of a ring buffer: its first page
 };
 
+// The class, and what makes or finds maps for it.
+void DefineMaps(Napi::Env env, Napi::Object exports);
+
 }  // namespace sluice

@@ -18,6 +18,12 @@ static __always_inline __u32 fold(__u32 sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
+/* The delta of one raw word that changes. */
+static __always_inline __u32 word_delta(__u32 from, __u32 to)
+{
+	return fold((~from & 0xffff) + (~from >> 16) + (to & 0xffff) + (to >> 16));
+}
+
 static __always_inline __u16 apply_delta(__u16 checksum, __u32 delta)
 {
 	return ~fold((~checksum & 0xffff) + delta);

@@ -22,8 +22,10 @@
 #include "flow_find.h"
 #include "flow_state.h"
 #include "maps.h"
+#include "segment_size.h"
 #include "traffic.h"
 #include "transport.h"
+#include "ways.h"
 
 struct outgoing {
 	__u32 transport; /* offset */
@@ -38,14 +40,8 @@ static __always_inline __u32 address_delta(__u32 delta, __u32 ports_delta)
 	return fold(delta + (~ports_delta & 0xffff));
 }
 
-static __always_inline __u32 ports_delta(__u32 from, __u32 to)
-{
-	return fold((~from & 0xffff) + (~from >> 16) + (to & 0xffff) + (to >> 16));
-}
-
 /* The transport header of an outgoing packet, when it is one that is forwarded here. */
-static __always_inline int read_outgoing(const struct __sk_buff *skb, __u32 transport, struct outgoing *out,
-					 __u32 state)
+static __always_inline int read_outgoing(const struct __sk_buff *skb, __u32 transport, struct outgoing *out)
 {
 	void *at = (void *)(long)skb->data + transport;
 	void *end = (void *)(long)skb->data_end;
@@ -55,7 +51,7 @@ static __always_inline int read_outgoing(const struct __sk_buff *skb, __u32 tran
 	if (out->protocol == IPPROTO_TCP) {
 		struct tcphdr *tcp = at;
 
-		if ((void *)(tcp + 1) > end || !is_plain_segment(tcp, payload) || !may_forward_segment(state))
+		if ((void *)(tcp + 1) > end || !is_whole_segment(tcp, payload))
 			return 0;
 		out->flags = tcp_flags(tcp);
 		out->header_bytes = transport + tcp_header_bytes(tcp);
@@ -69,6 +65,23 @@ static __always_inline int read_outgoing(const struct __sk_buff *skb, __u32 tran
 	out->flags = 0;
 	out->header_bytes = transport + sizeof(*udp);
 	return 1;
+}
+
+/* Whether a reply that is a SYN may leave as it is: a worker lowers its segment size otherwise. */
+static __always_inline int is_modest(const struct __sk_buff *skb, const struct outgoing *out)
+{
+	struct tcphdr *tcp = (void *)(long)skb->data + out->transport;
+	void *end = (void *)(long)skb->data_end;
+	__u32 ifindex = skb->ifindex;
+	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	struct port_row *uplink, *stack;
+
+	if (!(out->flags & TCP_SYN))
+		return 1;
+	uplink = port ? bpf_map_lookup_elem(&port_rows, &port->id) : NULL;
+	stack = uplink ? bpf_map_lookup_elem(&port_rows, &uplink->pair) : NULL;
+	return stack && (void *)(tcp + 1) <= end &&
+	       has_modest_mss(tcp, end, mss_limit(uplink->mtu, stack->mtu, out->transport - ETH_HLEN));
 }
 
 static __always_inline void change_checksum(struct __sk_buff *skb, const struct outgoing *out, __u32 addresses,
@@ -123,12 +136,13 @@ static __always_inline int forward_reply4(struct __sk_buff *skb, const struct se
 	if (!row)
 		return 0;
 	tag = tag_of(&row->tag);
-	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out, row->state))
+	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out) ||
+	    (out.protocol == IPPROTO_TCP && (!may_forward4(set, row, tag, out.flags) || !is_modest(skb, &out))))
 		return 0;
 	addresses[0] = row->new_source_address;
 	addresses[1] = row->new_destination_address;
 	new_ports = row->new_ports;
-	ports_change = ports_delta(key.ports, new_ports);
+	ports_change = word_delta(key.ports, new_ports);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, frames_of(skb), bytes_of(skb, &out),
 		  now_seconds());
 	note_flags4(set, row, out.flags);
@@ -164,12 +178,13 @@ static __always_inline int forward_reply6(struct __sk_buff *skb, const struct se
 	if (!row)
 		return 0;
 	tag = tag_of(&row->tag);
-	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out, row->state))
+	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out) ||
+	    (out.protocol == IPPROTO_TCP && (!may_forward6(set, row, tag, out.flags) || !is_modest(skb, &out))))
 		return 0;
 	addresses[0] = *(struct address *)row->new_source_address;
 	addresses[1] = *(struct address *)row->new_destination_address;
 	new_ports = row->new_ports;
-	ports_change = ports_delta(key.ports, new_ports);
+	ports_change = word_delta(key.ports, new_ports);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, frames_of(skb), bytes_of(skb, &out),
 		  now_seconds());
 	note_flags6(set, row, out.flags);

@@ -79,6 +79,14 @@ static __always_inline __u32 live_tag6(const struct settings *set, const struct 
 	return 0;
 }
 
+/* Whether there is a live flow of a key. Not static: see below. */
+__noinline int is_live(const struct settings *set, const struct flow_key *key)
+{
+	if (!set || !key)
+		return 0;
+	return (key->family == 4 ? live_tag4(set, key) : live_tag6(set, key)) != 0;
+}
+
 /*
  * Whether a key is that of the backend->client direction of a live flow. Not static: the verifier then looks at the long
  * probes once, and not again for each way that leads to them.

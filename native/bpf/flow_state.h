@@ -9,65 +9,118 @@
 #include "flow_find.h"
 #include "transport.h"
 
+/* The state word: src/dataplane/state-word.ts. */
 #define STATE_CLOSED_FIRST (1u << 8)
+#define STATE_WATCHED (1u << 9) /* never forwarded here */
+/* When the row was claimed: of the second's bits the low ones in a request's row, the next ones in a reply's. */
+#define STATE_OPENED_SHIFT 10
+#define STATE_OPENED_BITS 14
+#define STATE_OPENED_MASK ((1u << STATE_OPENED_BITS) - 1)
 
 static __always_inline __u32 swap_ports(__u32 ports)
 {
 	return ports << 16 | ports >> 16;
 }
 
-/* The flags to add to a row for its first FIN. The other direction's row is found by what this one's frames become. */
-__noinline __u32 closing_flags4(const struct settings *set, const struct flow_row *row)
+/* What peer_state4() says of a flow whose other row is gone. */
+#define NO_STATE 0xffffffffu
+
+/* The state of the other direction's row, which is found by what this one's frames become. */
+__noinline __u32 peer_state4(const struct settings *set, const struct flow_row *row)
 {
 	struct key4 key;
 	struct flow_row *peer;
 	__u32 slot;
 
 	if (!set || !row)
-		return 0;
+		return NO_STATE;
 	key.source = row->new_destination_address;
 	key.destination = row->new_source_address;
 	key.ports = swap_ports(row->new_ports);
 	key.tag = row->tag & FLOW_TAG_MATCH_MASK;
 	slot = find_slot4(set, &key);
 	peer = bpf_map_lookup_elem(&flows, &slot);
-	return peer && (peer->state & TCP_FIN) ? 0 : STATE_CLOSED_FIRST;
+	return peer ? peer->state : NO_STATE;
 }
 
-__noinline __u32 closing_flags6(const struct settings *set, const struct flow6_row *row)
+__noinline __u32 peer_state6(const struct settings *set, const struct flow6_row *row)
 {
 	struct flow6_row *peer;
 	struct key6 key;
 	__u32 slot;
 
 	if (!set || !row)
-		return 0;
+		return NO_STATE;
 	key.source = *(struct address *)row->new_destination_address;
 	key.destination = *(struct address *)row->new_source_address;
 	key.ports = swap_ports(row->new_ports);
 	key.tag = row->tag & FLOW_TAG_MATCH_MASK;
 	slot = find_slot6(set, &key);
 	peer = bpf_map_lookup_elem(&flows6, &slot);
-	return peer && (peer->state & TCP_FIN) ? 0 : STATE_CLOSED_FIRST;
+	return peer ? peer->state : NO_STATE;
 }
 
+/* The flags to add to a row for its first FIN. */
+static __always_inline __u32 closing_flags(__u32 peer)
+{
+	return peer != NO_STATE && (peer & TCP_FIN) ? 0 : STATE_CLOSED_FIRST;
+}
+
+/* Whether a client's SYN may begin another flow in the place of this one: that is decided where flows are opened. */
+static __always_inline int may_begin_again(__u32 state, __u32 peer)
+{
+	if (peer == NO_STATE)
+		return (state & (TCP_FIN | TCP_RST)) != 0;
+	return ((state | peer) & TCP_RST) || (state & peer & TCP_FIN);
+}
+
+static __always_inline int is_clients_syn(__u32 tag, __u32 flags)
+{
+	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !(tag & FLOW_TAG_REPLY);
+}
+
+static __always_inline int may_forward4(const struct settings *set, const struct flow_row *row, __u32 tag, __u32 flags)
+{
+	return is_plain(flags) ||
+	       (is_valid(flags) &&
+		!(is_clients_syn(tag, flags) && may_begin_again(row->state, peer_state4(set, row))));
+}
+
+static __always_inline int may_forward6(const struct settings *set, const struct flow6_row *row, __u32 tag, __u32 flags)
+{
+	return is_plain(flags) ||
+	       (is_valid(flags) &&
+		!(is_clients_syn(tag, flags) && may_begin_again(row->state, peer_state6(set, row))));
+}
+
+/* A flow lives after its RST: who has sent one has nothing more to say, so somebody else did (RFC 7857 §2.2). */
 static __always_inline int is_news(const __u32 *state, __u32 flags)
 {
-	return (*(const volatile __u32 *)state & flags) != flags;
+	return (*(const volatile __u32 *)state & (flags | TCP_RST)) != flags;
+}
+
+static __always_inline void revive(__u32 *state, __u32 flags)
+{
+	if (!(flags & TCP_RST) && (*(volatile __u32 *)state & TCP_RST))
+		__sync_fetch_and_and(state, ~TCP_RST);
 }
 
 static __always_inline void note_flags4(const struct settings *set, struct flow_row *row, __u32 flags)
 {
-	if (is_news(&row->state, flags))
-		__sync_fetch_and_or(&row->state,
-				    flags | (flags & ~row->state & TCP_FIN ? closing_flags4(set, row) : 0));
+	if (!is_news(&row->state, flags))
+		return;
+	revive(&row->state, flags);
+	__sync_fetch_and_or(&row->state,
+			    flags | (flags & ~row->state & TCP_FIN ? closing_flags(peer_state4(set, row)) : 0));
 }
 
 static __always_inline void note_flags6(const struct settings *set, struct flow6_row *row, __u32 flags)
 {
-	if (is_news(&row->state, flags))
-		__sync_fetch_and_or(&row->state,
-				    flags | (flags & ~row->state & TCP_FIN ? closing_flags6(set, row) : 0));
+	if (!is_news(&row->state, flags))
+		return;
+	revive(&row->state, flags);
+	__sync_fetch_and_or(&row->state,
+			    flags | (flags & ~row->state & TCP_FIN ? closing_flags(peer_state6(set, row)) : 0));
 }
 
 #endif

@@ -28,6 +28,7 @@
 #include "flow_state.h"
 #include "maps.h"
 #include "outcome.h"
+#include "segment_size.h"
 #include "traffic.h"
 #include "transport.h"
 #include "ways.h"
@@ -39,6 +40,7 @@
 
 struct way {
 	__s32 port; /* or EGRESS_TO_STACK */
+	__u32 mtu;
 	struct ethernet_words ethernet;
 };
 
@@ -59,6 +61,7 @@ static __always_inline int find_way(__u32 egress, const struct port_row *in, __u
 	/* A redirect out of our veth is native, and not every driver takes those: the worker sends them. */
 	if (in->kind == PORT_STACK && out->kind != PORT_STACK)
 		return 0;
+	way->mtu = out->mtu;
 	if (egress & EGRESS_PAIR) {
 		way->port = EGRESS_TO_STACK;
 		return in->kind != PORT_STACK;
@@ -131,13 +134,17 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 		return NOT_FORWARDED;
 	payload = total - sizeof(*ip);
 	if (ip->protocol == IPPROTO_TCP) {
-		if ((void *)(tcp + 1) > end || !is_plain_segment(tcp, payload) || !may_forward_segment(row->state))
+		if ((void *)(tcp + 1) > end || !is_whole_segment(tcp, payload) ||
+		    !may_forward4(set, row, tag, tcp_flags(tcp)))
 			return NOT_FORWARDED;
 	} else if (!is_sound_datagram(udp, payload)) {
 		return NOT_FORWARDED;
 	}
 	egress = *(volatile __u32 *)&row->egress;
 	if (!find_way(egress, in, ip->ttl, total, &way))
+		return NOT_FORWARDED;
+	if (ip->protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end && (tcp_flags(tcp) & TCP_SYN) &&
+	    !limit_segment_size(tcp, end, mss_limit(in->mtu, way.mtu, sizeof(*ip))))
 		return NOT_FORWARDED;
 
 	deltas = row->checksum_deltas;
@@ -198,13 +205,17 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 			return NOT_FORWARDED;
 	}
 	if (ip->nexthdr == IPPROTO_TCP) {
-		if ((void *)(tcp + 1) > end || !is_plain_segment(tcp, payload) || !may_forward_segment(row->state))
+		if ((void *)(tcp + 1) > end || !is_whole_segment(tcp, payload) ||
+		    !may_forward6(set, row, tag, tcp_flags(tcp)))
 			return NOT_FORWARDED;
 	} else if (!is_sound_datagram(udp, payload)) {
 		return NOT_FORWARDED;
 	}
 	egress = *(volatile __u32 *)&row->egress;
 	if (!find_way(egress, in, ip->hop_limit, payload + sizeof(*ip), &way))
+		return NOT_FORWARDED;
+	if (ip->nexthdr == IPPROTO_TCP && (void *)(tcp + 1) <= end && (tcp_flags(tcp) & TCP_SYN) &&
+	    !limit_segment_size(tcp, end, mss_limit(in->mtu, way.mtu, sizeof(*ip))))
 		return NOT_FORWARDED;
 
 	if (egress & EGRESS_DECREMENT_TTL)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * The door of the datapath, on every port. Frames of established flows it forwards itself (forward.h); for the others it
- * decides whether they go to the AF_XDP socket of their queue, and changes none of them. Everything that is not ours goes
- * to the kernel untouched, so SSH and the kubelet live whatever Sluice does.
+ * decides whether they go to the AF_XDP socket of their queue, and changes none of them; where the worker is not to open
+ * flows, or can't, it opens them here (new_flow.h). Everything that is not ours goes to the kernel untouched, so SSH and the
+ * kubelet live whatever Sluice does.
  *
  * Ours, of both families, is:
  *   - a question for the MAC address of an address answered here (resolution.h);
@@ -22,13 +23,16 @@
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "admission.h"
 #include "dsr_option.h"
 #include "forward.h"
 #include "frame.h"
 #include "live_reply.h"
 #include "maps.h"
+#include "new_flow.h"
 #include "outcome.h"
 #include "packet.h"
+#include "pressure.h"
 #include "resolution.h"
 #include "sample.h"
 #include "tunnel.h"
@@ -45,7 +49,7 @@ static __always_inline enum outcome judge_packet(const struct frame *frame, __u8
 	    !read_header(frame, frame->network, family, &packet))
 		return OUTCOME_PASS_NOT_OURS;
 	if (is_served(&packet.key.destination, family))
-		return OUTCOME_REDIRECT_OWNED;
+		return is_over_source_limit(frame, &packet) ? OUTCOME_DROP_SOURCE_LIMIT : OUTCOME_REDIRECT_OWNED;
 	if (packet.traits & PACKET_MALFORMED)
 		return OUTCOME_PASS_NOT_OURS;
 	if (asks_by_ndp(frame, &packet, ifindex))
@@ -64,37 +68,55 @@ static __always_inline enum outcome judge_packet(const struct frame *frame, __u8
 	return reply == NO_REPLY ? OUTCOME_PASS_NOT_OURS : OUTCOME_REDIRECT_REPLY + (reply - REPLY);
 }
 
-static __always_inline enum outcome judge(struct frame *frame, const struct port *port, __u32 ifindex)
+/* Not static, for its share of the stack is free again when flows are opened. */
+__noinline int judge(struct xdp_md *ctx, const struct port *port, __u32 ifindex)
 {
-	switch (network_protocol(frame, port, 0)) {
+	struct frame frame = {.ctx = ctx, .hook = IN_XDP};
+
+	if (!port)
+		return OUTCOME_PASS_NOT_OURS;
+	switch (network_protocol(&frame, port, 0)) {
 	case bpf_htons(ETH_P_IP):
-		return judge_packet(frame, 4, ifindex);
+		return judge_packet(&frame, 4, ifindex);
 	case bpf_htons(ETH_P_IPV6):
-		return judge_packet(frame, 6, ifindex);
+		return judge_packet(&frame, 6, ifindex);
 	case bpf_htons(ETH_P_ARP):
-		return asks_by_arp(frame, ifindex) ? OUTCOME_REDIRECT_ARP : OUTCOME_PASS_NOT_OURS;
+		return asks_by_arp(&frame, ifindex) ? OUTCOME_REDIRECT_ARP : OUTCOME_PASS_NOT_OURS;
 	default:
 		return OUTCOME_PASS_NOT_OURS;
 	}
 }
 
-static __always_inline int to_socket(struct xdp_md *ctx, const struct port *port, enum outcome outcome)
+static __always_inline int to_socket(struct xdp_md *ctx, const struct settings *set, const struct port *port,
+				     enum outcome outcome)
 {
 	/* A queue beyond the port's share would land on another port's socket. */
 	__u32 key = port->id * QUEUES_PER_PORT + ctx->rx_queue_index;
 	/* To a served address, without anybody to serve it: the node would forward it back to the router, and so on. */
 	long otherwise = outcome == OUTCOME_REDIRECT_OWNED ? XDP_DROP : XDP_PASS;
-	long verdict = ctx->rx_queue_index < QUEUES_PER_PORT ? bpf_redirect_map(&xsks, key, otherwise) : otherwise;
+	int has_queue = ctx->rx_queue_index < QUEUES_PER_PORT;
+	__u32 flags = set ? set->flags : 0;
+	struct queue *queue = NULL;
+	long verdict;
 
+	if (has_queue && (flags & SETTINGS_OPEN_PRESSED))
+		queue = bpf_map_lookup_elem(&queues, &key);
+	if (outcome == OUTCOME_REDIRECT_OWNED && ((flags & SETTINGS_OPEN) || (queue && is_pressed(queue, key)))) {
+		verdict = open_in_kernel(ctx, port->id);
+		if (verdict != NOT_FORWARDED)
+			return verdict;
+	}
+	verdict = has_queue ? bpf_redirect_map(&xsks, key, otherwise) : otherwise;
+	if (queue && verdict == XDP_REDIRECT)
+		queue->offered++;
 	count(verdict == XDP_REDIRECT ? outcome : OUTCOME_NO_SOCKET);
 	return verdict;
 }
 
 static __always_inline int open_door(struct xdp_md *ctx)
 {
-	struct frame frame = {.ctx = ctx, .hook = IN_XDP};
 	__u32 ifindex = ctx->ingress_ifindex;
-	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	struct port *port = find_port(ifindex);
 	__u32 zero = 0;
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum outcome outcome;
@@ -113,9 +135,13 @@ static __always_inline int open_door(struct xdp_md *ctx)
 			return verdict;
 		}
 	}
-	outcome = judge(&frame, port, ifindex);
+	outcome = judge(ctx, port, ifindex);
+	if (outcome == OUTCOME_DROP_SOURCE_LIMIT) {
+		count(outcome);
+		return XDP_DROP;
+	}
 	if (outcome > OUTCOME_NO_SOCKET)
-		return to_socket(ctx, port, outcome);
+		return to_socket(ctx, set, port, outcome);
 	if (port->flags & PORT_DROP_OTHERS) {
 		count(OUTCOME_DROP_NOT_OURS);
 		return XDP_DROP;

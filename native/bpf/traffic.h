@@ -15,6 +15,7 @@ struct direction_traffic {
 struct vip_traffic {
 	struct direction_traffic request;
 	struct direction_traffic reply;
+	__u64 opened; /* flows, without a worker */
 };
 
 /* VIP id (the upper half of a row's owner word) -> its traffic. */
@@ -36,6 +37,15 @@ static __always_inline void count_vip(__u32 owner, __u32 tag, __u32 packets, __u
 		direction->packets += packets;
 		direction->bytes += bytes;
 	}
+}
+
+static __always_inline void count_opened(__u32 owner)
+{
+	__u32 vip = owner >> 16;
+	struct vip_traffic *traffic = bpf_map_lookup_elem(&vip_traffic, &vip);
+
+	if (traffic)
+		traffic->opened++;
 }
 
 #endif

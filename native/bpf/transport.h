@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What the programs forward of TCP and UDP by themselves: segments and datagrams that are right in themselves and don't
- * open or reset a flow. The rules are those of transportFault() in src/dataplane/classify.ts.
+ * What the programs forward of TCP and UDP by themselves: segments and datagrams that are right in themselves, by the rules
+ * of transportFault() in src/dataplane/classify.ts.
  */
 #ifndef SLUICE_TRANSPORT_H
 #define SLUICE_TRANSPORT_H
@@ -17,6 +17,7 @@
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
+#define TCP_URG 0x20
 
 static __always_inline __u32 tcp_header_bytes(const struct tcphdr *tcp)
 {
@@ -28,12 +29,33 @@ static __always_inline __u32 tcp_flags(const struct tcphdr *tcp)
 	return ((const __u8 *)tcp)[13];
 }
 
-static __always_inline int is_plain_segment(const struct tcphdr *tcp, __u32 payload_bytes)
+static __always_inline int is_whole_segment(const struct tcphdr *tcp, __u32 payload_bytes)
 {
 	__u32 header_bytes = tcp_header_bytes(tcp);
 
-	return header_bytes >= sizeof(*tcp) && header_bytes <= payload_bytes &&
-	       (tcp_flags(tcp) & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+	return header_bytes >= sizeof(*tcp) && header_bytes <= payload_bytes;
+}
+
+/* Neither opens nor resets a flow: nearly all segments. */
+static __always_inline int is_plain(__u32 flags)
+{
+	return (flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK;
+}
+
+/* The other combinations that some TCP sends on purpose (src/wire/transport.ts). */
+static __always_inline int is_valid(__u32 flags)
+{
+	switch (flags & (TCP_URG | TCP_ACK | TCP_RST | TCP_SYN | TCP_FIN)) {
+	case TCP_SYN:
+	case TCP_SYN | TCP_URG:
+	case TCP_SYN | TCP_ACK:
+	case TCP_RST:
+	case TCP_RST | TCP_ACK:
+	case TCP_RST | TCP_ACK | TCP_URG:
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 static __always_inline int is_sound_datagram(const struct udphdr *udp, __u32 payload_bytes)
@@ -41,12 +63,6 @@ static __always_inline int is_sound_datagram(const struct udphdr *udp, __u32 pay
 	__u32 length = bpf_ntohs(udp->len);
 
 	return length >= sizeof(*udp) && length <= payload_bytes;
-}
-
-/* After a reset the worker decides what still belongs to the flow. */
-static __always_inline int may_forward_segment(__u32 state)
-{
-	return !(state & TCP_RST);
 }
 
 /* UDP leaves a zero checksum alone and never makes one (RFC 768). */

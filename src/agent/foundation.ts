@@ -8,12 +8,13 @@ import type { HashKey } from "../dataplane/flow-hash.ts";
 import { adoptLink, attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import {
-  encodePort,
+  type DoorPort,
   SETTINGS_FLAGS,
   SETTINGS_FORWARD,
   SETTINGS_LAYOUT,
   SETTINGS_LAYOUT_NOW,
 } from "../xdp/door-maps.ts";
+import { encodePort, setDoorPort } from "../xdp/door-ports.ts";
 import { rxQueueCount } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
 import { PinFolder } from "../xdp/pin-folder.ts";
@@ -73,13 +74,13 @@ export async function layFoundation(
   }
   const flow6Rows = options.flowRows / 2;
   const kernelForwards = options.datapath !== "userspace";
-  const encode = (port: Port, id: number) =>
-    encodePort({
-      id,
-      dropOthers: port.kind === "stack",
-      pairInterfaceIndex: port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0,
-      vlan: port.tags,
-    });
+  const doorOf = (port: Port, id: number): DoorPort => ({
+    id,
+    dropOthers: port.kind === "stack",
+    pairInterfaceIndex: port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0,
+    vlan: port.tags,
+  });
+  const encode = (port: Port, id: number) => encodePort(port.interfaceIndex, doorOf(port, id));
   let ports = portList(uplinks, inside, stack, options.vlans);
   let key = ownKey;
   let taken = false;
@@ -121,7 +122,7 @@ export async function layFoundation(
   settings[SETTINGS_LAYOUT] = SETTINGS_LAYOUT_NOW;
   settings[SETTINGS_FLAGS] = kernelForwards ? SETTINGS_FORWARD : 0;
   ports.forEach((port, id) => {
-    object.map("ports").update(word(port.interfaceIndex), encode(port, id));
+    setDoorPort(object.map("ports"), port.interfaceIndex, doorOf(port, id));
     object.map("devices").update(word(id), word(port.interfaceIndex));
   });
   if (taken) {

@@ -94,6 +94,17 @@ export class Fib {
     return NO_ROUTE;
   }
 
+  /** All entries, for the accessors below. */
+  entries(): number[] {
+    const all = Array.from({ length: this.words[SLOTS]! }, (_, slot) => TABLE + slot * SLOT_WORDS);
+    return all.filter((entry) => this.words[entry + SLOT_LENGTH] !== 0);
+  }
+
+  /** Length of an entry's prefix, of the 128 bits that IPv4 has too; its network is where the entry begins. */
+  lengthBits(entry: number): number {
+    return this.words[entry + SLOT_LENGTH]! - 1;
+  }
+
   hasGateway(entry: number): boolean {
     return this.words[entry + SLOT_HAS_GATEWAY] !== 0;
   }

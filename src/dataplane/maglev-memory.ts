@@ -32,6 +32,7 @@ export class MaglevMemory {
   #next = new Map<string, number>();
   #resting: number[] = [];
   #free: number[] = [];
+  #made: number[] = [];
 
   constructor(key: HashKey) {
     this.#key = key;
@@ -48,6 +49,7 @@ export class MaglevMemory {
     this.#next = new Map();
     this.#resting = [];
     this.#free = [];
+    this.#made = [];
   }
 
   /** Names a set of backends: what is equal has the same table. */
@@ -58,7 +60,7 @@ export class MaglevMemory {
   /** The table of a set of backends: its number, by which `tableIn` finds it. */
   place(name: string, backends: readonly MaglevBackend[]): number {
     const known = this.#next.get(name) ?? this.#last.get(name);
-    const place = known ?? this.#made(backends);
+    const place = known ?? this.#make(backends);
     this.#next.set(name, place);
     return place;
   }
@@ -72,8 +74,16 @@ export class MaglevMemory {
     return { chunks: [...this.#chunks], tablesPerChunk: this.#tablesPerChunk, tableSize: this.#tableSize };
   }
 
-  #made(backends: readonly MaglevBackend[]): number {
+  /** The tables that were made since this was asked last, for one who keeps a copy. */
+  takeMade(): readonly number[] {
+    const made = this.#made;
+    this.#made = [];
+    return made;
+  }
+
+  #make(backends: readonly MaglevBackend[]): number {
     const place = this.#free.pop() ?? this.#tables++;
+    this.#made.push(place);
     const chunk = Math.floor(place / this.#tablesPerChunk);
     const length = this.#tablesPerChunk * this.#tableSize;
     this.#chunks[chunk] ??= new Uint16Array(new SharedArrayBuffer(2 * length));
@@ -81,6 +91,12 @@ export class MaglevMemory {
     fillMaglev(this.#chunks[chunk]!.subarray(first, first + this.#tableSize), backends, this.#key);
     return place;
   }
+}
+
+/** The slots of a table. */
+export function maglevSlots({ chunks, tablesPerChunk, tableSize }: MaglevColumns, place: number): Uint16Array {
+  const first = (place % tablesPerChunk) * tableSize;
+  return chunks[Math.floor(place / tablesPerChunk)]!.subarray(first, first + tableSize);
 }
 
 /** Which of its backends a table gives a hash to. */

@@ -63,6 +63,8 @@ export interface PlayerTables {
   readonly neighbors: Int32Array;
   /** Whether the pipeline marks established flows for the kernel. */
   readonly offloads: boolean;
+  /** Called with each forwarding table before it is in force. */
+  readonly onTable?: (table: ForwardingTable) => void;
 }
 
 export interface PlayerOptions {
@@ -193,13 +195,15 @@ export class NodePlayer {
   }
 
   #tableOf(spec: ForwardingSpec): ForwardingTable {
-    return buildForwardingTable(spec, {
+    const table = buildForwardingTable(spec, {
       epoch: ++this.#epoch,
       key: this.#options.key,
       ids: this.#ids,
       portNames: this.#portNames,
       policySlots: this.#policySlots,
     });
+    this.#options.tables.onTable?.(table);
+    return table;
   }
 
   #askPolicies(spec: ForwardingSpec): void {

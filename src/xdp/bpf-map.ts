@@ -9,6 +9,10 @@ import { type BpfMapDescription, type NativeBpfMap, native } from "./native.ts";
 /** Entries per system call when a whole map is read. */
 const BATCH_ENTRIES = 4096;
 
+const BPF_F_MMAPABLE = 1 << 10;
+/** An array in a map of maps that may be of another size than its neighbours. */
+export const BPF_F_INNER_MAP = 1 << 12;
+
 export class BpfMap {
   readonly fd: number;
   readonly name: string;
@@ -33,15 +37,29 @@ export class BpfMap {
     return new BpfMap(new native.BpfMap(fd));
   }
 
-  /** Opens a pinned map; `null` when there is none. */
-  static fromPin(path: string): BpfMap | null {
-    const fd = native.openPinned(path);
-    if (fd < 0) return null;
+  /** Makes an array that may be mapped into memory, to be put into a map of maps. */
+  static createArray(name: string, valueSize: number, maxEntries: number, flags = 0): BpfMap {
+    return BpfMap.#taken(native.createArray(name, valueSize, maxEntries, BPF_F_MMAPABLE | flags));
+  }
+
+  /** Opens a map of a map of maps, which are named by their ids; `null` when it is gone. */
+  static fromId(id: number): BpfMap | null {
+    const fd = native.mapById(id);
+    return fd < 0 ? null : BpfMap.#taken(fd);
+  }
+
+  static #taken(fd: number): BpfMap {
     try {
       return BpfMap.fromFd(fd);
     } finally {
       native.closeFd(fd);
     }
+  }
+
+  /** Opens a pinned map; `null` when there is none. */
+  static fromPin(path: string): BpfMap | null {
+    const fd = native.openPinned(path);
+    return fd < 0 ? null : BpfMap.#taken(fd);
   }
 
   /** Reads one value into `into`; `false` when there is no such key. */

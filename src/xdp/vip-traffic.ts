@@ -1,8 +1,8 @@
 /** What the BPF programs have forwarded of a VIP, summed over the CPUs: the map `vip_traffic` of native/bpf/traffic.h. */
 import type { BpfMap } from "./bpf-map.ts";
 
-/** Request packets, request bytes, reply packets, reply bytes. */
-export const VIP_TRAFFIC_WORDS = 4;
+/** Request packets, request bytes, reply packets, reply bytes; flows opened: the first of VIP_COUNTERS, in their order. */
+export const VIP_TRAFFIC_WORDS = 5;
 
 /** Adds the traffic of a VIP to `into`, from `at` on. */
 export function addVipTraffic(map: BpfMap, vipId: number, into: Float64Array, at: number): void {

@@ -23,6 +23,10 @@ export const XDP_OUTCOMES = [
   "forward",
   "egressForward",
   "sampleLost",
+  "open",
+  "evicted",
+  "dropSourceLimit",
+  "dropBudget",
 ] as const;
 
 export type XdpOutcome = (typeof XDP_OUTCOMES)[number];

@@ -6,13 +6,18 @@
  *   left by XDP            the frame and all rows are as they were, and what the pipeline sends goes to the worker
  */
 import { afterAll, expect } from "vitest";
+import { KernelForwarding } from "../../src/agent/kernel-forwarding.ts";
+import { Fib } from "../../src/dataplane/fib.ts";
 import { TAG_OFFLOADED } from "../../src/dataplane/flow-table.ts";
+import type { ForwardingTable } from "../../src/dataplane/forwarding-table.ts";
+import { NeighborTable } from "../../src/dataplane/neighbor-table.ts";
 import { REPLAY_KEY } from "../../src/replay/node-player.ts";
 import type { FrameResult, ReplayStage } from "../../src/replay/replay.ts";
 import type { Scenario } from "../../src/replay/scenario.ts";
 import { RST } from "../../src/wire/transport.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { encodeAddress, encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { encodeAddress, SETTINGS_FLAGS, SETTINGS_FORWARD, SETTINGS_OPEN } from "../../src/xdp/door-maps.ts";
+import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { Umem } from "../../src/xdp/umem.ts";
 import { readXdpCounters } from "../../src/xdp/xdp-counters.ts";
 import { XskSocket } from "../../src/xdp/xsk.ts";
@@ -20,6 +25,8 @@ import { moveIntoOwnNamespace, vethPair } from "./own-namespace.ts";
 import { interfaceIndex, SMALL_RINGS, words } from "./traffic.ts";
 
 const ROWS = 1 << 12;
+/** The part of the state word that says when a row was claimed. */
+const OPENED = 0x00fffc00;
 const XDP_TX = 3;
 const XDP_REDIRECT = 4;
 /** Scenarios have at most so many interfaces. */
@@ -32,6 +39,8 @@ const LAYOUT = {
 } as const;
 
 export interface Tally {
+  /** Those of them with which it has opened a flow, or taken one over. */
+  opened: number;
   /** Frames that XDP has forwarded. */
   forwarded: number;
   /** Frames of established flows that the pipeline has forwarded and XDP has not. */
@@ -45,7 +54,8 @@ export interface TwinStage {
   readonly tally: Tally;
 }
 
-export function openTwinStage(): TwinStage {
+/** @param opens whether XDP opens flows too. */
+export function openTwinStage(opens = false): TwinStage {
   moveIntoOwnNamespace();
   for (const device of DEVICES) vethPair(device, `${device}x`);
   const object = BpfObject.load(undefined, { maxEntries: { flows: ROWS, flows6: ROWS } });
@@ -57,9 +67,10 @@ export function openTwinStage(): TwinStage {
   const flows = { 4: object.map("flows").mmap(), 6: object.map("flows6").mmap() };
   const ports = object.map("port_rows").mmap();
   const neighbors = object.map("neighbors").mmap();
-  const tally: Tally = { forwarded: 0, left: [] };
+  const tally: Tally = { forwarded: 0, opened: 0, left: [] };
+  const kernel = new KernelForwarding(object);
   settings.set([REPLAY_KEY.k0, REPLAY_KEY.k1, ROWS - 1, ROWS - 1]);
-  settings[SETTINGS_FLAGS] = SETTINGS_FORWARD;
+  settings[SETTINGS_FLAGS] = opens ? SETTINGS_FORWARD | SETTINGS_OPEN : SETTINGS_FORWARD;
   indexes.forEach((index, port) => {
     object.map("devices").update(words(port), words(index));
     object.map("xsks").update(words(port * 64), words(sockets[port]!.fd));
@@ -67,6 +78,7 @@ export function openTwinStage(): TwinStage {
   afterAll(() => {
     for (const socket of sockets) socket.close();
     umem.close();
+    kernel.close();
     object.close();
   });
 
@@ -86,22 +98,35 @@ export function openTwinStage(): TwinStage {
         protocol: ((tag & 0xff) << 8) | ((tag >>> 8) & 0xff),
         id: ((tag >>> 8) & 0xf00) | (tag >>> 24),
       }));
-      object.map("ports").update(words(indexes[port]!), encodePort({ id: port, vlan }));
+      setDoorPort(object.map("ports"), indexes[port]!, { id: port, vlan });
     });
-    return { flows4: flows[4], flows6: flows[6], ports, neighbors, offloads: true, watch };
+    return { flows4: flows[4], flows6: flows[6], ports, neighbors, offloads: true, watch, onTable };
+
+    function onTable({ columns }: ForwardingTable): void {
+      if (!opens) return;
+      kernel.route(Fib.build(scenario.node.routes), new NeighborTable(neighbors));
+      const tables = columns.maglev.chunks.length * columns.maglev.tablesPerChunk;
+      kernel.publish(
+        columns,
+        Array.from({ length: tables }, (_, place) => place),
+      );
+    }
   }
 
   function watch(frame: Uint8Array, port: number): (result: FrameResult) => void {
     const before = { 4: flows[4].slice(), 6: flows[6].slice() };
-    const forwardedBefore = readXdpCounters(object.map("xdp_counters")).forward;
+    const countersBefore = readXdpCounters(object.map("xdp_counters"));
     const { returnValue, data } = program.testRun(frame, { ingress: { interfaceIndex: indexes[port]!, queue: 0 } });
-    const isForwarded = readXdpCounters(object.map("xdp_counters")).forward !== forwardedBefore;
+    const counters = readXdpCounters(object.map("xdp_counters"));
+    const isOpened = counters.open !== countersBefore.open;
+    const isForwarded = isOpened || counters.forward !== countersBefore.forward;
     const written = { 4: changes(before[4], flows[4], 4), 6: changes(before[6], flows[6], 6) };
     flows[4].set(before[4]);
     flows[6].set(before[6]);
     return (result) => {
       if (isForwarded) {
         tally.forwarded++;
+        if (isOpened) tally.opened++;
         expect({ frame: hex(data), verdict: "tx" }).toEqual({ frame: result.frame, verdict: result.verdict });
         expect([XDP_TX, XDP_REDIRECT]).toContain(returnValue);
         expect(written).toEqual({ 4: changes(before[4], flows[4], 4), 6: changes(before[6], flows[6], 6) });
@@ -120,13 +145,15 @@ export function openTwinStage(): TwinStage {
   return { object, prepare, tally };
 }
 
-/** Which words of a table have changed to what; the two clocks are not compared. */
+/** Which words of a table have changed to what; the two clocks are not compared, nor who is to forward. */
 export function changes(before: Int32Array, after: Int32Array, family: 4 | 6): Record<number, number> {
-  const { row, lastSeen } = LAYOUT[family];
+  const { row, tag, state, lastSeen } = LAYOUT[family];
   const changed: Record<number, number> = {};
   if (Buffer.compare(bytesOf(before), bytesOf(after)) === 0) return changed;
   for (let i = 0; i < before.length; i++) {
-    if (before[i] !== after[i] && i % row !== lastSeen) changed[i] = after[i]!;
+    const at = i % row;
+    const ignored = at === tag ? TAG_OFFLOADED : at === state ? OPENED : at === lastSeen ? -1 : 0;
+    if (((before[i]! ^ after[i]!) & ~ignored) !== 0) changed[i] = after[i]! & ~ignored;
   }
   return changed;
 }

@@ -1,0 +1,98 @@
+/**
+ * What the kernel's program needs to open flows itself: the forwarding table of the epoch in force, its Maglev tables, and
+ * the routes. An epoch is a map of its own that takes the place of the last one at once, and when that is done no program
+ * works by the last one any more: the kernel waits for them.
+ */
+import type { Fib } from "../dataplane/fib.ts";
+import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
+import type { AdoptedIds } from "../dataplane/id-registry.ts";
+import { idsInKernelTable, KERNEL_ROW_WORDS, kernelTable } from "../dataplane/kernel-table.ts";
+import { type MaglevColumns, maglevSlots } from "../dataplane/maglev-memory.ts";
+import type { NeighborTable } from "../dataplane/neighbor-table.ts";
+import { copyAddress } from "../wire/raw.ts";
+import type { BpfObject } from "../xdp/bpf.ts";
+import { BPF_F_INNER_MAP, BpfMap } from "../xdp/bpf-map.ts";
+import { type MapEntry, MapMirror } from "./map-mirror.ts";
+
+/** MAGLEV_CHUNKS and MAGLEV_CHUNK_ROWS of native/bpf/forwarding_table.h; a row has four slots. */
+const MAGLEV_CHUNKS = 64;
+const MAGLEV_CHUNK_ROWS = 1 << 17;
+const MAGLEV_ROW_BYTES = 8;
+/** ROUTE_ON_LINK of native/bpf/new_way.h. */
+const ON_LINK = 0xfffffffe;
+const FIRST = word(0);
+
+export class KernelForwarding {
+  readonly #forwarding: BpfMap;
+  readonly #maglev: BpfMap;
+  readonly #chunks = new Map<number, BpfMap>();
+  readonly #routes: MapMirror;
+
+  constructor(object: BpfObject) {
+    this.#forwarding = object.map("forwarding");
+    this.#maglev = object.map("maglev");
+    this.#routes = new MapMirror(object.map("routes"));
+  }
+
+  /** The ids by which a process that died has left the kernel opening flows. */
+  idsLeft(): AdoptedIds[] {
+    const id = new Uint8Array(4);
+    if (!this.#forwarding.lookup(FIRST, id)) return [];
+    const map = BpfMap.fromId(new DataView(id.buffer).getUint32(0, true));
+    if (map === null) return [];
+    const ids = idsInKernelTable(map.mmap());
+    map.close();
+    return ids;
+  }
+
+  /** @param made the Maglev tables that are new or other than at the last call. */
+  publish(columns: ForwardingColumns, made: readonly number[]): void {
+    for (const place of made) this.#copyTable(columns.maglev, place);
+    const words = kernelTable(columns, MAGLEV_CHUNKS * columns.maglev.tablesPerChunk);
+    const map = BpfMap.createArray("epoch", KERNEL_ROW_WORDS * 4, words.length / KERNEL_ROW_WORDS, BPF_F_INNER_MAP);
+    map.mmap().set(words);
+    this.#forwarding.update(FIRST, word(map.fd));
+    map.close();
+  }
+
+  /** Follows the routes; a gateway has a row among the neighbours then, resolved or not. */
+  route(fib: Fib, neighbors: NeighborTable): void {
+    this.#routes.apply(new Map(fib.entries().map((entry) => [String(entry), routeEntry(fib, entry, neighbors)])));
+  }
+
+  close(): void {
+    for (const chunk of this.#chunks.values()) chunk.close();
+  }
+
+  #copyTable(maglev: MaglevColumns, place: number): void {
+    const number = Math.floor(place / maglev.tablesPerChunk);
+    if (number >= MAGLEV_CHUNKS) return;
+    let chunk = this.#chunks.get(number);
+    if (chunk === undefined) {
+      chunk = BpfMap.createArray("maglev", MAGLEV_ROW_BYTES, MAGLEV_CHUNK_ROWS);
+      this.#maglev.update(word(number), word(chunk.fd));
+      this.#chunks.set(number, chunk);
+    }
+    const first = (place % maglev.tablesPerChunk) * maglev.tableSize;
+    const words = chunk.mmap();
+    const slots = new Uint16Array(words.buffer, words.byteOffset, MAGLEV_CHUNK_ROWS * 4);
+    slots.set(maglevSlots(maglev, place), first);
+  }
+}
+
+/** struct prefix_key and struct route. */
+function routeEntry(fib: Fib, entry: number, neighbors: NeighborTable): MapEntry {
+  const key = new Int32Array(5);
+  key[0] = fib.lengthBits(entry);
+  copyAddress(key, 1, fib.words, entry);
+  const port = fib.port(entry);
+  const gateway = fib.hasGateway(entry)
+    ? neighbors.want(fib.words.subarray(fib.gatewayAt(entry), fib.gatewayAt(entry) + 4), port)
+    : ON_LINK;
+  const value = Uint32Array.of(port, gateway, fib.lengthBits(entry));
+  return { key: new Uint8Array(key.buffer), value: new Uint8Array(value.buffer) };
+}
+
+function word(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
+}
