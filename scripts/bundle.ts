@@ -4,7 +4,11 @@
  * That is for the hot path. The compiler of the runtime can't treat an imported constant as one (it loads it from the
  * exporting module's cell each time), which costs the pipeline 40 % of its time (bench/pipeline). Packages stay outside.
  */
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { rolldown } from "rolldown";
+
+const PAGE = join(import.meta.dirname, "..", "page");
 
 /** @param entries output name (without suffix) to source file. Entries share what they have in common. */
 export async function bundle(entries: Readonly<Record<string, string>>, folder: string): Promise<void> {
@@ -22,4 +26,18 @@ export async function bundle(entries: Readonly<Record<string, string>>, folder: 
     chunkFileNames: "shared-[hash].js",
   });
   await bundler.close();
+}
+
+/** The status page: one script and one style sheet, with the libraries in them, beside the page itself. */
+export async function bundlePage(folder: string): Promise<void> {
+  const bundler = await rolldown({
+    input: join(PAGE, "page.tsx"),
+    platform: "browser",
+  });
+  mkdirSync(folder, { recursive: true });
+  await bundler.write({ file: join(folder, "page.js"), format: "esm", minify: true });
+  await bundler.close();
+  copyFileSync(join(PAGE, "index.html"), join(folder, "index.html"));
+  const chart = join(PAGE, "..", "node_modules", "uplot", "dist", "uPlot.min.css");
+  writeFileSync(join(folder, "page.css"), [chart, join(PAGE, "page.css")].map((file) => readFileSync(file)).join("\n"));
 }

@@ -8,7 +8,7 @@ import type { HashKey } from "../dataplane/flow-hash.ts";
 import { adoptLink, attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import {
-  encodePort,
+  type DoorPort,
   SETTINGS_FLAGS,
   SETTINGS_FORWARD,
   SETTINGS_LAYOUT,
@@ -18,6 +18,7 @@ import {
   SETTINGS_OPEN_PRESSED,
   SETTINGS_SOURCE_INTERVAL,
 } from "../xdp/door-maps.ts";
+import { encodePort, setDoorPort } from "../xdp/door-ports.ts";
 import { rxQueueCount } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
 import { PinFolder } from "../xdp/pin-folder.ts";
@@ -84,13 +85,13 @@ export async function layFoundation(
   }
   const flow6Rows = options.flowRows / 2;
   const kernelForwards = options.datapath !== "userspace";
-  const encode = (port: Port, id: number) =>
-    encodePort({
-      id,
-      dropOthers: port.kind === "stack",
-      pairInterfaceIndex: port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0,
-      vlan: port.tags,
-    });
+  const doorOf = (port: Port, id: number): DoorPort => ({
+    id,
+    dropOthers: port.kind === "stack",
+    pairInterfaceIndex: port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0,
+    vlan: port.tags,
+  });
+  const encode = (port: Port, id: number) => encodePort(port.interfaceIndex, doorOf(port, id));
   let ports = portList(uplinks, inside, stack, options.vlans);
   let key = ownKey;
   let taken = false;
@@ -134,7 +135,7 @@ export async function layFoundation(
   settings[SETTINGS_NEW_FLOW_BUDGET] = options.newFlowBudget ?? DEFAULT_NEW_FLOW_BUDGET;
   settings[SETTINGS_FLAGS] = FLAGS_OF_MODE[options.datapath];
   ports.forEach((port, id) => {
-    object.map("ports").update(word(port.interfaceIndex), encode(port, id));
+    setDoorPort(object.map("ports"), port.interfaceIndex, doorOf(port, id));
     object.map("devices").update(word(id), word(port.interfaceIndex));
   });
   if (taken) {

@@ -1,4 +1,5 @@
 /** How `sluice run` was asked to run. */
+import type { HttpSecrets } from "../api/http-guard.ts";
 import type { Parts } from "../control/parts.ts";
 import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { Timing } from "../l2/timing.ts";
@@ -54,6 +55,8 @@ export interface RunOptions {
   readonly socket: string;
   /** `host:port` on which the API also listens; `null` for nowhere. */
   readonly http: string | null;
+  /** What is asked of those who read there; nothing unless given. */
+  readonly httpSecrets?: HttpSecrets;
   /** `host:port` with metrics and probes only. */
   readonly metrics?: string | null;
   /** File with the secret that all nodes of the cluster share; `null` makes one up. */

@@ -12,6 +12,7 @@ import type { IdRegistry } from "../dataplane/id-registry.ts";
 import { destinationPortFromRaw, loadAddress } from "../wire/raw.ts";
 import { attachedXdp } from "../xdp/attach.ts";
 import { SETTINGS_FLOW_MASK, SETTINGS_LAYOUT, SETTINGS_LAYOUT_NOW } from "../xdp/door-maps.ts";
+import { countDoorPorts, doorPort } from "../xdp/door-ports.ts";
 import type { PinFolder } from "../xdp/pin-folder.ts";
 import type { Port } from "./network-tables.ts";
 
@@ -56,11 +57,10 @@ export function inspect(pins: PinFolder, terms: TakeoverTerms): HashKey | string
     if (words[SETTINGS_FLOW_MASK] !== terms.flowRows - 1) return "its flow table has another size";
     const key = { k0: words[0]!, k1: words[1]! };
     if (terms.key !== null && (terms.key.k0 !== key.k0 || terms.key.k1 !== key.k1)) return "its secret is another";
-    if (ports.entries().length !== terms.ports.length) return "it served other interfaces";
+    if (countDoorPorts(ports) !== terms.ports.length) return "it served other interfaces";
     for (const [id, port] of terms.ports.entries()) {
-      const value = new Uint8Array(ports.valueSize);
-      const known = ports.lookup(new Uint8Array(Uint32Array.of(port.interfaceIndex).buffer), value);
-      if (!known || Buffer.compare(value, terms.encoded[id]!) !== 0) return `it served ${port.name} otherwise`;
+      const known = doorPort(ports, port.interfaceIndex);
+      if (known === null || Buffer.compare(known, terms.encoded[id]!) !== 0) return `it served ${port.name} otherwise`;
       const link = pins.link("xdp", port.interfaceIndex);
       if (link?.interfaceIndex !== port.interfaceIndex) return `its program on ${port.name} is gone`;
       if (attachedXdp(port.name)?.programId !== link.programId) return `its program on ${port.name} has been replaced`;

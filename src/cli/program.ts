@@ -20,6 +20,7 @@ import { flowsTable, servicesTable, showFromProcess, statusTable } from "./show.
 import { addTraceCommands } from "./trace-commands.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
+const DEFAULT_HTTP = "127.0.0.1:9472";
 const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
 const DEFAULT_L2_PORT = 9473;
 const DEFAULT_FLOW_ROWS = 1 << 20;
@@ -101,7 +102,13 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
       false,
     )
     .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
-    .option("--http <host:port>", "serve the API, /metrics and probes there as well")
+    .option(
+      "--http [host:port]",
+      "serve the status page, the API for reading, /metrics and probes there; 127.0.0.1:9472 unless told otherwise",
+    )
+    .option("--http-token <file>", "who reads there must know the token in this file")
+    .option("--http-cert <file>", "serve there by TLS, with this certificate (PEM)")
+    .option("--http-key <file>", "and its key")
     .option("--metrics <host:port>", "serve /metrics and probes there, and nothing else")
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
@@ -123,6 +130,8 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         throw new Error("--inside: `stack` can't be mixed with interfaces");
       if (!flags.forwarding && flags.l2)
         throw new Error("--no-forwarding: needs --no-l2 (who answers for an address gets its traffic)");
+      if ((flags.httpCert === undefined) !== (flags.httpKey === undefined))
+        throw new Error("--http-cert and --http-key: one needs the other");
       if (!flags.kubernetes && flags.filename.length === 0) throw new Error("one of -f and --kubernetes is required");
       const options: RunOptions = {
         kubernetes: flags.kubernetes
@@ -149,7 +158,11 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         xdpMode: flags.xdpMode,
         repairOffloads: flags.repairOffloads,
         socket: flags.socket,
-        http: flags.http ?? null,
+        http: flags.http === true ? DEFAULT_HTTP : (flags.http ?? null),
+        httpSecrets: {
+          tokenFile: flags.httpToken ?? null,
+          tls: flags.httpCert === undefined ? null : { certificate: flags.httpCert, key: flags.httpKey },
+        },
         metrics: flags.metrics ?? null,
         clusterSecret: flags.clusterSecret ?? null,
         l2Port: flags.l2Port,
