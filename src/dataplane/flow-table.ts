@@ -28,7 +28,7 @@
 import type { BackendLoad } from "./backend-load.ts";
 import type { FlowEndLog } from "./flow-end-log.ts";
 import type { FlowKey } from "./flow-key.ts";
-import { STATE_POLICY_SHIFT, STATE_WATCHED, stateOfNewRow } from "./state-word.ts";
+import { STATE_CLOCK_SHIFT, STATE_POLICY_SHIFT, STATE_WATCHED, stateOfNewRow } from "./state-word.ts";
 
 /**
  * Length of the probe window. At half load most probes end after two slots; a window of 16 would refuse one flow in ten
@@ -205,6 +205,15 @@ export abstract class FlowTable {
   /** Notes which policy decided about the flow of a request row: its number, from 1. */
   markPolicy(row: number, policy: number): void {
     Atomics.or(this.words, row + this.layout.state, policy << STATE_POLICY_SHIFT);
+  }
+
+  /** Notes in the claimed reply row of a translated flow what clock its client has. */
+  markClock(reply: number, clock: number): void {
+    this.words[reply + this.layout.state]! |= clock << STATE_CLOCK_SHIFT;
+  }
+
+  clockOf(reply: number): number {
+    return this.words[reply + this.layout.state]! >>> STATE_CLOCK_SHIFT;
   }
 
   /** All frames of the flow are to be seen: noted in its request row. */
