@@ -92,7 +92,6 @@ export async function clear(pins: PinFolder, interfaces: readonly string[]): Pro
 /**
  * Gives the VIPs and backends of live flows the ids that their rows have. A flow whose row does not tell them, of direct
  * server return, ends: its next frame opens it anew, with the same backend.
- * Counts the flows for balancing too.
  * @returns how many flows there are.
  */
 export function adoptIds(tables: readonly FlowTable[], ids: IdRegistry, now: number): number {
@@ -104,7 +103,6 @@ export function adoptIds(tables: readonly FlowTable[], ids: IdRegistry, now: num
     for (let row = 0; row < words.length; row += layout.words) {
       if (!table.isLive(row)) continue;
       if ((words[row + layout.egress]! & EGRESS_DSR) !== 0) {
-        if (!table.isReply(row)) table.load.opened(words[row + layout.owner]!);
         table.withdraw(row, now);
         continue;
       }
@@ -122,7 +120,6 @@ export function adoptIds(tables: readonly FlowTable[], ids: IdRegistry, now: num
         },
         backendId: owner & 0xffff,
       });
-      table.load.opened(owner);
       flows++;
     }
   }
