@@ -53,7 +53,7 @@ test("a wrong AS: `bgp peers` has the router's answer and what to do, and it hea
   await waitFor("the route again", routed, { timeoutSeconds: 60 });
 });
 
-test("no endpoint: `explain service` says so at the node, `explain packet` names the reason, and the client is refused", async () => {
+test("no endpoint: `explain service` says so at the node, and `explain packet` names the reason", async () => {
   configuration.edit(/ready: true(.*\n.*\n.*\n.*)ready: true/, "ready: false$1ready: false");
   configuration.edit(/serving: true(.*\n.*\n.*\n.*)serving: true/, "serving: false$1serving: false");
   await waitFor("the explanation", () => /no ready endpoint/.test(explained()), {
