@@ -108,7 +108,7 @@ export interface EndedFlow {
   readonly vip: FlowAddress;
   readonly vipPort: number;
   readonly protocol: FlowProtocol;
-  /** `namespace/name` of the Service that the client asked for. */
+  /** `namespace/name` of the Service whose backend had it. */
   readonly service: string;
   readonly backend: FlowAddress;
   readonly backendPort: number;
