@@ -116,7 +116,7 @@ static __always_inline int to_socket(struct xdp_md *ctx, const struct settings *
 static __always_inline int open_door(struct xdp_md *ctx)
 {
 	__u32 ifindex = ctx->ingress_ifindex;
-	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	struct port *port = find_port(ifindex);
 	__u32 zero = 0;
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum outcome outcome;

@@ -14,6 +14,7 @@ import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { DrainProgress, DrainState } from "./announcer.ts";
 import type { PortStatus } from "./datapath.ts";
 import type { Gateway } from "./gateway.ts";
+import type { OpeningStatus } from "./opening-watch.ts";
 import type { DatapathMode } from "./run-options.ts";
 
 export interface ServiceStatus extends Record<VipCounterName, number> {
@@ -38,6 +39,8 @@ export interface GatewayStatus {
   readonly datapath: {
     readonly mode: DatapathMode;
     readonly epoch: number;
+    /** Who opens new flows, since when and why. */
+    readonly opening: OpeningStatus;
     readonly ports: readonly PortStatus[];
     readonly workers: readonly { alive: boolean; turns: number }[];
     readonly totals: Record<TotalName, number>;
@@ -102,6 +105,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
     datapath: {
       mode: datapath.mode,
       epoch: datapath.epoch,
+      opening: datapath.opening,
       ports: datapath.ports,
       workers: datapath.workers(),
       totals,

@@ -62,7 +62,8 @@ export class ApiServer {
 
   /** Listens on a unix socket that only root may use; a socket that a dead process left behind is replaced. */
   async listenUnix(path: string): Promise<void> {
-    mkdirSync(dirname(path), { recursive: true });
+    // Nobody else shall come to the socket in the moment before its mode is set.
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     if (existsSync(path)) {
       if (await answers(path)) {
         throw new Error(
