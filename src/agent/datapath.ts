@@ -150,7 +150,7 @@ export class Datapath {
     const drivers = new Set(ports.map(({ name }) => driverName(name)));
     const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
-    const policies = new NodePolicies(queues, `${options.socket}.policies`, key, log);
+    const policies = new NodePolicies(foundation, options, log);
     cleanup.push(() => policies.close());
     pool = new WorkerPool(
       counters.map(

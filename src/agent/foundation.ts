@@ -25,6 +25,7 @@ import { PinFolder } from "../xdp/pin-folder.ts";
 import type { Port } from "./network-tables.ts";
 import { portList, requireLink } from "./port-list.ts";
 import { type DatapathMode, DEFAULT_NEW_FLOW_BUDGET, type RunOptions } from "./run-options.ts";
+import { sourceInterval } from "./source-limiter.ts";
 import { createStackInside, INNER, leftStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 import { claimName, clear, inspect } from "./takeover.ts";
 
@@ -131,7 +132,7 @@ export async function layFoundation(
   const settings = object.map("settings").mmap();
   settings.set([key.k0, key.k1, options.flowRows - 1, flow6Rows - 1]);
   settings[SETTINGS_LAYOUT] = SETTINGS_LAYOUT_NOW;
-  settings[SETTINGS_SOURCE_INTERVAL] = options.newFlowsPerSource ? Math.ceil(1e9 / options.newFlowsPerSource) : 0;
+  settings[SETTINGS_SOURCE_INTERVAL] = sourceInterval(options.newFlowsPerSource ?? 0);
   settings[SETTINGS_NEW_FLOW_BUDGET] = options.newFlowBudget ?? DEFAULT_NEW_FLOW_BUDGET;
   settings[SETTINGS_FLAGS] = FLAGS_OF_MODE[options.datapath];
   ports.forEach((port, id) => {

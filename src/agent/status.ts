@@ -78,6 +78,8 @@ export interface FlowStatus {
   readonly state: FlowState;
   /** The kernel leaves what is not plain to the workers all the same. */
   readonly forwardedBy: "kernel" | "workers";
+  /** Which has decided about it; `null` for none. */
+  readonly policy: string | null;
   readonly idleSeconds: number;
   readonly requestPackets: number;
   readonly requestBytes: number;
@@ -159,6 +161,7 @@ function flowStatus({ datapath }: Gateway, flows: FlowTable, row: number): FlowS
     service: datapath.ids.vipById(words[row + layout.owner]! >>> 16)?.service ?? "",
     state: flowState(flows, row, reply),
     forwardedBy: flows.isOffloaded(row) ? "kernel" : "workers",
+    policy: datapath.policies.names.name(flows.policyOf(row)),
     idleSeconds: Math.max(0, datapath.now() - seen),
     requestPackets: rowCounter(words, row + layout.packets),
     requestBytes: rowCounter(words, row + layout.bytes),

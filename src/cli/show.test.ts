@@ -12,7 +12,7 @@ const WEB: ServiceStatus = {
 };
 const FLOW: FlowStatus = {
   ...{ protocol: "TCP", client: "203.0.113.10:40000", vip: "192.168.10.100:80", backend: "10.2.3.5:80" },
-  ...{ service: "default/web", state: "established", forwardedBy: "kernel", idleSeconds: 3 },
+  ...{ service: "default/web", state: "established", forwardedBy: "kernel", policy: null, idleSeconds: 3 },
   ...{ requestPackets: 4, requestBytes: 400, replyPackets: 5, replyBytes: 50_000 },
 };
 const STATUS = {
