@@ -29,6 +29,7 @@ import type { PolicyChain } from "../policy/policy-chain.ts";
 import { WorkerPolicies } from "../policy-host/worker-policies.ts";
 import { FrameTracer } from "../trace/frame-tracer.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
+import { PressureMap } from "../xdp/queue-pressure.ts";
 import { PACKET_CONTINUES } from "../xdp/ring.ts";
 import { Umem } from "../xdp/umem.ts";
 import { clearEvent, monotonic, POLL_WORDS, POLLIN, POLLOUT, poll } from "../xdp/wait.ts";
@@ -72,6 +73,8 @@ export function runDatapathWorker(task: WorkerTask): void {
     flows6: BpfMap.fromFd(task.mapFds.flows6),
     ports: BpfMap.fromFd(task.mapFds.port_rows),
     neighbors: BpfMap.fromFd(task.mapFds.neighbors),
+    load: BpfMap.fromFd(task.mapFds.backend_load),
+    queues: BpfMap.fromFd(task.mapFds.queues),
   };
   const sockets: XskSocket[] = [];
   try {
@@ -101,14 +104,14 @@ function forwardUntilStopped(
   task: WorkerTask,
   umem: Umem,
   layout: FrameLayout,
-  maps: Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors", BpfMap>>,
+  maps: Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors" | "load" | "queues", BpfMap>>,
   sockets: readonly XskSocket[],
 ): void {
   const { control, counters, messages } = task;
   const memory = new FrameMemory(layout);
   const multiBuffer = layout.roomCount > 0;
   const batch = new FrameBatch(BATCH);
-  const load = new BackendLoad(task.balancing.load);
+  const load = new BackendLoad(maps.load.mmap());
   const pipeline = new Pipeline(
     batch,
     umem.view,
@@ -120,7 +123,7 @@ function forwardUntilStopped(
       neighborRequests: new NeighborRequests(task.neighborRequests),
       handoffs: new Handoffs(task.handoffs),
       fragments: new FragmentTable(task.fragments),
-      affinity: new AffinityTable(task.balancing.affinity),
+      affinity: new AffinityTable(task.affinity),
       counters,
       offloads: task.offloads,
     },
@@ -130,6 +133,8 @@ function forwardUntilStopped(
   /** Index into `sockets` by port id. */
   const socketOfPort = new Int32Array(256).fill(-1);
   const portOfSocket = Int32Array.from(task.sockets, ({ port }) => port);
+  const queueOfSocket = Int32Array.from(task.sockets, ({ port, queue }) => port * QUEUES_PER_PORT + queue);
+  const pressure = new PressureMap(maps.queues.mmap());
   const wakeEntry = sockets.length * POLL_WORDS;
   const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
   const clock = new Float64Array(1);
@@ -203,10 +208,14 @@ function forwardUntilStopped(
       const socket = sockets[index]!;
       reclaim(socket);
       const count = socket.rx.peek(BATCH);
-      if (count === 0) continue;
+      if (count === 0) {
+        pressure.caughtUp(queueOfSocket[index]!);
+        continue;
+      }
       received += count;
       if (multiBuffer) takePackets(socket, portOfSocket[index]!, count);
       else take(socket, portOfSocket[index]!, count);
+      pressure.took(queueOfSocket[index]!, batch.count);
       monotonic(clock);
       forwardBatch();
       refill(socket, RING_SLOTS);
