@@ -2,11 +2,12 @@
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { GOODBYES } from "../agent/announcer.ts";
-import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
+import { DATAPATH_MODES, DEFAULT_NEW_FLOW_BUDGET, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
 import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addBundleCommand } from "./bundle.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
@@ -76,9 +77,19 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
       [],
     )
     .addOption(
-      new Option("--datapath <mode>", "who forwards established flows: workers, or the kernel by BPF programs")
+      new Option(
+        "--datapath <mode>",
+        "who forwards established flows and opens new ones: workers, or the kernel by BPF programs",
+      )
         .choices(DATAPATH_MODES)
         .default("auto"),
+    )
+    .option("--new-flows-per-source <count>", "new connections of one source in a second, at most", positive)
+    .option(
+      "--new-flow-budget <count>",
+      "connections that the kernel opens in a second on each processor, at most; 0 for no limit",
+      wholeNumber,
+      DEFAULT_NEW_FLOW_BUDGET,
     )
     .option(
       "--keep-flows",
@@ -142,6 +153,8 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         inside: inside[0] === "stack" ? "stack" : inside,
         vlans: (flags.vlan as string[]).map(parseVlanOption),
         datapath: flags.datapath,
+        newFlowsPerSource: flags.newFlowsPerSource,
+        newFlowBudget: flags.newFlowBudget,
         keepFlows: flags.keepFlows,
         xdpMode: flags.xdpMode,
         repairOffloads: flags.repairOffloads,
@@ -274,6 +287,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
   addTraceCommands(program, DEFAULT_SOCKET, positive);
   addDrainCommands(program, DEFAULT_SOCKET, positive);
   addDoctorCommand(program, { outputOption: outputOption(), defaultSocket: DEFAULT_SOCKET }, exitWith);
+  addBundleCommand(program, DEFAULT_SOCKET);
   addCompletionCommand(program);
 
   return program;
@@ -310,6 +324,12 @@ function powerOfTwo(text: string): number {
   if (!Number.isInteger(value) || value < 1024 || (value & (value - 1)) !== 0) {
     throw new InvalidArgumentError("must be a power of two, at least 1024.");
   }
+  return value;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("must be a whole number, 0 or more.");
   return value;
 }
 

@@ -13,8 +13,9 @@
  * this slot because it was taken; a probe ends at a row that doesn't match and has overflow 0. So a miss is as cheap as
  * a hit, and a withdrawn row leaves nothing behind that would have to be cleaned (no tombstones).
  *
- * Who writes what: TypeScript writes all words. Of a row that is OFFLOADED the kernel's programs write too: they add to
- * the counters and the TCP flags and set last seen, and so the workers do it by atomic additions there.
+ * Who writes what: TypeScript writes all words, and the XDP program those of flows that it opens (native/bpf/new_row.h). Of
+ * a row that is OFFLOADED the kernel's programs write too: they add to the counters and the TCP flags and set last seen,
+ * and so the workers do it by atomic additions there.
  *
  * A row is claimed by compare-and-swap on its tag, filled, and published last by setting LIVE. A withdrawn row is not
  * claimed again for `GRACE_SECONDS`: a reader that found it just before has long moved on, so nobody ever reads a
