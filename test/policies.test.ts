@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { replayLine } from "../src/cli/replay.ts";
+import { PolicyHost } from "../src/policy-host/policy-host.ts";
 import type { ScenarioResult } from "../src/replay/replay.ts";
+import { intentOf } from "./fixtures/kubernetes-objects.ts";
 import { segmentFrame } from "./fixtures/segments.ts";
 
 const WAN_MAC = "02:00:00:00:0a:01";
@@ -277,6 +279,58 @@ describe("several policies", () => {
       `),
     );
     expect(await outcomes([{ module: seen }], [{}])).toEqual([expect.stringMatching(/^10\.2\.0\./)]);
+  });
+});
+
+describe("a policy from ConfigMaps", () => {
+  const map = (name: string, data: object, labels: object = { "sluice.dev/policy": "true" }) => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name, namespace: "sluice-system", labels },
+    data,
+  });
+  const policyOf = (module: string) => ({
+    apiVersion: "sluice.dev/v1alpha1",
+    kind: "SluicePolicy",
+    metadata: { name: "listed" },
+    spec: { module },
+  });
+  const listed = (version: string) => `
+    import { Continue, definePolicy } from "sluice/policy";
+    export default definePolicy({
+      version: "${version}",
+      create({ state }) {
+        const list = state.prefixes("list", { file: "configmap:sluice-system/lists/denied.txt" });
+        return { onNewFlow: (flow) => (list.has(flow.client) ? flow.deny("listed") : Continue) };
+      },
+    });`;
+  const MODULE = "configmap:sluice-system/modules/listed.ts";
+
+  test("is its module and the list that it reads, and changes with either", async () => {
+    const host = new PolicyHost(join(folder, "store"));
+    const load = (version: string, list: string) => {
+      const maps = [map("modules", { "listed.ts": listed(version) }), map("lists", { "denied.txt": list })];
+      const { flowPolicies, policyFiles } = intentOf(policyOf(MODULE), ...maps);
+      return host.load(flowPolicies, policyFiles, "once");
+    };
+    const generation = async (version: string, list: string) => (await load(version, list)).policies[0]!.generation;
+    expect((await load("1", "192.0.2.0/24\n")).problems).toEqual([]);
+    expect(await generation("1", "192.0.2.0/24\n")).toBe(1);
+    expect(await generation("2", "192.0.2.0/24\n")).toBe(2);
+    expect(await generation("2", "192.0.3.0/24\n")).toBe(3);
+    const { problems } = await load("2", "nonsense\n");
+    expect(problems[0]!.message).toMatch(/denied.txt:1: "nonsense" is no prefix.*version 2 stays in force/);
+    host.close();
+  });
+
+  test("is refused with a sentence when there is no such key, or the label is missing", async () => {
+    const host = new PolicyHost(join(folder, "store"));
+    for (const objects of [[], [map("modules", { "listed.ts": listed("1") }, {})]]) {
+      const { flowPolicies, policyFiles } = intentOf(policyOf(MODULE), ...objects);
+      const { problems } = await host.load(flowPolicies, policyFiles, "once");
+      expect(problems[0]!.message).toMatch(/must have the label sluice.dev\/policy: "true"/);
+    }
+    host.close();
   });
 });
 

@@ -20,6 +20,8 @@ export interface Intent {
   readonly l2Policies: readonly L2Policy[];
   /** In the order in which they are asked. */
   readonly flowPolicies: readonly FlowPolicy[];
+  /** Files of policies that are objects: text by `namespace/name/key`. */
+  readonly policyFiles: Readonly<Record<string, string>>;
   /** By the name under which policies ask for them. Never logged. */
   readonly bgpPasswords: Readonly<Record<string, string>>;
 }
@@ -31,6 +33,7 @@ export const EMPTY_INTENT: Intent = {
   services: [],
   bgpPolicies: [],
   flowPolicies: [],
+  policyFiles: {},
   bgpPeerConfigs: [],
   l2Policies: [],
   bgpPasswords: {},
