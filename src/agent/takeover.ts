@@ -3,13 +3,13 @@
  * not fit this start (other interfaces, sizes, layout or secret) is taken away instead, and the gateway starts fresh.
  */
 import { createServer, type Server } from "node:net";
-import { EGRESS_DSR } from "../dataplane/egress.ts";
+import { sendsDsr } from "../dataplane/egress.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
-import { KEY_DESTINATION, KEY_PORTS, newFlowKey } from "../dataplane/flow-key.ts";
+import { KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import { TAG_PROTOCOL } from "../dataplane/flow-table.ts";
 import type { IdRegistry } from "../dataplane/id-registry.ts";
-import { destinationPortFromRaw, loadAddress } from "../wire/raw.ts";
+import { loadAddress, sourcePortFromRaw } from "../wire/raw.ts";
 import { attachedXdp } from "../xdp/attach.ts";
 import { SETTINGS_FLOW_MASK, SETTINGS_LAYOUT, SETTINGS_LAYOUT_NOW } from "../xdp/door-maps.ts";
 import { countDoorPorts, doorPort } from "../xdp/door-ports.ts";
@@ -90,11 +90,11 @@ export async function clear(pins: PinFolder, interfaces: readonly string[]): Pro
 }
 
 /**
- * Gives the VIPs and backends of live flows the ids that their rows have. A flow whose row does not tell them, of direct
- * server return, ends: its next frame opens it anew, with the same backend.
+ * Gives the VIPs and backends of live flows the ids that their rows have, as their replies' rows tell them. A flow that is
+ * sent on by direct server return has no such row and ends: its next frame opens it anew, with the same backend.
  * @returns how many flows there are.
  */
-export function adoptIds(tables: readonly FlowTable[], ids: IdRegistry, now: number): number {
+export function adoptIds(tables: readonly FlowTable[], ids: Pick<IdRegistry, "adopt">, now: number): number {
   const key = newFlowKey();
   const translated = newFlowKey();
   let flows = 0;
@@ -102,25 +102,21 @@ export function adoptIds(tables: readonly FlowTable[], ids: IdRegistry, now: num
     const { words, layout } = table;
     for (let row = 0; row < words.length; row += layout.words) {
       if (!table.isLive(row)) continue;
-      if ((words[row + layout.egress]! & EGRESS_DSR) !== 0) {
-        table.withdraw(row, now);
+      if (!table.isReply(row)) {
+        if (sendsDsr(words[row + layout.egress]!)) table.withdraw(row, now);
+        else flows++;
         continue;
       }
-      if (table.isReply(row)) continue;
       table.loadKey(row, key);
       table.loadTranslation(row, translated);
       const owner = words[row + layout.owner]!;
       ids.adopt({
-        vip: { address: loadAddress(key, KEY_DESTINATION), port: destinationPortFromRaw(key[KEY_PORTS]!) },
+        vip: { address: loadAddress(translated, KEY_SOURCE), port: sourcePortFromRaw(translated[KEY_PORTS]!) },
         protocol: words[row + layout.tag]! & TAG_PROTOCOL,
         vipId: owner >>> 16,
-        backend: {
-          address: loadAddress(translated, KEY_DESTINATION),
-          port: destinationPortFromRaw(translated[KEY_PORTS]!),
-        },
+        backend: { address: loadAddress(key, KEY_SOURCE), port: sourcePortFromRaw(key[KEY_PORTS]!) },
         backendId: owner & 0xffff,
       });
-      flows++;
     }
   }
   return flows;
