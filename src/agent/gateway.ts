@@ -229,7 +229,7 @@ export class Gateway {
     const before = isFirst ? this.#heldFile?.read() : this.#plan!.services;
     const held = before === undefined || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, before);
     const wanted = this.#interfaces.within(withParts(held, this.options.parts));
-    const policies = await this.datapath.policies.load(wanted.flowPolicies);
+    const policies = await this.datapath.policies.load(wanted);
     const { intent, problems } = await this.datapath.policies.shape(wanted, this.datapath.ids);
     const nodeName = inCluster ? this.options.node : null;
     const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });
