@@ -19,6 +19,7 @@ import { median, saveResults } from "./results.ts";
 const NODES = 50;
 const ADDRESSES = 1000;
 const PORT = 9499;
+/** As `announcer/announcing-node.ts` does it. */
 const TICK_MILLISECONDS = 50;
 const SECONDS = Number(process.env["SLUICE_BENCH_SECONDS"] ?? 10);
 const LOOKS = 3;
@@ -31,27 +32,33 @@ const vips = Array.from({ length: ADDRESSES }, (_, index) => ({
   candidates: names,
 }));
 
-type Take = (message: Heartbeat) => void;
-
-const open = (name: string, take: Take) => HeartbeatSockets.open(KEY, PORT, take, { 4: places.get(name)!, 6: null });
+const open = (name: string, session: number, take: (message: Heartbeat) => void) =>
+  new HeartbeatSockets(KEY, PORT, { session: () => session, take }, { 4: places.get(name)!, 6: null });
 const fresh = () => 1 + Math.floor(Math.random() * 2 ** 40);
 
 /** The node that is measured: the agreement as it is. */
-async function measuredNode(name: string): Promise<OwnerAgreement> {
+function measuredNode(name: string): OwnerAgreement {
   const agreement = new OwnerAgreement(name, fresh(), DEFAULT_TIMING, performance.now());
   const step = (event: AgreementEvent) => {
     for (const effect of agreement.step(event, performance.now())) {
-      if (effect.type === "send") sockets.send(effect.message, places.get(effect.to)!);
+      if (effect.type === "send")
+        sockets.send(
+          effect.message,
+          effect.to.map((node) => places.get(node)!),
+        );
     }
   };
-  const sockets = await open(name, (message) => step({ type: "message", message }));
+  const sockets = open(name, agreement.session, (message) => step({ type: "message", message }));
   step({ type: "plan", members: names, vips });
-  setInterval(() => step({ type: "tick" }), TICK_MILLISECONDS);
+  setInterval(() => {
+    sockets.look();
+    step({ type: "tick" });
+  }, TICK_MILLISECONDS);
   return agreement;
 }
 
 /** Another node as the measured one sees it: it owns its share, and says so. */
-async function playedNode(name: string, index: number): Promise<void> {
+function playedNode(name: string, index: number): void {
   const claims = vips
     .filter((_, at) => at % NODES === index)
     .map(({ vip }) => ({ vip, term: 1, weak: false, pinned: false }));
@@ -60,13 +67,14 @@ async function playedNode(name: string, index: number): Promise<void> {
   let sequence = 0;
   let heard: Heard[] = [];
   let hasOurs = false;
-  const sockets = await open(name, (message) => {
+  const sockets = open(name, session, (message) => {
     heard = [{ node: message.from, session: message.session, version: message.version, held: false }];
     hasOurs = message.heard.some(
       ({ node, session: known, version }) => node === name && known === session && version === 1,
     );
   });
   setInterval(() => {
+    sockets.look();
     const always = {
       from: name,
       session,
@@ -77,12 +85,12 @@ async function playedNode(name: string, index: number): Promise<void> {
       version: 1,
       moves: [],
     };
-    sockets.send({ ...always, statement: hasOurs ? null : statement }, places.get(names[0]!)!);
+    sockets.send({ ...always, statement: hasOurs ? null : statement }, [places.get(names[0]!)!]);
   }, DEFAULT_TIMING.heartbeatMilliseconds);
 }
 
 if (process.argv[2] === "others") {
-  for (const [index, name] of names.entries()) if (index > 0) await playedNode(name, index);
+  for (const [index, name] of names.entries()) if (index > 0) playedNode(name, index);
   process.stdout.write("ready\n");
 } else {
   const others = spawn(process.execPath, [fileURLToPath(import.meta.url), "others"], {
@@ -90,7 +98,7 @@ if (process.argv[2] === "others") {
   });
   process.once("exit", () => others.kill());
   await new Promise((resolve) => others.stdout.once("data", resolve));
-  const agreement = await measuredNode(names[0]!);
+  const agreement = measuredNode(names[0]!);
   const deadline = performance.now() + 60_000;
   // Until all are heard and own their share, and a while after that: what is measured is rest.
   const isAtRest = () => agreement.claims.size === ADDRESSES / NODES && agreement.roll.living().length === NODES - 1;

@@ -1,6 +1,6 @@
 /**
  * `npm run build`: the native addon and the BPF programs into build/, the program into dist/program/: one file for the
- * main thread, one for the speaker in a process of its own, and one for each kind of thread.
+ * main thread, one for the speaker in a process of its own, and one for each kind of thread; and the status page.
  *
  * Each half is skipped when nothing it is made of is newer than its result. The compiler writes into a folder of its
  * own that then replaces dist/ in one rename, so a failed build leaves the last good one in place.
@@ -8,7 +8,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundle } from "./bundle.ts";
+import { bundle, bundlePage } from "./bundle.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
@@ -36,7 +36,9 @@ export async function build(): Promise<void> {
   const startedAt = new Date();
   try {
     run("the TypeScript compiler", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"]);
+    run("the TypeScript compiler", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "page"]);
     await bundle(PROGRAM, join(fresh, "program"));
+    await bundlePage(join(fresh, "program", "page"));
     // A file saved while the compiler ran is newer than the stamp: the next run builds it.
     writeFileSync(join(fresh, STAMP), "");
     utimesSync(join(fresh, STAMP), startedAt, startedAt);
@@ -51,7 +53,8 @@ function isUpToDate(): boolean {
   const stamp = join(DIST, STAMP);
   if (!existsSync(stamp)) return false;
   const builtAt = statSync(stamp).mtimeMs;
-  const inputs = readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true })
+  const inputs = ["src", "page"]
+    .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }))
     .map((entry) => join(entry.parentPath, entry.name))
     .concat(["package-lock.json", "tsconfig.json", "tsconfig.build.json"].map((name) => join(ROOT, name)));
   return inputs.every((path) => statSync(path).mtimeMs < builtAt);

@@ -6,7 +6,11 @@
  * as constant only when its one store is the constructor's, so declarations of fields without a value are left out: each
  * would store `undefined` first. Packages stay outside.
  */
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { rolldown } from "rolldown";
+
+const PAGE = join(import.meta.dirname, "..", "page");
 
 /** @param entries output name (without suffix) to source file. Entries share what they have in common. */
 export async function bundle(entries: Readonly<Record<string, string>>, folder: string): Promise<void> {
@@ -27,4 +31,18 @@ export async function bundle(entries: Readonly<Record<string, string>>, folder: 
     chunkFileNames: "shared-[hash].js",
   });
   await bundler.close();
+}
+
+/** The status page: one script and one style sheet, with the libraries in them, beside the page itself. */
+export async function bundlePage(folder: string): Promise<void> {
+  const bundler = await rolldown({
+    input: join(PAGE, "page.tsx"),
+    platform: "browser",
+  });
+  mkdirSync(folder, { recursive: true });
+  await bundler.write({ file: join(folder, "page.js"), format: "esm", minify: true });
+  await bundler.close();
+  copyFileSync(join(PAGE, "index.html"), join(folder, "index.html"));
+  const chart = join(PAGE, "..", "node_modules", "uplot", "dist", "uPlot.min.css");
+  writeFileSync(join(folder, "page.css"), [chart, join(PAGE, "page.css")].map((file) => readFileSync(file)).join("\n"));
 }

@@ -222,6 +222,40 @@ describe("the policies that come with Sluice", () => {
   });
 });
 
+describe("the guard against floods of new flows", () => {
+  const guard = {
+    module: "builtin:syn-flood-guard",
+    options: { newFlowsPerSecond: 10, strangersPerSecond: 2, calmSeconds: 3 },
+  };
+  const strangers = (first: number, count: number) =>
+    Array.from({ length: count }, (_, n) => ({ client: `192.0.2.${first + n}` }));
+  const allowed = (answers: readonly string[]) => answers.filter((answer) => answer !== "PolicyDenied").length;
+
+  test("lets strangers share a budget while a flood lasts, and everybody in when it is over", async () => {
+    const flood = [{ wait: 1 }, ...strangers(1, 20), { wait: 1 }];
+    const answers = await outcomes([guard], [...flood, ...strangers(50, 8), { wait: 5 }, ...strangers(100, 8)]);
+    expect(allowed(answers.slice(0, 20))).toBe(20);
+    expect(allowed(answers.slice(20, 28))).toBe(2);
+    expect(allowed(answers.slice(28))).toBe(8);
+  });
+
+  test("leaves alone who has had a whole connection before", async () => {
+    const [client, backend] = ["203.0.113.5:40000", `${WEB[0]}:8080`];
+    const request = (flags: string) => ({
+      iface: "wan",
+      packet: { from: client, to: `${VIP}:80`, protocol: "tcp", flags },
+    });
+    const reply = (flags: string) => ({ iface: "lan", packet: { from: backend, to: client, protocol: "tcp", flags } });
+    const connection = [request("S"), reply("SA"), request("A"), request("FA"), reply("FA"), request("A")];
+    const flood = [{ advanceSeconds: 61 }, ...strangers(1, 20).map(frame), { advanceSeconds: 1 }];
+    const then = [...strangers(50, 8), ...[1, 2, 3, 4].map((port) => ({ port }))].map(frame);
+    const { results } = await run([guard], [...connection, ...flood, ...then], [WEB[0]!]);
+    const last = results.slice(-12).map(({ verdict }) => verdict);
+    expect(last.slice(0, 8).filter((verdict) => verdict === "tx")).toHaveLength(2);
+    expect(last.slice(8)).toEqual(["tx", "tx", "tx", "tx"]);
+  });
+});
+
 describe("several policies", () => {
   test("are asked in order until one decides", async () => {
     const deny = module("deny.ts", policy(`return flow.deny("no");`));

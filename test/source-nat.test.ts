@@ -7,6 +7,7 @@ import { type FrameResult, replay } from "../src/replay/replay.ts";
 import { parseScenario } from "../src/replay/scenario.ts";
 import { ipv4Frame } from "./fixtures/frames.ts";
 import { gateway, WAN } from "./fixtures/gateway.ts";
+import { segmentFrame } from "./fixtures/segments.ts";
 
 const { configs } = JSON.parse(readFileSync(new URL("data/packet-scenarios.json", import.meta.url), "utf8"));
 const GATEWAY = "10.2.0.1";
@@ -83,6 +84,58 @@ describe("source NAT", () => {
       request("203.0.113.3", 5000),
     ]);
     expect(results[2]!.verdict).toBe("tx");
+  });
+});
+
+describe("a source port whose connection has ended", () => {
+  const FIN_ACK = 0x11;
+  const hour = 3_600_000;
+  const macs = {
+    wan: { destinationMac: "02:00:00:00:0a:01", sourceMac: "02:00:00:00:0a:00" },
+    lan: { destinationMac: "02:00:00:00:0b:00", sourceMac: "02:00:00:00:0b:01" },
+  };
+  /** From a client, with what its clock shows in a SYN. */
+  const send = (client: string, port: number, flags: number, clock = 0) => {
+    const options = Uint8Array.of(8, 10, clock >>> 24, clock >>> 16, clock >>> 8, clock, 0, 0, 0, 0, 1, 1);
+    const hasClock = flags === SYN ? { payload: options, dataOffset: 8 } : {};
+    const ends = { source: client, destination: "198.51.100.10", sourcePort: port, destinationPort: 80 };
+    const segment = { ...macs.wan, ...ends, ...hasClock, protocol: "TCP" as const, flags };
+    return { iface: "wan", frame: hex(segmentFrame(segment)) };
+  };
+  const reply = (port: number, flags: number) => {
+    const ends = { source: BACKEND, destination: GATEWAY, sourcePort: 8080, destinationPort: port };
+    return { iface: "lan", frame: hex(segmentFrame({ ...macs.lan, ...ends, protocol: "TCP" as const, flags })) };
+  };
+  /** A connection that its backend closes first. */
+  const connection = (client: string, port: number, clock: number, translated: number) => [
+    send(client, port, SYN, clock),
+    reply(translated, SYN_ACK),
+    reply(translated, FIN_ACK),
+    send(client, port, FIN_ACK),
+  ];
+  const FIRST = 40_000;
+  const snat = { ...configs["snat-range"].snat, ports: [FIRST, FIRST + 1] };
+  const sourceOf = (frames: readonly object[]) =>
+    Buffer.from(
+      replay(parseScenario({ ...configs["snat-range"], snat, id: "again", frames })).results.at(-1)!.frame!,
+      "hex",
+    ).readUInt16BE(34);
+  const both = [
+    ...connection("203.0.113.1", FIRST, 100 * hour, FIRST),
+    ...connection("203.0.113.2", FIRST, 500 * hour, FIRST + 1),
+    { advanceSeconds: 5 },
+  ];
+
+  it("goes to a connection whose clock the backend takes for a later one", () => {
+    expect(sourceOf([...both, send("203.0.113.3", 5000, SYN, 200 * hour)])).toBe(FIRST);
+    expect(sourceOf([...both, send("203.0.113.3", 5000, SYN, 800 * hour)])).toBe(FIRST + 1);
+  });
+
+  it("goes to the client that had it when that begins anew, whatever its clock shows", () => {
+    for (const client of [1, 2]) {
+      const again = send(`203.0.113.${client}`, FIRST, SYN, 50 * hour);
+      expect(sourceOf([...both, again])).toBe(FIRST + client - 1);
+    }
   });
 });
 

@@ -56,7 +56,7 @@ function servicesAt(socket: string): number {
 }
 
 /** At the VIP, with one backend. */
-const ONE_SERVICE = `\
+export const ONE_SERVICE = `\
 apiVersion: v1
 kind: Node
 metadata: {name: node}

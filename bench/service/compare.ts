@@ -29,15 +29,16 @@ export function serviceRatio(a: ServiceSeries, b: ServiceSeries, figure: (result
 
 /** @param unit what is counted each second. */
 export function printServices(series: readonly ServiceSeries[], unit: string): void {
-  console.log(`  who                          ${unit.padEnd(34)}  p50 us   p99 us   errors`);
+  console.log(`  who                          ${unit.padEnd(34)}  p50 us   p99 us   errors  SYNs again`);
   for (const { contender, results } of series) {
     const rates = results.map(({ perSecond }) => perSecond);
     const spread = `${median(rates).toFixed(0)} (${Math.min(...rates).toFixed(0)} to ${Math.max(...rates).toFixed(0)})`;
     const p50 = median(results.map((result) => result.p50)).toFixed(0);
     const p99 = median(results.map((result) => result.p99)).toFixed(0);
     const errors = results.reduce((sum, result) => sum + result.errors, 0);
+    const again = results.reduce((sum, result) => sum + result.synRetransmissions, 0);
     console.log(
-      `  ${contender.name.padEnd(27)}  ${spread.padEnd(34)}  ${p50.padStart(6)}  ${p99.padStart(7)}  ${String(errors).padStart(7)}`,
+      `  ${contender.name.padEnd(27)}  ${spread.padEnd(34)}  ${p50.padStart(6)}  ${p99.padStart(7)}  ${String(errors).padStart(7)}  ${String(again).padStart(10)}`,
     );
   }
 }
@@ -48,5 +49,11 @@ export function serviceRows(series: readonly ServiceSeries[], metric: string, un
     { what, metric: "latency p50", unit: "us", values: results.map(({ p50 }) => p50) },
     { what, metric: "latency p99", unit: "us", values: results.map(({ p99 }) => p99) },
     { what, metric: "errors", unit: "count", values: results.map(({ errors }) => errors) },
+    {
+      what,
+      metric: "SYN retransmissions",
+      unit: "count",
+      values: results.map((result) => result.synRetransmissions),
+    },
   ]);
 }

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BACKEND, VIP } from "../../test/fixtures/gateway.ts";
 import { waitFor } from "../../test/lab/wait-for.ts";
-import { startSluice } from "../harness/sluice.ts";
+import { ONE_SERVICE, startSluice } from "../harness/sluice.ts";
 import { BACKEND_PORT, type ServiceNetwork } from "./network.ts";
 
 export interface ServiceContender {
@@ -19,11 +19,16 @@ export const DIRECT: ServiceContender = {
   start: async () => `http://${BACKEND}:${BACKEND_PORT}/`,
 };
 
-function sluice(name: string, datapath: "userspace" | "hybrid", xdpMode: "auto" | "native"): ServiceContender {
+function sluice(
+  name: string,
+  datapath: "userspace" | "hybrid",
+  xdpMode: "auto" | "native",
+  manifests = ONE_SERVICE,
+): ServiceContender {
   return {
     name,
     async start({ lab, node }) {
-      await startSluice(lab, node, { datapath, xdpMode });
+      await startSluice(lab, node, { datapath, xdpMode, manifests });
       return VIP_URL;
     },
   };
@@ -75,5 +80,14 @@ export const HAPROXY: ServiceContender = {
 
 export const SLUICE_USERSPACE = sluice("Sluice userspace", "userspace", "auto");
 export const SLUICE_HYBRID = sluice("Sluice hybrid", "hybrid", "native");
+export const SLUICE_SOURCE_NAT = sluice(
+  "Sluice hybrid, source NAT",
+  "hybrid",
+  "native",
+  ONE_SERVICE.replace(
+    "metadata: {name: web, namespace: default}",
+    "metadata: {name: web, namespace: default, annotations: {sluice.dev/source-nat: node}}",
+  ),
+);
 export const NFT = nftables("nftables DNAT", false);
 export const NFT_MASQUERADE = nftables("nftables DNAT + masquerade", true);

@@ -1,4 +1,5 @@
 /** One run of wrk: requests a second and how long they took. */
+import { synRetransmissions } from "../../test/lab/tcp-counters.ts";
 import type { ServiceContender } from "./contenders.ts";
 import { ServiceNetwork } from "./network.ts";
 
@@ -9,6 +10,8 @@ export interface WrkResult {
   readonly p99: number;
   /** Connections that failed, answers that were none. */
   readonly errors: number;
+  /** SYNs that the client had to send again, each a second late. */
+  readonly synRetransmissions: number;
 }
 
 export interface WrkOptions {
@@ -35,6 +38,7 @@ async function wrk({ client }: ServiceNetwork, url: string, options: WrkOptions)
   const close = options.newConnections ? ["-H", "Connection: close"] : [];
   const seconds = Math.max(1, Math.round(options.seconds));
   const command = ["wrk", "-t1", `-c${options.connections}`, `-d${seconds}s`, "--latency", ...close, url];
+  const before = synRetransmissions(client);
   const { status, stdout, stderr } = await client.tryLater(command, { timeoutSeconds: seconds + 30 });
   if (status !== 0) throw new Error(`wrk ended with ${status}: ${stderr || stdout}`);
   const sockets = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout);
@@ -44,6 +48,7 @@ async function wrk({ client }: ServiceNetwork, url: string, options: WrkOptions)
     p50: microseconds(stdout, 50),
     p99: microseconds(stdout, 99),
     errors: (sockets?.slice(1).reduce((sum, count) => sum + Number(count), 0) ?? 0) + Number(refused?.[1] ?? 0),
+    synRetransmissions: synRetransmissions(client) - before,
   };
 }
 

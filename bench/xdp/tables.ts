@@ -8,7 +8,8 @@ import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { parseMac } from "../../src/net/mac.ts";
 import { ADDRESS_WORDS, rawPorts, storeAddress } from "../../src/wire/raw.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { ipv4Frame } from "../../test/fixtures/frames.ts";
 
 const KEY = { k0: 0x5eed0001, k1: 0x5eed0002 };
@@ -116,7 +117,7 @@ function prepare(object: BpfObject, flows: number, rows: number): number {
   const settings = object.map("settings").mmap();
   settings.set([KEY.k0, KEY.k1, rows - 1, 0]);
   settings[SETTINGS_FLAGS] = SETTINGS_FORWARD;
-  object.map("ports").update(word(LOOPBACK), encodePort({ id: 0 }));
+  setDoorPort(object.map("ports"), LOOPBACK, { id: 0 });
   const ports = new PortTable(object.map("port_rows").mmap());
   const address = new Int32Array(ADDRESS_WORDS);
   storeAddress(address, 0, parseIpAddress("10.2.0.2")!);

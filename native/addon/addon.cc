@@ -8,6 +8,7 @@
 
 #include "bpf_map.h"
 #include "bpf_object.h"
+#include "datagram_socket.h"
 #include "ethtool.h"
 #include "hop_limit.h"
 #include "link.h"
@@ -40,6 +41,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   sluice::DefineMaps(env, exports);
   exports.Set("Link", sluice::Link::Define(env));
   exports.Set("NetlinkMonitor", sluice::NetlinkMonitor::Define(env));
+  exports.Set("DatagramSocket", sluice::DatagramSocket::Define(env));
   exports.Set("PacketSocket", sluice::PacketSocket::Define(env));
   sluice::DefineKick(env, exports);
   sluice::DefineWaits(env, exports);

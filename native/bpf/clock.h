@@ -8,20 +8,23 @@
 
 #define NANOSECONDS 1000000000ull
 
-/* The second that was found last. One word, so that CPUs may share it without a lock. */
-static __u64 second_now;
+/* The tick in which the clock was read last, and the second that it was. One word, so that CPUs share it without a lock. */
+static __u64 tick_and_second;
 
-/* The coarse clock (one tick, some milliseconds) costs a third of the exact one, and a multiplication less than a division. */
+/*
+ * The clock is read once in a tick (some milliseconds): between two of them the coarse one says the same, and a tick's
+ * number is one load where a clock is a function call and a division. The second begins up to a tick late.
+ */
 static __always_inline __u32 now_seconds(void)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
-	__u64 second = *(volatile __u64 *)&second_now;
+	__u32 tick = bpf_jiffies64();
+	__u64 known = *(volatile __u64 *)&tick_and_second;
 
-	if (now - second * NANOSECONDS >= NANOSECONDS) {
-		second = now / NANOSECONDS;
-		*(volatile __u64 *)&second_now = second;
+	if (known >> 32 != tick) {
+		known = (__u64)tick << 32 | (__u32)(bpf_ktime_get_coarse_ns() / NANOSECONDS);
+		*(volatile __u64 *)&tick_and_second = known;
 	}
-	return second;
+	return known;
 }
 
 #endif

@@ -245,6 +245,7 @@ static __always_inline int open_request_in(const int family, const struct settin
 		__sync_fetch_and_add(load, 1);
 	publish(family, request, flow, 0);
 	count_opened(flow->choice.owner);
+	count(OUTCOME_OPEN);
 	return 1;
 }
 
@@ -349,7 +350,7 @@ __noinline int forward_opened(struct xdp_md *ctx, __u32 in_port)
 	int verdict = set ? forward(ctx, set, in_port) : NOT_FORWARDED;
 
 	if (verdict != NOT_FORWARDED)
-		count(OUTCOME_OPEN);
+		count(OUTCOME_FORWARD);
 	return verdict;
 }
 

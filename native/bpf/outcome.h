@@ -34,7 +34,7 @@ enum outcome {
 	OUTCOME_FORWARD,
 	OUTCOME_EGRESS_FORWARD,
 	OUTCOME_SAMPLE_LOST, /* forwarded as well; its sample found no room */
-	/* The first frame of a flow that was opened without the worker, and what stood in the way of others. */
+	/* A flow that was opened without the worker; its frame counts as forwarded. And what stood in the way of others. */
 	OUTCOME_OPEN,
 	OUTCOME_EVICTED, /* a flow, for want of room */
 	OUTCOME_DROP_SOURCE_LIMIT,

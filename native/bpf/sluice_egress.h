@@ -62,7 +62,7 @@ int sluice_egress(struct __sk_buff *skb)
 {
 	struct frame frame = {.ctx = skb, .hook = IN_TC};
 	__u32 ifindex = skb->ifindex;
-	struct port *port = bpf_map_lookup_elem(&ports, &ifindex);
+	struct port *port = find_port(ifindex);
 	__u32 zero = 0;
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum reply_kind reply;

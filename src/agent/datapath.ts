@@ -6,16 +6,10 @@
  *     await datapath.stop();           // nothing is left behind
  */
 import type { Logger } from "pino";
-import { type BalancingMemory, balancingMemory } from "../dataplane/balancing-memory.ts";
+import { affinityMemory } from "../dataplane/affinity-table.ts";
+import type { BalancingMemory } from "../dataplane/balancing-memory.ts";
 import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
-import {
-  type Counters,
-  countersMemory,
-  sumCounters,
-  VIP_COUNTERS,
-  VIP_STRIDE,
-  type VipCounterName,
-} from "../dataplane/counters.ts";
+import { type Counters, countersMemory, type VipCounterName } from "../dataplane/counters.ts";
 import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import { FlowEnd } from "../dataplane/flow-end.ts";
 import { FlowEndLog } from "../dataplane/flow-end-log.ts";
@@ -35,22 +29,24 @@ import type { Link, XdpMode } from "../xdp/attach.ts";
 import type { BpfObject } from "../xdp/bpf.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
-import { addVipTraffic } from "../xdp/vip-traffic.ts";
 import { monotonic } from "../xdp/wait.ts";
-import { readXdpCounters, type XdpOutcome } from "../xdp/xdp-counters.ts";
+import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
 import { FrameTrace } from "./frame-trace.ts";
 import { inSlices } from "./in-slices.ts";
+import { KernelForwarding } from "./kernel-forwarding.ts";
 import type { Port } from "./network-tables.ts";
 import { NetworkTables } from "./network-tables.ts";
 import { NO_POLICIES, NodePolicies, sceneOf, vipsToAskAgain } from "./node-policies.ts";
+import { type OpeningStatus, type OpeningWatch, watchOpening } from "./opening-watch.ts";
 import { type AnnouncerDoor, announcerDoor } from "./port-list.ts";
-import type { DatapathMode, RunOptions } from "./run-options.ts";
+import { type DatapathMode, opensInKernel, type RunOptions } from "./run-options.ts";
 import { Steering } from "./steering.ts";
 import { adoptIds } from "./takeover.ts";
 import { traceSource } from "./trace-source.ts";
+import { TrafficCounters } from "./traffic-counters.ts";
 
 const MAX_VIPS = 1 << 16;
 /** The whole table is looked over in about ten seconds. */
@@ -83,13 +79,16 @@ export class Datapath {
   /** Whether a spec has said which of them are still wanted. */
   #isJudged: boolean;
   readonly #foundation: Foundation;
+  /** What the kernel opens flows by; `null` where it opens none. */
+  readonly #kernel: KernelForwarding | null;
+  readonly #opening: OpeningWatch;
   readonly #keepFlows: boolean;
   readonly #key: HashKey;
   readonly #object: BpfObject;
   readonly #network: NetworkTables;
   readonly #steering: Steering;
   readonly #workers: WorkerPool;
-  readonly #counters: readonly Counters[];
+  readonly #traffic: TrafficCounters;
   readonly #links: readonly Link[];
   readonly #portList: readonly Port[];
   readonly #expiry: readonly FlowExpiry[];
@@ -100,8 +99,6 @@ export class Datapath {
   #table: ForwardingTable;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
   #flowsEnded = 0;
-  /** What the counters of a VIP's id showed when the VIP got it: ids are given again, counters never reset. */
-  readonly #counterBase = new Map<number, Float64Array>();
 
   /** Rejects with one clear error when something is in the way; then nothing is left behind either. */
   static async start(options: RunOptions, ownKey: HashKey, log: Logger): Promise<Datapath> {
@@ -124,7 +121,7 @@ export class Datapath {
     const { object, ports, queues, mtu, key, kernelForwards } = foundation;
 
     const fragments = fragmentTableMemory();
-    const balancing = balancingMemory();
+    const balancing = { affinity: affinityMemory(), load: object.map("backend_load").mmap() };
     countFlows(openFlowTables(object, key, balancing));
     let pool: WorkerPool | null = null;
     let datapath: Datapath | null = null;
@@ -132,11 +129,15 @@ export class Datapath {
       ports: new PortTable(object.map("port_rows").mmap()),
       neighbors: new NeighborTable(object.map("neighbors").mmap()),
     };
+    const kernel = opensInKernel(options.datapath) ? new KernelForwarding(object) : null;
+    cleanup.push(() => kernel?.close());
     const network = new NetworkTables(ports, tables, (fib) => {
       pool?.publishFib(fib.words);
+      kernel?.route(fib, network.neighbors);
       for (const flows of datapath?.flows ?? []) reroute(flows, fib, network.neighbors, datapath!.table);
     });
     cleanup.push(() => network.close());
+    kernel?.route(network.fib, network.neighbors);
 
     const ids = new IdRegistry();
     const table = buildForwardingTable(EMPTY_FORWARDING_SPEC, {
@@ -149,7 +150,7 @@ export class Datapath {
     const drivers = new Set(ports.map(({ name }) => driverName(name)));
     const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
-    const policies = new NodePolicies(queues, `${options.socket}.policies`, key, log);
+    const policies = new NodePolicies(foundation, options, log);
     cleanup.push(() => policies.close());
     pool = new WorkerPool(
       counters.map(
@@ -164,13 +165,15 @@ export class Datapath {
             port_rows: object.map("port_rows").fd,
             neighbors: object.map("neighbors").fd,
             xsks: object.map("xsks").fd,
+            backend_load: object.map("backend_load").fd,
+            queues: object.map("queues").fd,
           },
           offloads: kernelForwards,
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
           handoffs: network.handoffs.words,
           fragments,
-          balancing,
+          affinity: balancing.affinity,
           counters: own,
           table: table.columns,
           policies: null,
@@ -205,6 +208,7 @@ export class Datapath {
     datapath = new Datapath({
       options,
       foundation,
+      kernel,
       network,
       ids,
       workers,
@@ -223,6 +227,7 @@ export class Datapath {
   private constructor(parts: {
     options: RunOptions;
     foundation: Foundation;
+    kernel: KernelForwarding | null;
     network: NetworkTables;
     ids: IdRegistry;
     workers: WorkerPool;
@@ -237,6 +242,7 @@ export class Datapath {
     const { object, key, ports, taken } = parts.foundation;
     this.mode = parts.options.datapath;
     this.#foundation = parts.foundation;
+    this.#kernel = parts.kernel;
     this.#keepFlows = parts.options.keepFlows;
     this.#key = key;
     this.#memory = new TableMemory(key);
@@ -245,7 +251,7 @@ export class Datapath {
     this.#balancing = parts.balancing;
     this.ids = parts.ids;
     this.#workers = parts.workers;
-    this.#counters = parts.counters;
+    this.#traffic = new TrafficCounters(parts.counters, object, parts.ids);
     this.#links = parts.links;
     this.#portList = ports;
     this.#table = parts.table;
@@ -255,6 +261,8 @@ export class Datapath {
     this.flows = openFlowTables(object, key, parts.balancing);
     for (const flows of this.flows) flows.ends = new FlowEndLog(parts.policies.ownEnds);
     this.flowsTakenOver = taken ? adoptIds(this.flows, this.ids, this.now()) : 0;
+    // By these the kernel opens flows until the first epoch of this process is in force.
+    for (const left of taken ? (this.#kernel?.idsLeft() ?? []) : []) this.ids.adopt(left);
     this.#isJudged = this.flowsTakenOver === 0;
     this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
     this.ports = ports.map((port, id) => ({
@@ -265,6 +273,7 @@ export class Datapath {
       queues: rxQueueCount(port.name),
     }));
     this.trace = new FrameTrace(traceSource(this, parts.workers, object));
+    this.#opening = watchOpening(this.mode, object, this.ports, parts.log);
     this.#expiryTimer = setInterval(() => {
       const now = this.now();
       for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(1 / EXPIRY_ROUNDS, now);
@@ -284,14 +293,12 @@ export class Datapath {
       portNames,
       policySlots: policies.slots,
     });
-    const { vips } = this.counters();
-    for (const id of this.ids.vips().keys()) {
-      if (!known.has(id)) this.#counterBase.set(id, vips.slice(id * VIP_STRIDE, (id + 1) * VIP_STRIDE));
-    }
+    this.#traffic.beginNew(known);
     this.#network.prepare(spec.vips);
     this.#steering.narrow(spec);
     await this.#workers.publishTable(table.columns, sceneOf(policies, this.ids, portNames));
     this.#table = table;
+    this.#kernel?.publish(table.columns, this.#memory.maglev.takeMade());
     this.#steering.widen(spec);
     this.#endRetiredFlows(spec);
     this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
@@ -333,19 +340,18 @@ export class Datapath {
     return Math.floor(this.#clock[0]! / 1e9);
   }
 
-  /** Of all workers; the traffic of VIPs is also that which the kernel has forwarded. */
   counters(): Counters {
-    const counters = sumCounters(this.#counters);
-    const traffic = this.#object.map("vip_traffic");
-    for (const id of this.ids.vips().keys()) addVipTraffic(traffic, id, counters.vips, id * VIP_STRIDE);
-    return counters;
+    return this.#traffic.sum();
   }
 
   /** What a VIP has moved since it is configured. */
   vipCounters(id: number, counters: Counters): Record<VipCounterName, number> {
-    const base = this.#counterBase.get(id);
-    const of = (index: number) => counters.vips[id * VIP_STRIDE + index]! - (base?.[index] ?? 0);
-    return Object.fromEntries(VIP_COUNTERS.map((name, index) => [name, of(index)])) as Record<VipCounterName, number>;
+    return this.#traffic.ofVip(id, counters);
+  }
+
+  /** Who opens new flows. */
+  get opening(): OpeningStatus {
+    return this.#opening.status;
   }
 
   workers(): { alive: boolean; turns: number }[] {
@@ -353,7 +359,7 @@ export class Datapath {
   }
 
   xdpCounters(): Record<XdpOutcome, number> {
-    return readXdpCounters(this.#object.map("xdp_counters"));
+    return this.#traffic.xdp();
   }
 
   /** Detaches first, so that no frame is steered to a worker that has gone. */
@@ -365,7 +371,9 @@ export class Datapath {
     for (const link of this.#links) link.detach();
     await this.#workers.stop();
     this.policies.close();
+    this.#opening.close();
     this.#network.close();
+    this.#kernel?.close();
     this.#object.close();
     if (!this.#keepFlows || pins === null) stack?.remove();
     claim?.close();

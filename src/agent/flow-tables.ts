@@ -16,8 +16,9 @@ export function openFlowTables(object: BpfObject, key: HashKey, balancing: Balan
   ];
 }
 
-/** Counts the flows that an earlier process has left in the tables, before any worker opens or ends one. */
+/** Counts the live flows anew, before any worker opens or ends one: those that an earlier process has left. */
 export function countFlows(tables: readonly FlowTable[]): void {
+  tables[0]?.load.words.fill(0);
   for (const flows of tables) {
     const { words, layout, load } = flows;
     for (let row = 0; row < words.length; row += layout.words) {

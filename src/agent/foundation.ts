@@ -8,20 +8,33 @@ import type { HashKey } from "../dataplane/flow-hash.ts";
 import { adoptLink, attachEgress, attachXdp, type Link, requireFreeHook } from "../xdp/attach.ts";
 import { BpfObject } from "../xdp/bpf.ts";
 import {
-  encodePort,
+  type DoorPort,
   SETTINGS_FLAGS,
   SETTINGS_FORWARD,
   SETTINGS_LAYOUT,
   SETTINGS_LAYOUT_NOW,
+  SETTINGS_NEW_FLOW_BUDGET,
+  SETTINGS_OPEN,
+  SETTINGS_OPEN_PRESSED,
+  SETTINGS_SOURCE_INTERVAL,
 } from "../xdp/door-maps.ts";
+import { encodePort, setDoorPort } from "../xdp/door-ports.ts";
 import { rxQueueCount } from "../xdp/ethtool.ts";
 import { findLink } from "../xdp/netlink.ts";
 import { PinFolder } from "../xdp/pin-folder.ts";
 import type { Port } from "./network-tables.ts";
 import { portList, requireLink } from "./port-list.ts";
-import type { RunOptions } from "./run-options.ts";
+import { type DatapathMode, DEFAULT_NEW_FLOW_BUDGET, type RunOptions } from "./run-options.ts";
+import { sourceInterval } from "./source-limiter.ts";
 import { createStackInside, INNER, leftStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 import { claimName, clear, inspect } from "./takeover.ts";
+
+const FLAGS_OF_MODE: Readonly<Record<DatapathMode, number>> = {
+  userspace: 0,
+  hybrid: SETTINGS_FORWARD,
+  auto: SETTINGS_FORWARD | SETTINGS_OPEN_PRESSED,
+  kernel: SETTINGS_FORWARD | SETTINGS_OPEN,
+};
 
 export interface Foundation {
   readonly object: BpfObject;
@@ -73,13 +86,13 @@ export async function layFoundation(
   }
   const flow6Rows = options.flowRows / 2;
   const kernelForwards = options.datapath !== "userspace";
-  const encode = (port: Port, id: number) =>
-    encodePort({
-      id,
-      dropOthers: port.kind === "stack",
-      pairInterfaceIndex: port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0,
-      vlan: port.tags,
-    });
+  const doorOf = (port: Port, id: number): DoorPort => ({
+    id,
+    dropOthers: port.kind === "stack",
+    pairInterfaceIndex: port.kind === "uplink" ? (stack?.outer.index ?? 0) : 0,
+    vlan: port.tags,
+  });
+  const encode = (port: Port, id: number) => encodePort(port.interfaceIndex, doorOf(port, id));
   let ports = portList(uplinks, inside, stack, options.vlans);
   let key = ownKey;
   let taken = false;
@@ -119,9 +132,11 @@ export async function layFoundation(
   const settings = object.map("settings").mmap();
   settings.set([key.k0, key.k1, options.flowRows - 1, flow6Rows - 1]);
   settings[SETTINGS_LAYOUT] = SETTINGS_LAYOUT_NOW;
-  settings[SETTINGS_FLAGS] = kernelForwards ? SETTINGS_FORWARD : 0;
+  settings[SETTINGS_SOURCE_INTERVAL] = sourceInterval(options.newFlowsPerSource ?? 0);
+  settings[SETTINGS_NEW_FLOW_BUDGET] = options.newFlowBudget ?? DEFAULT_NEW_FLOW_BUDGET;
+  settings[SETTINGS_FLAGS] = FLAGS_OF_MODE[options.datapath];
   ports.forEach((port, id) => {
-    object.map("ports").update(word(port.interfaceIndex), encode(port, id));
+    setDoorPort(object.map("ports"), port.interfaceIndex, doorOf(port, id));
     object.map("devices").update(word(id), word(port.interfaceIndex));
   });
   if (taken) {

@@ -144,11 +144,13 @@ export class Gateway {
 
   /** Moves traffic away from this node. */
   async drain(graceSeconds: number): Promise<void> {
+    this.#log.info({ graceSeconds }, "draining: traffic moves away from this node");
     await Promise.all([this.announcer.drain(graceSeconds), this.links.drain()]);
   }
 
   async undrain(): Promise<void> {
     await Promise.all([this.announcer.undrain(), this.links.undrain()]);
+    this.#log.info("no longer draining");
   }
 
   /** Closes the sessions first, so that routers look elsewhere, then the datapath. */

@@ -33,6 +33,11 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   const workers = gauge("sluice_worker_up", "Whether a datapath worker runs", ["worker"]);
   for (const [worker, { alive }] of status.datapath.workers.entries())
     workers.set({ worker: String(worker) }, alive ? 1 : 0);
+  gauge("sluice_new_flows_by_kernel", "Whether the kernel opens new flows in the workers' place").set(
+    status.datapath.opening.by === "kernel" ? 1 : 0,
+  );
+  const takeovers = counter("sluice_new_flow_takeovers_total", "Times that the kernel began to open flows", ["why"]);
+  for (const [why, count] of Object.entries(status.datapath.opening.takeovers)) takeovers.inc({ why }, count);
   const xdp = counter("sluice_xdp_frames_total", "Frames by what the BPF programs did with them", ["outcome"]);
   for (const [outcome, count] of Object.entries(status.datapath.xdp)) xdp.inc({ outcome }, count);
 

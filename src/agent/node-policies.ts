@@ -4,7 +4,6 @@
  */
 import type { Logger } from "pino";
 import { type FlowEndMemory, flowEndListeners, flowEndRing } from "../dataplane/flow-end-log.ts";
-import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { IdRegistry } from "../dataplane/id-registry.ts";
 import { MAX_POLICIES } from "../dataplane/new-flow-policies.ts";
@@ -14,12 +13,16 @@ import { fillFlowEndListeners } from "../policy/flow-end-listeners.ts";
 import { ANSWER_WORDS } from "../policy/new-flow-view.ts";
 import { type PolicyStats, policyStatsMemory, STAT, STAT_WORDS, sumPolicyStats } from "../policy/policy-stats.ts";
 import { directoryEntries } from "../policy/service-directory.ts";
+import { SOURCE_LIMIT } from "../policy/source-limit.ts";
 import { ControlHooks } from "../policy-host/control-hooks.ts";
 import { IntentShaping } from "../policy-host/intent-shaping.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
 import { type LoadOutcome, PolicyHost, type PolicyState } from "../policy-host/policy-host.ts";
 import type { PolicyNames } from "../trace/describe-frame.ts";
 import type { WorkerNews } from "../worker/task.ts";
+import type { Foundation } from "./foundation.ts";
+import type { RunOptions } from "./run-options.ts";
+import { sourceLimiter } from "./source-limiter.ts";
 
 export interface PolicyStatus extends PolicyState {
   readonly stats: PolicyStats;
@@ -28,6 +31,9 @@ export interface PolicyStatus extends PolicyState {
   /** For which it has denied flows. */
   readonly reasons: readonly string[];
 }
+
+/** How often it is looked what policies ask of the kernel. */
+const LIMIT_MILLISECONDS = 250;
 
 export const NO_POLICIES: LoadOutcome = { policies: [], slots: new Map(), revalidate: new Set(), problems: [] };
 
@@ -52,6 +58,7 @@ export class NodePolicies {
   readonly ownEnds: FlowEndMemory;
   readonly #host: PolicyHost;
   readonly #hooks: ControlHooks;
+  readonly #limiting: NodeJS.Timeout;
   readonly #hookStats = policyStatsMemory(MAX_POLICIES);
   readonly #shaping = new IntentShaping();
   #outcome: LoadOutcome = NO_POLICIES;
@@ -62,23 +69,25 @@ export class NodePolicies {
   /** By policy and worker: the reasons by the numbers that the worker gives them now. */
   readonly #numbered = new Map<string, string[]>();
 
-  /** @param folder for copies of modules: emptied first, removed at the end. */
-  constructor(workers: number, folder: string, hashKey: HashKey, log: Logger) {
-    this.#host = new PolicyHost(folder);
-    this.stats = Array.from({ length: workers }, () => policyStatsMemory(MAX_POLICIES));
+  /** The folder for copies of modules is beside the socket: emptied first, removed at the end. */
+  constructor({ queues, key, object }: Foundation, { socket, newFlowsPerSource }: RunOptions, log: Logger) {
+    this.#host = new PolicyHost(`${socket}.policies`);
+    this.stats = Array.from({ length: queues }, () => policyStatsMemory(MAX_POLICIES));
     this.#log = log;
     const listeners = flowEndListeners();
     const memory = (): FlowEndMemory => ({ ring: flowEndRing(), listeners });
-    this.ends = Array.from({ length: workers }, memory);
+    this.ends = Array.from({ length: queues }, memory);
     this.ownEnds = memory();
     const rings = [...this.ends, this.ownEnds].map(({ ring }) => ring);
     this.#hooks = new ControlHooks(
-      { hashKey, rings, stats: this.#hookStats },
+      { hashKey: key, rings, stats: this.#hookStats },
       {
         onTrouble: (policy, message, isOff) => this.#trouble(policy, message, isOff, {}),
         onBroken: (slot, how) => this.#broken(slot, `${how} (onFlowEnd or intent)`, {}),
       },
     );
+    const limitSources = sourceLimiter(object, newFlowsPerSource ?? 0);
+    this.#limiting = setInterval(() => limitSources(this.#sourceLimit), LIMIT_MILLISECONDS).unref();
   }
 
   /** Called when a module, or a file that one reads, has changed on disk. */
@@ -123,7 +132,16 @@ export class NodePolicies {
     fillFlowEndListeners(this.ownEnds.listeners, spec, ids, new Map(listening));
   }
 
+  /** New flows of one source in a second that policies ask the kernel to allow; 0 when none does. */
+  get #sourceLimit(): number {
+    const asked = this.#outcome.policies
+      .map(({ memory }) => memory[SOURCE_LIMIT]?.[0] ?? 0)
+      .filter((perSecond) => perSecond > 0);
+    return asked.length === 0 ? 0 : Math.min(...asked);
+  }
+
   close(): void {
+    clearInterval(this.#limiting);
     this.#hooks.close();
     this.#host.close();
   }

@@ -1,4 +1,5 @@
 /** How `sluice run` was asked to run. */
+import type { HttpSecrets } from "../api/http-guard.ts";
 import type { Parts } from "../control/parts.ts";
 import type { ClusterOptions } from "../kubernetes/cluster-member.ts";
 import type { Timing } from "../l2/timing.ts";
@@ -7,10 +8,19 @@ import type { Goodbye } from "./announcer.ts";
 import type { VlanOption } from "./vlan-option.ts";
 
 /**
- * Who forwards established flows: the workers (`userspace`), or the BPF programs (`hybrid`). `auto` is hybrid.
+ * Who forwards established flows, and who opens new ones: the workers both (`userspace`), the BPF programs the former
+ * (`hybrid`) or both (`kernel`). `auto` is hybrid, and kernel on queues whose worker does not keep up or has gone.
  */
-export const DATAPATH_MODES = ["auto", "userspace", "hybrid"] as const;
+export const DATAPATH_MODES = ["auto", "userspace", "hybrid", "kernel"] as const;
+/** A flood leaves each processor most of its time for those who are known: opening a flow takes half a microsecond. */
+export const DEFAULT_NEW_FLOW_BUDGET = 200_000;
+
 export type DatapathMode = (typeof DATAPATH_MODES)[number];
+
+/** Whether the kernel ever opens flows. */
+export function opensInKernel(mode: DatapathMode): boolean {
+  return mode === "auto" || mode === "kernel";
+}
 
 export interface RunOptions {
   /** The cluster that is followed in place of files; `null` for files. */
@@ -32,6 +42,10 @@ export interface RunOptions {
   /** Of interfaces whose traffic is that of a VLAN. */
   readonly vlans: readonly VlanOption[];
   readonly datapath: DatapathMode;
+  /** New flows of one source in a second, at most; absent, as many as it likes. */
+  readonly newFlowsPerSource?: number;
+  /** New flows that the kernel opens in a second, on each processor; 0 for as many as come. */
+  readonly newFlowBudget?: number;
   /** Whether established flows go on in the kernel after a stop, until the next start or `sluice cleanup`. */
   readonly keepFlows: boolean;
   readonly xdpMode: XdpMode | "auto";
@@ -41,6 +55,8 @@ export interface RunOptions {
   readonly socket: string;
   /** `host:port` on which the API also listens; `null` for nowhere. */
   readonly http: string | null;
+  /** What is asked of those who read there; nothing unless given. */
+  readonly httpSecrets?: HttpSecrets;
   /** `host:port` with metrics and probes only. */
   readonly metrics?: string | null;
   /** File with the secret that all nodes of the cluster share; `null` makes one up. */

@@ -14,6 +14,7 @@ import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { DrainProgress, DrainState } from "./announcer.ts";
 import type { PortStatus } from "./datapath.ts";
 import type { Gateway } from "./gateway.ts";
+import type { OpeningStatus } from "./opening-watch.ts";
 import type { DatapathMode } from "./run-options.ts";
 
 export interface ServiceStatus extends Record<VipCounterName, number> {
@@ -38,6 +39,8 @@ export interface GatewayStatus {
   readonly datapath: {
     readonly mode: DatapathMode;
     readonly epoch: number;
+    /** Who opens new flows, since when and why. */
+    readonly opening: OpeningStatus;
     readonly ports: readonly PortStatus[];
     readonly workers: readonly { alive: boolean; turns: number }[];
     readonly totals: Record<TotalName, number>;
@@ -75,6 +78,8 @@ export interface FlowStatus {
   readonly state: FlowState;
   /** The kernel leaves what is not plain to the workers all the same. */
   readonly forwardedBy: "kernel" | "workers";
+  /** Which has decided about it; `null` for none. */
+  readonly policy: string | null;
   readonly idleSeconds: number;
   readonly requestPackets: number;
   readonly requestBytes: number;
@@ -100,6 +105,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
     datapath: {
       mode: datapath.mode,
       epoch: datapath.epoch,
+      opening: datapath.opening,
       ports: datapath.ports,
       workers: datapath.workers(),
       totals,
@@ -155,6 +161,7 @@ function flowStatus({ datapath }: Gateway, flows: FlowTable, row: number): FlowS
     service: datapath.ids.vipById(words[row + layout.owner]! >>> 16)?.service ?? "",
     state: flowState(flows, row, reply),
     forwardedBy: flows.isOffloaded(row) ? "kernel" : "workers",
+    policy: datapath.policies.names.name(flows.policyOf(row)),
     idleSeconds: Math.max(0, datapath.now() - seen),
     requestPackets: rowCounter(words, row + layout.packets),
     requestBytes: rowCounter(words, row + layout.bytes),

@@ -3,15 +3,16 @@
  * not fit this start (other interfaces, sizes, layout or secret) is taken away instead, and the gateway starts fresh.
  */
 import { createServer, type Server } from "node:net";
-import { EGRESS_DSR } from "../dataplane/egress.ts";
+import { sendsDsr } from "../dataplane/egress.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
-import { KEY_DESTINATION, KEY_PORTS, newFlowKey } from "../dataplane/flow-key.ts";
+import { KEY_PORTS, KEY_SOURCE, newFlowKey } from "../dataplane/flow-key.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import { TAG_PROTOCOL } from "../dataplane/flow-table.ts";
 import type { IdRegistry } from "../dataplane/id-registry.ts";
-import { destinationPortFromRaw, loadAddress } from "../wire/raw.ts";
+import { loadAddress, sourcePortFromRaw } from "../wire/raw.ts";
 import { attachedXdp } from "../xdp/attach.ts";
 import { SETTINGS_FLOW_MASK, SETTINGS_LAYOUT, SETTINGS_LAYOUT_NOW } from "../xdp/door-maps.ts";
+import { countDoorPorts, doorPort } from "../xdp/door-ports.ts";
 import type { PinFolder } from "../xdp/pin-folder.ts";
 import type { Port } from "./network-tables.ts";
 
@@ -56,11 +57,10 @@ export function inspect(pins: PinFolder, terms: TakeoverTerms): HashKey | string
     if (words[SETTINGS_FLOW_MASK] !== terms.flowRows - 1) return "its flow table has another size";
     const key = { k0: words[0]!, k1: words[1]! };
     if (terms.key !== null && (terms.key.k0 !== key.k0 || terms.key.k1 !== key.k1)) return "its secret is another";
-    if (ports.entries().length !== terms.ports.length) return "it served other interfaces";
+    if (countDoorPorts(ports) !== terms.ports.length) return "it served other interfaces";
     for (const [id, port] of terms.ports.entries()) {
-      const value = new Uint8Array(ports.valueSize);
-      const known = ports.lookup(new Uint8Array(Uint32Array.of(port.interfaceIndex).buffer), value);
-      if (!known || Buffer.compare(value, terms.encoded[id]!) !== 0) return `it served ${port.name} otherwise`;
+      const known = doorPort(ports, port.interfaceIndex);
+      if (known === null || Buffer.compare(known, terms.encoded[id]!) !== 0) return `it served ${port.name} otherwise`;
       const link = pins.link("xdp", port.interfaceIndex);
       if (link?.interfaceIndex !== port.interfaceIndex) return `its program on ${port.name} is gone`;
       if (attachedXdp(port.name)?.programId !== link.programId) return `its program on ${port.name} has been replaced`;
@@ -90,12 +90,11 @@ export async function clear(pins: PinFolder, interfaces: readonly string[]): Pro
 }
 
 /**
- * Gives the VIPs and backends of live flows the ids that their rows have. A flow whose row does not tell them, of direct
- * server return, ends: its next frame opens it anew, with the same backend.
- * Counts the flows for balancing too.
+ * Gives the VIPs and backends of live flows the ids that their rows have, as their replies' rows tell them. A flow that is
+ * sent on by direct server return has no such row and ends: its next frame opens it anew, with the same backend.
  * @returns how many flows there are.
  */
-export function adoptIds(tables: readonly FlowTable[], ids: IdRegistry, now: number): number {
+export function adoptIds(tables: readonly FlowTable[], ids: Pick<IdRegistry, "adopt">, now: number): number {
   const key = newFlowKey();
   const translated = newFlowKey();
   let flows = 0;
@@ -103,27 +102,21 @@ export function adoptIds(tables: readonly FlowTable[], ids: IdRegistry, now: num
     const { words, layout } = table;
     for (let row = 0; row < words.length; row += layout.words) {
       if (!table.isLive(row)) continue;
-      if ((words[row + layout.egress]! & EGRESS_DSR) !== 0) {
-        if (!table.isReply(row)) table.load.opened(words[row + layout.owner]!);
-        table.withdraw(row, now);
+      if (!table.isReply(row)) {
+        if (sendsDsr(words[row + layout.egress]!)) table.withdraw(row, now);
+        else flows++;
         continue;
       }
-      if (table.isReply(row)) continue;
       table.loadKey(row, key);
       table.loadTranslation(row, translated);
       const owner = words[row + layout.owner]!;
       ids.adopt({
-        vip: { address: loadAddress(key, KEY_DESTINATION), port: destinationPortFromRaw(key[KEY_PORTS]!) },
+        vip: { address: loadAddress(translated, KEY_SOURCE), port: sourcePortFromRaw(translated[KEY_PORTS]!) },
         protocol: words[row + layout.tag]! & TAG_PROTOCOL,
         vipId: owner >>> 16,
-        backend: {
-          address: loadAddress(translated, KEY_DESTINATION),
-          port: destinationPortFromRaw(translated[KEY_PORTS]!),
-        },
+        backend: { address: loadAddress(key, KEY_SOURCE), port: sourcePortFromRaw(key[KEY_PORTS]!) },
         backendId: owner & 0xffff,
       });
-      table.load.opened(owner);
-      flows++;
     }
   }
   return flows;

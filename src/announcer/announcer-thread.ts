@@ -15,7 +15,7 @@ const LOOK_MILLISECONDS = 10;
 const tell = (news: AnnouncerNews) => port.postMessage(news);
 const setup = workerData as AnnouncerSetup;
 const node = new AnnouncingNode(setup, (event) => tell({ tell: "event", event }));
-await node.start();
+node.start();
 
 port.on("message", (request: AnnouncerRequest) => {
   switch (request.do) {
@@ -46,7 +46,6 @@ port.on("message", (request: AnnouncerRequest) => {
       return;
   }
 });
-// Requests that came while the sockets were opened have waited until now.
 tell({ tell: "answer", id: 0, value: null });
 
 async function drain(on: boolean): Promise<void> {

@@ -10,6 +10,7 @@ import { randomBytes } from "node:crypto";
 import { Handoffs } from "../dataplane/handoffs.ts";
 import { OwnerAgreement } from "../l2/agreement.ts";
 import type { AgreementEffect, AgreementEvent } from "../l2/event.ts";
+import type { Heartbeat } from "../l2/heartbeat.ts";
 import { rendezvousWeight } from "../l2/rendezvous.ts";
 import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
@@ -49,7 +50,7 @@ export class AnnouncingNode {
   readonly #complaints = new Map<string, number>();
   readonly #known = new Set<string>();
   readonly #handoffs: Handoffs;
-  /** Where addresses came from, while connections are sent back there. */
+  /** Where addresses came from, while connections are sent back there: also when they have since been given away. */
   readonly #taken = new Map<string, string>();
   readonly #clock = new Float64Array(1);
   #nodes: AnnouncerSpec["nodes"] = {};
@@ -73,10 +74,12 @@ export class AnnouncingNode {
     this.maps = new AnswerMaps(setup.arpMapFd, setup.ndpMapFd);
   }
 
-  async start(): Promise<void> {
+  /** @throws in words where the port of the heartbeats is taken. */
+  start(): void {
     const { key, port } = this.#setup;
     if (key !== null) {
-      this.sockets = await HeartbeatSockets.open(key, port, (message) => this.step({ type: "message", message }));
+      const take = (message: Heartbeat) => this.step({ type: "message", message });
+      this.sockets = new HeartbeatSockets(key, port, { session: () => this.agreement.session, take });
     }
     this.#timer = setInterval(() => this.#tick(), TICK_MILLISECONDS);
   }
@@ -101,6 +104,7 @@ export class AnnouncingNode {
 
   step(event: AgreementEvent): void {
     for (const effect of this.agreement.step(event, performance.now())) this.#carryOut(effect);
+    if (this.#taken.size > 0) this.#dropReturned();
   }
 
   /** Every address that somebody says to have, on whatever interface. @returns how to stop listening. */
@@ -148,8 +152,8 @@ export class AnnouncingNode {
         this.#tell({ type: "silent", address: effect.vip, because: effect.because });
         return;
       case "send": {
-        const address = this.#nodes[effect.to]?.[0];
-        if (address !== undefined) this.sockets?.send(effect.message, address);
+        const addresses = effect.to.flatMap((node) => this.#nodes[node]?.[0] ?? []);
+        this.sockets?.send(effect.message, addresses);
         return;
       }
     }
@@ -189,12 +193,25 @@ export class AnnouncingNode {
     }
     this.maps.set(vip, []);
     this.#burst.end(vip);
+  }
+
+  /** An address that is back where it came from: who has it now would get its own frames back. */
+  #dropReturned(): void {
+    for (const [vip, previous] of this.#taken) {
+      if (this.agreement.ownerOf(vip)?.node === previous) this.#dropHandoff(vip);
+    }
+  }
+
+  #dropHandoff(vip: string): void {
     this.#handoffs.remove(rawAddress(vip));
+    this.#taken.delete(vip);
   }
 
   #tick(): void {
+    // Before the time is told: where this thread was kept waiting, what has come meanwhile is a sign of life.
+    this.sockets?.look();
     const now = performance.now();
-    this.links.listen(now, (voice, claim) => this.#hear(voice, claim));
+    this.links.listen(now, (voice, claim) => this.#hearLink(voice, claim));
     if (now >= this.#nextAbility) this.#updateAbility();
     this.step({ type: "tick" });
     this.#speak();
@@ -206,15 +223,13 @@ export class AnnouncingNode {
       else this.#known.delete(name);
       // Its connections are gone with it, or another process of it has them no more.
       for (const [vip, previous] of this.#taken) {
-        if (previous !== name) continue;
-        this.#handoffs.remove(rawAddress(vip));
-        this.#taken.delete(vip);
+        if (previous === name) this.#dropHandoff(vip);
       }
       this.#tell({ type: "member", member: name, alive });
     }
   }
 
-  #hear(voice: LinkVoice, claim: AddressClaim): void {
+  #hearLink(voice: LinkVoice, claim: AddressClaim): void {
     for (const listener of this.#listeners) listener(voice.port.name, claim);
     const vip = formatIpAddress(claim.address);
     const address = this.addresses.get(vip);

@@ -1,80 +1,124 @@
-/** UDP sockets of the heartbeats, one per family; what is not authentic is counted and forgotten. */
-import { createSocket, type Socket } from "node:dgram";
+/**
+ * UDP sockets of the heartbeats, two per family; what is not authentic is counted and forgotten.
+ *
+ *   news              wakes this thread at once
+ *   all other ones    wait until it looks: to be woken for each of them would cost more than all the rest
+ */
+import type { Socket } from "node:dgram";
 import type { Heartbeat } from "../l2/heartbeat.ts";
-import { Assembly, type Authenticate, decodeHeartbeat, encodeHeartbeat } from "../l2/heartbeat-codec.ts";
-
+import { Assembly, type Authenticate, encodeHeartbeat, HeartbeatDecoder, URGENT } from "../l2/heartbeat-codec.ts";
+import { parseIpAddress } from "../net/ip-address.ts";
+import { addressOctets, DatagramSocket } from "../xdp/datagram-socket.ts";
+import { isNativeError } from "../xdp/native-error.ts";
 import { authenticator } from "./authentication.ts";
 
 /** Where heartbeats are heard and what they come from, by family; `null` for no heartbeats by that family. */
 export type OwnAddresses = Readonly<Record<4 | 6, string | null>>;
 
 const ANY_ADDRESS: OwnAddresses = { 4: "0.0.0.0", 6: "::" };
+/** Taken at one look: a flood must not keep the thread from its own heartbeats. */
+const MOST_DATAGRAMS = 1000;
+/** Names may be so long that a message of one part is longer than most datagrams are meant to be. */
+const LONGEST_OCTETS = 2048;
+
+/** Whom the sockets hear for, and what they do with it. */
+export interface HeartbeatEars {
+  /** The session of the node, which may change. */
+  readonly session: () => number;
+  readonly take: (heartbeat: Heartbeat) => void;
+}
+
+interface Place {
+  readonly socket: DatagramSocket | null;
+  readonly octets: Uint8Array;
+}
 
 export class HeartbeatSockets {
   sent = 0;
   received = 0;
   refused = 0;
+  readonly #ears: HeartbeatEars;
   readonly #authenticate: Authenticate;
+  readonly #decoder: HeartbeatDecoder;
   readonly #port: number;
-  readonly #sockets: Readonly<Record<4 | 6, Socket>>;
+  readonly #sockets: Readonly<Record<4 | 6, DatagramSocket | null>>;
+  readonly #news: Socket[] = [];
   readonly #assembly = new Assembly();
+  /** Members by the text of their address. */
+  readonly #places = new Map<string, Place>();
 
-  private constructor(key: Uint8Array, port: number, take: (heartbeat: Heartbeat) => void) {
+  /** @throws in words where the port is taken. */
+  constructor(key: Uint8Array, port: number, ears: HeartbeatEars, own: OwnAddresses = ANY_ADDRESS) {
+    this.#ears = ears;
     this.#authenticate = authenticator(key);
+    this.#decoder = new HeartbeatDecoder(this.#authenticate);
     this.#port = port;
-    this.#sockets = { 4: createSocket("udp4"), 6: createSocket({ type: "udp6", ipv6Only: true }) };
+    this.#sockets = { 4: bound(own[4], port), 6: bound(own[6], port) };
     for (const socket of [this.#sockets[4], this.#sockets[6]]) {
-      socket.on("message", (datagram) => {
-        const part = decodeHeartbeat(datagram, this.#authenticate);
-        if (part === null) {
-          this.refused++;
-          return;
-        }
-        this.received++;
-        take(this.#assembly.add(part));
-      });
+      if (socket === null) continue;
+      const news = socket.divert(URGENT.offset, URGENT.mask);
+      this.#news.push(news.on("message", (datagram) => this.#read(datagram)));
     }
   }
 
-  /** Rejects in words where the port is taken. */
-  static async open(
-    key: Uint8Array,
-    port: number,
-    take: (heartbeat: Heartbeat) => void,
-    own: OwnAddresses = ANY_ADDRESS,
-  ): Promise<HeartbeatSockets> {
-    const sockets = new HeartbeatSockets(key, port, take);
-    const bind = (family: 4 | 6) => own[family] !== null && bound(sockets.#sockets[family], port, own[family]);
-    await Promise.all([bind(4), bind(6)]);
-    return sockets;
+  /** Takes what has come since the last look, but for news. */
+  look(): void {
+    for (const socket of [this.#sockets[4], this.#sockets[6]]) {
+      for (let count = 0; socket !== null && count < MOST_DATAGRAMS; count++) {
+        const datagram = socket.receive();
+        if (datagram === null) break;
+        this.#read(datagram);
+      }
+    }
   }
 
-  send(heartbeat: Heartbeat, address: string): void {
-    const socket = this.#sockets[address.includes(":") ? 6 : 4];
-    for (const datagram of encodeHeartbeat(heartbeat, this.#authenticate)) {
-      this.sent++;
-      // What cannot be sent is as good as lost, and the other side notices.
-      socket.send(datagram, this.#port, address, () => {});
+  /** What cannot be sent is as good as lost, and the other side notices. */
+  send(heartbeat: Heartbeat, addresses: readonly string[]): void {
+    const datagrams = encodeHeartbeat(heartbeat, this.#authenticate);
+    for (const address of addresses) {
+      const { socket, octets } = this.#placeOf(address);
+      for (const datagram of datagrams) {
+        this.sent++;
+        socket?.send(datagram, octets, this.#port);
+      }
     }
   }
 
   close(): void {
-    this.#sockets[4].close();
-    this.#sockets[6].close();
+    this.#sockets[4]?.close();
+    this.#sockets[6]?.close();
+    for (const socket of this.#news) socket.close();
+  }
+
+  #read(datagram: Uint8Array): void {
+    const part = this.#decoder.decode(datagram, this.#ears.session());
+    if (part === null) {
+      this.refused++;
+      return;
+    }
+    this.received++;
+    this.#ears.take(this.#assembly.add(part));
+  }
+
+  #placeOf(address: string): Place {
+    let place = this.#places.get(address);
+    if (place === undefined) {
+      const parsed = parseIpAddress(address)!;
+      place = { socket: this.#sockets[parsed.family], octets: addressOctets(parsed) };
+      this.#places.set(address, place);
+    }
+    return place;
   }
 }
 
-function bound(socket: Socket, port: number, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once("error", (cause) => {
-      const why = `cannot receive heartbeats on UDP port ${port}: ${cause.message}; \`--l2-port\` names another one`;
-      // A machine without IPv6 has no such socket, and no heartbeats by it.
-      if ((cause as NodeJS.ErrnoException).code === "EAFNOSUPPORT") resolve();
-      else reject(new Error(why, { cause }));
-    });
-    socket.bind(port, address, () => {
-      socket.on("error", () => {});
-      resolve();
-    });
-  });
+function bound(address: string | null, port: number): DatagramSocket | null {
+  if (address === null) return null;
+  try {
+    return new DatagramSocket(parseIpAddress(address)!, port, LONGEST_OCTETS);
+  } catch (cause) {
+    // A machine without IPv6 has no such socket, and no heartbeats by it.
+    if (isNativeError(cause) && cause.code === "EAFNOSUPPORT") return null;
+    const why = `cannot receive heartbeats: ${(cause as Error).message}; \`--l2-port\` names another one`;
+    throw new Error(why, { cause });
+  }
 }

@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { request } from "node:http";
+import { request as httpsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ApiServer, type ApiSource } from "./server.ts";
 
@@ -47,6 +49,30 @@ test("the address that reads shows the status, and changes nothing", async () =>
   expect((await ask({ port: readPort, path: "/v1/status" })).body).toBe('{"node":"n1"}');
   expect((await ask({ port: readPort, path: "/v1/drain?grace=1", method: "POST" })).status).toBe(405);
   expect(drained).toEqual([]);
+});
+
+test("nobody but its owner may use the socket, nor come near one in a folder that was made for it", async () => {
+  expect(statSync(socketPath).mode & 0o777).toBe(0o600);
+  const elsewhere = new ApiServer(SOURCE);
+  await elsewhere.listenUnix(join(folder, "deep", "s.sock"));
+  expect(statSync(join(folder, "deep")).mode & 0o777).toBe(0o700);
+  await elsewhere.close();
+});
+
+test("who asks for a certificate is served by TLS, and otherwise not at all", async () => {
+  const file = (name: string) => fileURLToPath(new URL(`../../test/data/tls/${name}.pem`, import.meta.url));
+  const [certificate, key] = [file("certificate"), file("key")];
+  const [secure, port] = [new ApiServer(SOURCE), await freePort()];
+  await secure.listenTcp(`127.0.0.1:${port}`, { tokenFile: null, tls: { certificate, key } });
+  const status = await new Promise((resolve, reject) => {
+    const options = { host: "127.0.0.1", port, path: "/livez", ca: readFileSync(certificate), servername: "localhost" };
+    httpsRequest(options, (response) => resolve(response.resume().statusCode))
+      .on("error", reject)
+      .end();
+  });
+  expect(status).toBe(200);
+  await expect(ask({ port, path: "/livez" })).rejects.toThrow();
+  await secure.close();
 });
 
 test("the unix socket changes things", async () => {

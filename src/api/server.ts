@@ -6,17 +6,21 @@
  *   GET /v1/l2/...   POST /v1/l2/move (l2-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /v1/explain/packet?source=A&sourcePort=N&destination=A&destinationPort=N&protocol=tcp|udp[&from=INTERFACE]
- *   GET /v1/monitor   GET /v1/capture (trace-api.ts)
+ *   GET /v1/monitor   GET /v1/capture (trace-api.ts)   GET /v1/timeline   GET /v1/watch (watch-api.ts)   GET / (page-files.ts)
  *   GET /metrics   GET /livez   GET /readyz
  *   GET /v1/drain   POST /v1/drain?grace=SECONDS   POST /v1/undrain
  */
-import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import { answerBgp, type BgpSource } from "./bgp-api.ts";
+import { HttpGuard, type HttpSecrets, NO_SECRETS } from "./http-guard.ts";
 import { answerL2, changeL2, type L2Source } from "./l2-api.ts";
+import { answerPageFile, isPageFile } from "./page-files.ts";
 import { answerTrace, type FrameSource, showsFrames } from "./trace-api.ts";
+import { Watchers, type WatchSource } from "./watch-api.ts";
 
 /** What the API answers with; each function is called per request. */
 export interface ApiSource {
@@ -27,6 +31,7 @@ export interface ApiSource {
   bgp(): BgpSource;
   l2(): L2Source;
   frames(): FrameSource;
+  readonly watch: WatchSource;
   /** `null` for a Service that does not exist. */
   explainService(name: string): unknown;
   explainPacket(packet: URLSearchParams): unknown;
@@ -48,14 +53,17 @@ const LONGEST_GRACE_SECONDS = 3600;
 export class ApiServer {
   readonly #servers: Server[] = [];
   readonly #source: ApiSource;
+  readonly #watchers: Watchers;
 
   constructor(source: ApiSource) {
     this.#source = source;
+    this.#watchers = new Watchers(source.watch);
   }
 
   /** Listens on a unix socket that only root may use; a socket that a dead process left behind is replaced. */
   async listenUnix(path: string): Promise<void> {
-    mkdirSync(dirname(path), { recursive: true });
+    // Nobody else shall come to the socket in the moment before its mode is set.
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     if (existsSync(path)) {
       if (await answers(path)) {
         throw new Error(
@@ -69,8 +77,8 @@ export class ApiServer {
   }
 
   /** Reading only. @param address `host:port`. */
-  listenTcp(address: string): Promise<void> {
-    return this.#listenAt("--http", address, "read");
+  listenTcp(address: string, secrets: HttpSecrets = NO_SECRETS): Promise<void> {
+    return this.#listenAt("--http", address, "read", secrets);
   }
 
   /** Nothing but metrics and probes, for those who may not see who is connected to whom. @param address `host:port`. */
@@ -78,14 +86,15 @@ export class ApiServer {
     return this.#listenAt("--metrics", address, "metrics");
   }
 
-  #listenAt(option: string, address: string, reach: Reach): Promise<void> {
+  #listenAt(option: string, address: string, reach: Reach, secrets = NO_SECRETS): Promise<void> {
     const match = /^(.*):(\d{1,5})$/.exec(address);
     if (match === null) throw new Error(`${option} ${address}: must be HOST:PORT, such as 127.0.0.1:9472`);
     const host = match[1]!.replace(/^\[|\]$/g, "");
-    return this.#listen(reach, (server, done) => server.listen(Number(match[2]), host, done));
+    return this.#listen(reach, (server, done) => server.listen(Number(match[2]), host, done), secrets);
   }
 
   async close(): Promise<void> {
+    this.#watchers.close();
     await Promise.all(
       this.#servers.map((server) => {
         server.closeAllConnections();
@@ -94,8 +103,18 @@ export class ApiServer {
     );
   }
 
-  #listen(reach: Reach, start: (server: Server, done: () => void) => void): Promise<void> {
-    const server = createServer((request, response) => {
+  #listen(
+    reach: Reach,
+    start: (server: Server, done: () => void) => void,
+    { tokenFile, tls }: HttpSecrets = NO_SECRETS,
+  ): Promise<void> {
+    const guard = reach === "read" ? new HttpGuard(tokenFile) : null;
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
+      const refusal = guard?.refusal(request) ?? null;
+      if (refusal !== null) {
+        if (refusal.status === 401) response.setHeader("www-authenticate", 'Basic realm="sluice"');
+        return send(response, refusal.status, "application/json", JSON.stringify({ error: refusal.message }));
+      }
       const url = new URL(request.url ?? "/", "http://sluice");
       const answered =
         request.method === "POST" && reach === "change"
@@ -104,7 +123,11 @@ export class ApiServer {
       answered.catch((error: Error) => {
         send(response, 500, "application/json", JSON.stringify({ error: error.message }));
       });
-    });
+    };
+    const server =
+      tls === null
+        ? createServer(answer)
+        : createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) }, answer);
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
@@ -153,7 +176,12 @@ export class ApiServer {
         return this.#source.ready()
           ? send(response, 200, "text/plain", "ok\n")
           : send(response, 503, "text/plain", "no configuration in force yet\n");
+      case "/v1/timeline":
+        return json(this.#source.watch.timeline.entries);
+      case "/v1/watch":
+        return this.#watchers.add(response);
       default:
+        if (isPageFile(url)) return answerPageFile(url, response);
         if (url.pathname.startsWith("/v1/l2/") && (await answerL2(this.#source.l2(), url, response))) return;
         if (url.pathname.startsWith("/v1/bgp/") && (await answerBgp(this.#source.bgp(), url, response))) return;
         if (showsFrames(url)) return answerTrace(this.#source.frames(), url, request, response);

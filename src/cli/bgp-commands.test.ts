@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { peer, route, spec } from "../../test/fixtures/bgp-peers.ts";
+import { Timeline } from "../agent/timeline.ts";
 import { ApiServer, type ApiSource } from "../api/server.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { runProgram } from "./program.ts";
@@ -28,6 +29,7 @@ const api = new ApiServer({
   frames: () => {
     throw new Error("nobody asks");
   },
+  watch: { timeline: new Timeline(), overview: () => Promise.reject(new Error("nobody asks")) },
   l2: () => {
     throw new Error("nobody asks");
   },

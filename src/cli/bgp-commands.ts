@@ -18,7 +18,10 @@ export type Show = <T>(
 export function addBgpCommands(program: Command, show: Show, defaultSocket: string): void {
   const bgp = program.command("bgp").description("the BGP speaker, and its messages");
   show(
-    bgp.command("peers").description("the sessions, the last error of each and what to do about it"),
+    bgp
+      .command("peers")
+      .description("the sessions, the last error of each and what to do about it")
+      .addHelpText("after", "\nExample:\n  sluice bgp peers"),
     () => "/v1/bgp/peers",
     peersTable,
   );
@@ -28,7 +31,8 @@ export function addBgpCommands(program: Command, show: Show, defaultSocket: stri
       parent
         .command("advertised")
         .description("the routes that a peer has been told")
-        .argument("<peer>", "name of the peer"),
+        .argument("<peer>", "name of the peer")
+        .addHelpText("after", "\nExample:\n  sluice bgp advertised tor1"),
       (_flags, peer) => `/v1/bgp/advertised?peer=${encodeURIComponent(peer ?? "")}`,
       advertisedTable,
     );
@@ -38,7 +42,8 @@ export function addBgpCommands(program: Command, show: Show, defaultSocket: stri
       .command("received")
       .description("the routes that a peer has told us; they are shown, never installed")
       .argument("<peer>", "name of the peer")
-      .option("--limit <count>", "at most this many", "1000"),
+      .option("--limit <count>", "at most this many", "1000")
+      .addHelpText("after", "\nExample:\n  sluice bgp routes received tor1 --limit 20"),
     (flags, peer) => `/v1/bgp/received?peer=${encodeURIComponent(peer ?? "")}&limit=${flags["limit"]}`,
     receivedTable,
   );
@@ -47,7 +52,8 @@ export function addBgpCommands(program: Command, show: Show, defaultSocket: stri
       .command("explain")
       .description("why a peer has a prefix, or why it has it not")
       .argument("<prefix>", "such as 192.0.2.1/32")
-      .option("--peer <name>", "only this one"),
+      .option("--peer <name>", "only this one")
+      .addHelpText("after", "\nExample:\n  sluice bgp explain 192.0.2.1/32 --peer tor1"),
     (flags, prefix) => {
       const peer = flags["peer"] === undefined ? "" : `&peer=${encodeURIComponent(String(flags["peer"]))}`;
       return `/v1/bgp/explain?prefix=${encodeURIComponent(prefix ?? "")}${peer}`;
@@ -59,6 +65,7 @@ export function addBgpCommands(program: Command, show: Show, defaultSocket: stri
     .description("write the last messages of a session to a file that Wireshark and tcpdump read")
     .argument("<peer>", "name of the peer")
     .requiredOption("-w, --write <file>", "the capture file")
+    .addHelpText("after", "\nExample:\n  sluice bgp capture tor1 -w tor1.pcap")
     .option("--socket <path>", "unix socket of the running process", defaultSocket)
     .action(async (peer: string, flags) => {
       writeFileSync(flags.write, await askOctets(flags.socket, `/v1/bgp/capture?peer=${encodeURIComponent(peer)}`));
@@ -66,6 +73,7 @@ export function addBgpCommands(program: Command, show: Show, defaultSocket: stri
   bgp
     .command("events")
     .description("what happens to the sessions, as it happens, until it is interrupted")
+    .addHelpText("after", "\nExample:\n  sluice bgp events -o json")
     .option("--socket <path>", "unix socket of the running process", defaultSocket)
     .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
     .action(async ({ socket, output }) => {

@@ -41,9 +41,11 @@ export function addDrainCommands(program: Command, defaultSocket: string, positi
     .description("announce this node's routes again")
     .addHelpText("after", "\nExample:\n  sluice undrain")
     .option(...socket)
-    .action(async (flags: { socket: string }) => {
-      await tell(flags.socket, "/v1/undrain");
-      process.stdout.write("the routes are announced again\n");
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .action(async (flags) => {
+      const report = await tell<DrainReport>(flags.socket, "/v1/undrain");
+      const words = "the routes are announced again\n";
+      process.stdout.write(flags.output === "json" ? `${JSON.stringify(report, null, 2)}\n` : words);
     });
 }
 

@@ -1,23 +1,31 @@
 /** `sluice l2 ...`: which node answers ARP and NDP for which address. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { L2Status, WhoAnswer } from "../announcer/announcer-message.ts";
 import { ask, tell } from "../api/client.ts";
 import type { Show } from "./bgp-commands.ts";
 import { textTable } from "./text-table.ts";
 
-const LINE_WIDTH = 110;
+const LINE_WIDTH = 100;
 const MOVE_MILLISECONDS = 3000;
 const LOOK_MILLISECONDS = 50;
 
 export function addL2Commands(program: Command, show: Show, defaultSocket: string): void {
   const l2 = program.command("l2").description("addresses that are answered for on links (ARP, NDP)");
-  show(l2.command("owners").description("which node owns which address, and why"), () => "/v1/l2/owners", ownersTable);
+  show(
+    l2
+      .command("owners")
+      .description("which node owns which address, and why")
+      .addHelpText("after", "\nExample:\n  sluice l2 owners"),
+    () => "/v1/l2/owners",
+    ownersTable,
+  );
   show(
     l2
       .command("who")
       .description("ask on the links who answers for an address, now")
-      .argument("<address>", "IPv4 or IPv6"),
+      .argument("<address>", "IPv4 or IPv6")
+      .addHelpText("after", "\nExample:\n  sluice l2 who 10.0.5.100"),
     (_flags, address) => `/v1/l2/who?address=${encodeURIComponent(address ?? "")}`,
     whoTable,
   );
@@ -26,19 +34,24 @@ export function addL2Commands(program: Command, show: Show, defaultSocket: strin
     .argument("<address>", "one that `l2 owners` lists")
     .argument("<node>", "one of its candidates")
     .option("--socket <path>", "unix socket of the running process", defaultSocket)
-    .action(async (address: string, node: string, { socket }: { socket: string }) => {
-      process.stdout.write(await runMove(socket, address, node));
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .addHelpText("after", "\nExample:\n  sluice l2 move 10.0.5.100 node2")
+    .action(async (address: string, node: string, { socket, output }) => {
+      await runMove(socket, address, node);
+      process.stdout.write(
+        output === "json" ? `${JSON.stringify({ address, owner: node }, null, 2)}\n` : `${node} owns ${address}\n`,
+      );
     });
 }
 
 /** Waits until the new owner has taken the address, as far as this node hears. */
-async function runMove(socket: string, address: string, node: string): Promise<string> {
+async function runMove(socket: string, address: string, node: string): Promise<void> {
   await tell(socket, `/v1/l2/move?address=${encodeURIComponent(address)}&node=${encodeURIComponent(node)}`);
   const end = performance.now() + MOVE_MILLISECONDS;
   for (;;) {
     const { owners } = await ask<L2Status>(socket, "/v1/l2/owners");
     const now = owners.find((one) => one.address === address);
-    if (now?.owner === node && now.state === "owned") return `${node} owns ${address}\n`;
+    if (now?.owner === node && now.state === "owned") return;
     if (performance.now() > end) {
       throw new Error(`${node} has not taken ${address} after ${MOVE_MILLISECONDS / 1000} s: is it alive?`);
     }

@@ -59,7 +59,7 @@ test.each([
   ],
   [
     ["sluice", "run", "--datapath", ""],
-    ["auto", "hybrid", "userspace"],
+    ["auto", "hybrid", "kernel", "userspace"],
   ],
   [["sluice", "flows", "--l"], ["--limit"]],
 ])("bash completes %j", (words, expected) => {

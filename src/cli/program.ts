@@ -2,11 +2,12 @@
 import { hostname } from "node:os";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { GOODBYES } from "../agent/announcer.ts";
-import { DATAPATH_MODES, type RunOptions } from "../agent/run-options.ts";
+import { DATAPATH_MODES, DEFAULT_NEW_FLOW_BUDGET, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
 import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addBundleCommand } from "./bundle.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
@@ -20,6 +21,7 @@ import { flowsTable, servicesTable, showFromProcess, statusTable } from "./show.
 import { addTraceCommands } from "./trace-commands.ts";
 
 const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
+const DEFAULT_HTTP = "127.0.0.1:9472";
 const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
 const DEFAULT_L2_PORT = 9473;
 const DEFAULT_FLOW_ROWS = 1 << 20;
@@ -75,9 +77,19 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
       [],
     )
     .addOption(
-      new Option("--datapath <mode>", "who forwards established flows: workers, or the kernel by BPF programs")
+      new Option(
+        "--datapath <mode>",
+        "who forwards established flows and opens new ones: workers, or the kernel by BPF programs",
+      )
         .choices(DATAPATH_MODES)
         .default("auto"),
+    )
+    .option("--new-flows-per-source <count>", "new connections of one source in a second, at most", positive)
+    .option(
+      "--new-flow-budget <count>",
+      "connections that the kernel opens in a second on each processor, at most; 0 for no limit",
+      wholeNumber,
+      DEFAULT_NEW_FLOW_BUDGET,
     )
     .option(
       "--keep-flows",
@@ -91,7 +103,13 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
       false,
     )
     .option("--socket <path>", "unix socket of the API", DEFAULT_SOCKET)
-    .option("--http <host:port>", "serve the API, /metrics and probes there as well")
+    .option(
+      "--http [host:port]",
+      "serve the status page, the API for reading, /metrics and probes there; 127.0.0.1:9472 unless told otherwise",
+    )
+    .option("--http-token <file>", "who reads there must know the token in this file")
+    .option("--http-cert <file>", "serve there by TLS, with this certificate (PEM)")
+    .option("--http-key <file>", "and its key")
     .option("--metrics <host:port>", "serve /metrics and probes there, and nothing else")
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
@@ -113,6 +131,8 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         throw new Error("--inside: `stack` can't be mixed with interfaces");
       if (!flags.forwarding && flags.l2)
         throw new Error("--no-forwarding: needs --no-l2 (who answers for an address gets its traffic)");
+      if ((flags.httpCert === undefined) !== (flags.httpKey === undefined))
+        throw new Error("--http-cert and --http-key: one needs the other");
       if (!flags.kubernetes && flags.filename.length === 0) throw new Error("one of -f and --kubernetes is required");
       const options: RunOptions = {
         kubernetes: flags.kubernetes
@@ -133,11 +153,17 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         inside: inside[0] === "stack" ? "stack" : inside,
         vlans: (flags.vlan as string[]).map(parseVlanOption),
         datapath: flags.datapath,
+        newFlowsPerSource: flags.newFlowsPerSource,
+        newFlowBudget: flags.newFlowBudget,
         keepFlows: flags.keepFlows,
         xdpMode: flags.xdpMode,
         repairOffloads: flags.repairOffloads,
         socket: flags.socket,
-        http: flags.http ?? null,
+        http: flags.http === true ? DEFAULT_HTTP : (flags.http ?? null),
+        httpSecrets: {
+          tokenFile: flags.httpToken ?? null,
+          tls: flags.httpCert === undefined ? null : { certificate: flags.httpCert, key: flags.httpKey },
+        },
         metrics: flags.metrics ?? null,
         clusterSecret: flags.clusterSecret ?? null,
         l2Port: flags.l2Port,
@@ -261,6 +287,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
   addTraceCommands(program, DEFAULT_SOCKET, positive);
   addDrainCommands(program, DEFAULT_SOCKET, positive);
   addDoctorCommand(program, { outputOption: outputOption(), defaultSocket: DEFAULT_SOCKET }, exitWith);
+  addBundleCommand(program, DEFAULT_SOCKET);
   addCompletionCommand(program);
 
   return program;
@@ -297,6 +324,12 @@ function powerOfTwo(text: string): number {
   if (!Number.isInteger(value) || value < 1024 || (value & (value - 1)) !== 0) {
     throw new InvalidArgumentError("must be a power of two, at least 1024.");
   }
+  return value;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("must be a whole number, 0 or more.");
   return value;
 }
 

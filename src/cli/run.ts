@@ -2,16 +2,20 @@
  * `sluice run`: starts the gateway and its API, and serves until SIGTERM or SIGINT. Logs are JSON lines on standard
  * error.
  */
-import { pino } from "pino";
+import { multistream, pino } from "pino";
 import { Gateway } from "../agent/gateway.ts";
 import { metricsText } from "../agent/metrics.ts";
+import { overviewOf } from "../agent/overview.ts";
 import { explainPacketAt } from "../agent/packet-fate.ts";
 import type { RunOptions } from "../agent/run-options.ts";
 import { drainReport, flowList, gatewayStatus } from "../agent/status.ts";
+import { Timeline } from "../agent/timeline.ts";
 import { ApiServer } from "../api/server.ts";
 
 export async function runCommand(options: RunOptions): Promise<void> {
-  const log = pino({ base: { node: options.node } }, pino.destination({ fd: 2, sync: true }));
+  const timeline = new Timeline();
+  const streams = multistream([{ stream: pino.destination({ fd: 2, sync: true }) }, { stream: timeline }]);
+  const log = pino({ base: { node: options.node } }, streams);
   let gateway: Gateway | null = null;
   const running = (): Gateway => {
     if (gateway === null) throw new Error("the gateway is still starting");
@@ -27,6 +31,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
     bgp: () => running().speaker,
     l2: () => running().links,
     frames: () => running().frames,
+    watch: { timeline, overview: () => overviewOf(running()) },
     drainProgress: () => drainReport(running()),
     drain: (graceSeconds) => running().drain(graceSeconds),
     undrain: () => running().undrain(),
@@ -39,7 +44,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
   });
   try {
-    if (options.http !== null) await api.listenTcp(options.http);
+    if (options.http !== null) await api.listenTcp(options.http, options.httpSecrets);
     if (options.metrics) await api.listenForMetrics(options.metrics);
     gateway = await Gateway.start(options, log);
     log.info({ signal: await stopped }, "stopping");

@@ -12,7 +12,7 @@ const WEB: ServiceStatus = {
 };
 const FLOW: FlowStatus = {
   ...{ protocol: "TCP", client: "203.0.113.10:40000", vip: "192.168.10.100:80", backend: "10.2.3.5:80" },
-  ...{ service: "default/web", state: "established", forwardedBy: "kernel", idleSeconds: 3 },
+  ...{ service: "default/web", state: "established", forwardedBy: "kernel", policy: null, idleSeconds: 3 },
   ...{ requestPackets: 4, requestBytes: 400, replyPackets: 5, replyBytes: 50_000 },
 };
 const STATUS = {
@@ -33,6 +33,7 @@ const STATUS = {
         { alive: false, turns: 0 },
       ],
     },
+    opening: { by: "kernel", why: "the worker of queue 0 of net0 is gone", since: "2026-11-22T10:00:00.000Z" },
     ports: [{ id: 0, name: "net0", kind: "uplink", mode: "generic", queues: 2 }],
     totals: { received: 90, transmitted: 80, replied: 2, passed: 3, dropped: 5 },
     ...{ reasons: { NoBackend: 5 }, flows: { live: 1, rows: 2048, opened: 7, ended: 6 } },
@@ -56,6 +57,8 @@ afterAll(() => {
 test("the status as a table", () => {
   expect(statusTable(STATUS)).toBe(`node node1, up 10m; auto datapath, epoch 4; 2 workers, 1 DEAD
 frames: 90 in, 80 forwarded, 2 answered, 5 dropped, 3 not ours
+new flows: opened by the kernel since 2026-11-22T10:00:00.000Z (the worker of queue 0 of net0 is
+    gone)
 drained: the routes are withdrawn; \`sluice undrain\` takes it back
 flows: 1 live, 7 opened, 6 ended, room for 1024
 

@@ -27,6 +27,10 @@ export function statusTable(status: GatewayStatus): string {
         `${datapath.workers.length} worker${datapath.workers.length === 1 ? "" : "s"}${dead > 0 ? `, ${dead} DEAD` : ""}`,
       `frames: ${totals.received} in, ${totals.transmitted} forwarded, ${totals.replied} answered, ` +
         `${totals.dropped} dropped, ${totals.passed} not ours`,
+      ...wrapText(
+        `new flows: opened by the ${datapath.opening.by} since ${datapath.opening.since} (${datapath.opening.why})`,
+        LINE_WIDTH,
+      ),
       ...(status.drain === "serving"
         ? []
         : [`drained: the routes are ${status.drain}; \`sluice undrain\` takes it back`]),

@@ -22,13 +22,17 @@ export function textTable(
   return [heading, ...rows].map(line);
 }
 
-/** Breaks text between words; continued lines are indented. A word that is longer than the line is broken. */
+/**
+ * Breaks text between words; continued lines are indented. A word that is longer than the line is broken. What the text is
+ * indented by it keeps.
+ */
 export function wrapText(text: string, lineWidth: number): string[] {
   const indent = "    ";
+  const lead = /^ */.exec(text)![0];
   const lines: string[] = [];
   let line = "";
-  for (let word of text.split(" ")) {
-    const joined = line === "" ? word : `${line} ${word}`;
+  for (let word of text.slice(lead.length).split(" ")) {
+    const joined = line === "" ? lead + word : `${line} ${word}`;
     if (joined.length <= lineWidth) {
       line = joined;
       continue;

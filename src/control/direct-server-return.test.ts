@@ -32,6 +32,41 @@ function forwarding(...objects: readonly object[]) {
 const modes = (...objects: readonly object[]) =>
   forwarding(...objects).vips.map(({ protocol, mode }) => `${protocol} ${mode}`);
 
+describe("a backend whose node has a gateway that starts or ends", () => {
+  const backends = [
+    { address: "10.2.1.1", node: "n1" },
+    { address: "10.2.2.1", node: "n2" },
+  ];
+  const gateways = (n1: boolean, n2: boolean) => {
+    const endpoints = [
+      { address: "10.1.1.1", node: "n1", conditions: { ready: n1 } },
+      { address: "10.1.1.2", node: "n2", conditions: { ready: n2 } },
+    ];
+    const slice = endpointSlice("kube-system/gateways", endpoints, []);
+    return {
+      ...slice,
+      metadata: { ...slice.metadata, labels: { ...slice.metadata.labels, "sluice.dev/gateways": "" } },
+    };
+  };
+  const open = (...objects: readonly object[]) =>
+    forwarding(endpointSlice("a", backends), ...objects)
+      .vips.flatMap((vip) => vip.backends)
+      .filter(({ draining }) => !draining)
+      .map(({ address }) => formatIpAddress(address));
+
+  test("gets no new connections while there are others", () => {
+    const service = lbService("a", DSR);
+    expect(open(service)).toEqual(["10.2.1.1", "10.2.2.1"]);
+    expect(open(service, gateways(true, true))).toEqual(["10.2.1.1", "10.2.2.1"]);
+    expect(open(service, gateways(true, false))).toEqual(["10.2.1.1"]);
+    expect(open(service, gateways(false, false))).toEqual(["10.2.1.1", "10.2.2.1"]);
+  });
+
+  test("is like any other where its replies come back here", () => {
+    expect(open(lbService("a"), gateways(true, false))).toEqual(["10.2.1.1", "10.2.2.1"]);
+  });
+});
+
 describe("the mode of a Service", () => {
   const service = lbService("a", { spec: PORTS });
 

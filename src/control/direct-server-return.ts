@@ -34,6 +34,11 @@ export function receivingObstacle({ node: name }: ServiceBackend, intent: Intent
   return node.internalAddresses.length > 0 ? null : `the Node ${name} has no InternalIP`;
 }
 
+/** Whether the gateway of a backend's node takes part just now, as far as anything tells. */
+export function isReceiving({ node }: ServiceBackend, { gateways }: Intent): boolean {
+  return gateways === null || node === null || gateways.includes(node);
+}
+
 /** Our ends of tunnels and who may send to them; nothing while no Service uses direct server return. */
 export function dsrOnNode(vips: readonly VipSpec[], intent: Intent, nodeName: string): DsrSpec {
   const own = intent.nodes.find(({ name }) => name === nodeName);

@@ -9,10 +9,16 @@ import {
 } from "../dataplane/forwarding-spec.ts";
 import type { Intent } from "../intent/intent.ts";
 import { matches } from "../intent/selector.ts";
-import { type Service, type ServicePort, selectableLabels, serviceKey } from "../intent/service.ts";
+import {
+  type Service,
+  type ServiceBackend,
+  type ServicePort,
+  selectableLabels,
+  serviceKey,
+} from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 import { compareIpAddress, type IpFamily, parseIpAddress } from "../net/ip-address.ts";
-import { dsrOnNode, forwardingMode, receivingNode, receivingObstacle } from "./direct-server-return.ts";
+import { dsrOnNode, forwardingMode, isReceiving, receivingNode, receivingObstacle } from "./direct-server-return.ts";
 import { isLocalTo } from "./eligibility.ts";
 import { servedExternalAddresses } from "./external-addresses.ts";
 import type { Plan } from "./plan.ts";
@@ -31,7 +37,7 @@ export function forwardingOnNode(
 ): ForwardingSpec {
   const vips = new Map<string, VipSpec>();
   const owned: OwnedAddress[] = [];
-  const { nodes, pools, settings, flowPolicies, bgpPolicies, l2Policies } = intent;
+  const { nodes, gateways, pools, settings, flowPolicies, bgpPolicies, l2Policies } = intent;
   for (const service of intent.services) {
     const key = serviceKey(service);
     if (addressSource(service, intent) === "other-controller") continue;
@@ -40,7 +46,7 @@ export function forwardingOnNode(
     const served = memory.served.of(key, about, () => servedAddresses(service, ingress, intent));
     if (served.length === 0) continue;
     owned.push(...memory.addresses.of(key, [served], () => ownedAddresses(served)));
-    const inputs = [service, served, nodes, pools, settings, flowPolicies, nodeName];
+    const inputs = [service, served, nodes, gateways, pools, settings, flowPolicies, nodeName];
     // Of two Services on one port of one address, which only a foreign allocator gives out, the first is served.
     for (const one of memory.vips.of(key, inputs, () => serviceVips(service, served, nodeName, intent))) {
       if (!vips.has(one.key)) vips.set(one.key, one.vip);
@@ -133,11 +139,15 @@ function usableBackends(
   );
   const reachable = nearBackends(inReach, intent, nodeName);
   const usableState = reachable.some(({ state }) => state === "ready") ? "ready" : "serving";
+  const isUsable = ({ state }: ServiceBackend) => state === usableState;
+  // Where the node's gateway starts or ends, nobody would turn the replies round just now: others are preferred.
+  const isReceived = (backend: ServiceBackend) => isUsable(backend) && (mode === "nat" || isReceiving(backend, intent));
+  const isChosen = reachable.some(isReceived) ? isReceived : isUsable;
   return reachable.map((backend) => ({
     address: backend.address,
     port: backend.port,
     weight: backend.weight ?? 1,
-    draining: backend.state !== usableState,
+    draining: !isChosen(backend),
     node: mode === "nat" ? null : receivingNode(backend, intent),
   }));
 }

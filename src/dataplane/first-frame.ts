@@ -11,6 +11,7 @@ import { sctpFlags } from "../wire/sctp.ts";
 import { SYN, TCP_FLAGS } from "../wire/transport.ts";
 import { isMartian, mayOpen } from "./admission.ts";
 import { chooseBackend, clientHash } from "./balancing.ts";
+import { clientClock } from "./client-clock.ts";
 import { DropReason } from "./drop-reason.ts";
 import { isTunnel, openAtPod } from "./dsr-receive.ts";
 import { openDsrFlow } from "./dsr-send.ts";
@@ -114,8 +115,9 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
   if (sourceNat && isHopeless) return refuse(pipeline, i, DropReason.SourcePortsExhausted);
   const replyEgress = wayToClient(pipeline, i, requestEgress, ofNode, sourceNat);
   if (replyEgress === NO_EGRESS) return NO_ROW;
+  const port = requestPort(pipeline, i, requestEgress);
   const reply = sourceNat
-    ? claimSource(pipeline, flows, isIpv4, requestPort(pipeline, i, requestEgress), hash, replyEgress, owner)
+    ? claimSource(pipeline, flows, isIpv4, port, hash, replyEgress, owner, clientClock(pipeline, i))
     : claimReply(pipeline, flows, key, replyEgress, owner);
   if (reply < 0) {
     const full = sourceNat ? DropReason.SourcePortsExhausted : DropReason.FlowTableFull;
@@ -135,8 +137,12 @@ function noteDecision(decision: NewFlowPolicies | null, flows: FlowTable, reques
 /** Ends a flow whose client begins again, and opens it anew. @param peer the flow's other row, or `NO_ROW`. */
 export function reopenFlow(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, peer: number): number {
   const flows = pipeline.flowsOf(isIpv4);
+  flows.loadTranslation(row, pipeline.translated);
+  pipeline.formerSourcePort = pipeline.translated[KEY_PORTS]! & 0xffff;
   endFlow(flows, row, peer, FlowEnd.closed, pipeline.now);
-  return openFlow(pipeline, i, isIpv4);
+  const begun = openFlow(pipeline, i, isIpv4);
+  pipeline.formerSourcePort = 0;
+  return begun;
 }
 
 /** Whether a frame is the first of its flow, as far as can be told. */

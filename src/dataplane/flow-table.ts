@@ -13,8 +13,9 @@
  * this slot because it was taken; a probe ends at a row that doesn't match and has overflow 0. So a miss is as cheap as
  * a hit, and a withdrawn row leaves nothing behind that would have to be cleaned (no tombstones).
  *
- * Who writes what: TypeScript writes all words. Of a row that is OFFLOADED the kernel's programs write too: they add to
- * the counters and the TCP flags and set last seen, and so the workers do it by atomic additions there.
+ * Who writes what: TypeScript writes all words, and the XDP program those of flows that it opens (native/bpf/new_row.h). Of
+ * a row that is OFFLOADED the kernel's programs write too: they add to the counters and the TCP flags and set last seen,
+ * and so the workers do it by atomic additions there.
  *
  * A row is claimed by compare-and-swap on its tag, filled, and published last by setting LIVE. A withdrawn row is not
  * claimed again for `GRACE_SECONDS`: a reader that found it just before has long moved on, so nobody ever reads a
@@ -27,7 +28,7 @@
 import type { BackendLoad } from "./backend-load.ts";
 import type { FlowEndLog } from "./flow-end-log.ts";
 import type { FlowKey } from "./flow-key.ts";
-import { STATE_POLICY_SHIFT, STATE_WATCHED, stateOfNewRow } from "./state-word.ts";
+import { STATE_CLOCK_SHIFT, STATE_POLICY_SHIFT, STATE_WATCHED, stateOfNewRow } from "./state-word.ts";
 
 /**
  * Length of the probe window. At half load most probes end after two slots; a window of 16 would refuse one flow in ten
@@ -228,6 +229,15 @@ export abstract class FlowTable {
   /** Notes which policy decided about the flow of a request row: its number, from 1. */
   markPolicy(row: number, policy: number): void {
     Atomics.or(this.words, row + this.layout.state, policy << STATE_POLICY_SHIFT);
+  }
+
+  /** Notes in the claimed reply row of a translated flow what clock its client has. */
+  markClock(reply: number, clock: number): void {
+    this.words[reply + this.layout.state]! |= clock << STATE_CLOCK_SHIFT;
+  }
+
+  clockOf(reply: number): number {
+    return this.words[reply + this.layout.state]! >>> STATE_CLOCK_SHIFT;
   }
 
   /** All frames of the flow are to be seen: noted in its request row. */

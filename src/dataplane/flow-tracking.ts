@@ -12,7 +12,7 @@ import { ACK, FIN, RST, SYN } from "../wire/transport.ts";
 import { reopenFlow } from "./first-frame.ts";
 import { flowState } from "./flow-state.ts";
 import { NO_ROW } from "./flow-table.ts";
-import { offloadEstablished } from "./offload.ts";
+import { offloadBegun, offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { limitSegmentSize } from "./segment-size.ts";
 import { STATE_CLOSED_FIRST, STATE_FLAGS } from "./state-word.ts";
@@ -43,7 +43,8 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
   if ((flags & RST) === 0 && (words[state]! & RST) !== 0) Atomics.and(words, state, ~RST);
   if ((words[state]! & flags) !== flags) {
     flows.addFlags(row, flags);
-    offloadEstablished(pipeline, flows, row);
+    if ((flags & (SYN | ACK)) === SYN && !flows.isReply(row)) offloadBegun(pipeline, isIpv4, row);
+    else offloadEstablished(pipeline, flows, row);
   }
   return row;
 }

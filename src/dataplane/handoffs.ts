@@ -3,8 +3,10 @@
  * segments of flows that are unknown here are sent on to it, as they are, for a while. So a planned move breaks no
  * connection whose backend saw the other node's address.
  *
- * Shared memory, one writer (the announcer), workers read. Only the owner has an entry for an address, so no frame goes to
- * and fro.
+ * An address that moves on takes its connections along: the node in the middle sends on what comes from the new owner to
+ * the one before. Nobody has an entry that leads to the present owner, so no frame goes round.
+ *
+ * Shared memory, one writer (the announcer), workers read.
  *
  *   word 0 slots in use   then slots of [until (monotonic seconds, 0: free), address (wire/raw.ts), MAC: 32 and 16 bits]
  */

@@ -103,8 +103,10 @@ export class Pipeline {
   /** and how many choices of this worker were left to chance. */
   choices = 0;
   readonly icmpLimit = new IcmpLimit();
-  /** Backends whose source ports are all in use. */
+  /** Backends whose source ports are all in use, */
   readonly exhausted = new ExhaustedPorts();
+  /** and the raw source port that the flow in work had until its client began it anew; 0 for any other flow. */
+  formerSourcePort = 0;
   /** Replaced between two batches, never changed. */
   table: ForwardingTable;
   /** Likewise. */

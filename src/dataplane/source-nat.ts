@@ -5,12 +5,18 @@
  * The flow table is the allocator: a port is free for a backend when no live row has the reply key that it would make.
  * So a port serves as many flows as there are backends, two workers can't give the same one twice (both look after they
  * have published, and who sees the other takes another port), and it comes free when its flow's row goes, which for a
- * closed TCP flow is after the backend's TIME-WAIT. Before a new flow is refused, the port of a closed one is taken
- * early: one that its client closed first, if there is any, for then the backend keeps no TIME-WAIT (RFC 9293 §3.6).
+ * closed TCP flow is after the backend's TIME-WAIT. A client that uses its own port again sooner gets the same one as
+ * before: it has seen to it that its sequence numbers and timestamps go on, which a backend in TIME-WAIT looks at (RFC 6191),
+ * and which hold for the same ports only (Linux gives each pair of ports its own clock).
+ *
+ * Before a new flow is refused, the port of a closed one is taken early: one of a connection whose timestamps the new one's
+ * are later than (client-clock.ts); else one that its client closed first, for then the backend keeps no TIME-WAIT unless
+ * both closed at once (RFC 9293 §3.6); else the one that has been silent for the longest.
  */
 
 import { ADDRESS_WORDS, copyAddress, swap16 } from "../wire/raw.ts";
 import { FIN, RST } from "../wire/transport.ts";
+import { isAhead } from "./client-clock.ts";
 import { claimRow } from "./eviction.ts";
 import { endFlow, FlowEnd } from "./flow-end.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, reverseKey } from "./flow-key.ts";
@@ -24,13 +30,14 @@ import { STATE_CLOSED_FIRST } from "./state-word.ts";
 const NEVER = 0;
 const TIME_WAIT = 1;
 const FORGOTTEN = 2;
+const LATER = 3;
 /** A last ACK, or a frame that shows a RST to be forged, gets so long. */
 const QUIET_SECONDS = 2;
 
 /**
  * Gives the flow in `pipeline.translated` the source address of a port and a free source port there, and publishes its
  * reply row. `pipeline.key` is the flow's key; both stay as they are but for the source of `translated`.
- * @param port that the request leaves by.
+ * @param port that the request leaves by. @param clock of the new connection.
  * @returns the reply row; `NO_ROW` when no port is free or the port has no address of the family.
  */
 export function claimSource(
@@ -41,6 +48,7 @@ export function claimSource(
   hash: number,
   egress: number,
   owner: number,
+  clock: number,
 ): number {
   const { key, translated, otherKey, ports, table, exhausted, now } = pipeline;
   const own = ports.addressAt(port, isIpv4);
@@ -54,10 +62,12 @@ export function claimSource(
   let place = (hash >>> 0) % free.length;
   let best = NO_ROW;
   let bestRank = NEVER;
+  let bestSeen = now;
   let bestPort = 0;
+  // Else the client's own port first: it is what people look for in captures.
+  const wished = pipeline.formerSourcePort !== 0 ? pipeline.formerSourcePort : key[KEY_PORTS]! & 0xffff;
   for (let attempt = 0; attempt < tries; attempt++) {
-    let candidate = key[KEY_PORTS]! & 0xffff;
-    // The client's own port first: it is what people look for in captures.
+    let candidate = wished;
     if (attempt > 0 || !table.isSourcePort(swap16(candidate))) {
       candidate = swap16(free[place]!);
       place = (place + stride) % free.length;
@@ -67,21 +77,24 @@ export function claimSource(
     const replyHash = flows.hashKey(otherKey);
     const taken = flows.findKey(replyHash, otherKey);
     if (taken === NO_ROW) {
-      const reply = claimReplyKey(pipeline, flows, replyHash, egress, owner);
+      const reply = claimReplyKey(pipeline, flows, replyHash, egress, owner, clock);
       if (reply !== TAKEN) return reply;
       continue;
     }
-    const rank = rankOf(flows, taken, now);
-    if (rank <= bestRank) continue;
+    const rank = rankOf(flows, taken, now, clock);
+    if (rank === NEVER || rank < bestRank) continue;
+    const seen = flows.words[taken + flows.layout.lastSeen]!;
+    if (rank === bestRank && seen >= bestSeen) continue;
     best = taken;
     bestRank = rank;
+    bestSeen = seen;
     bestPort = candidate;
   }
   if (best !== NO_ROW) {
     endFlow(flows, best, flows.peer(best), FlowEnd.closed, now);
     translated[KEY_PORTS] = backendPort | bestPort;
     reverseKey(otherKey, translated);
-    const reply = claimReplyKey(pipeline, flows, flows.hashKey(otherKey), egress, owner);
+    const reply = claimReplyKey(pipeline, flows, flows.hashKey(otherKey), egress, owner, clock);
     if (reply !== TAKEN) return reply;
   }
   exhausted.note(owner, now);
@@ -92,25 +105,34 @@ export function claimSource(
 const TAKEN = -2;
 
 /** Publishes the reply row of `pipeline.otherKey`. */
-function claimReplyKey(pipeline: Pipeline, flows: FlowTable, hash: number, egress: number, owner: number): number {
+function claimReplyKey(
+  pipeline: Pipeline,
+  flows: FlowTable,
+  hash: number,
+  egress: number,
+  owner: number,
+  clock: number,
+): number {
   const { key, translated, otherKey, spareKey, now } = pipeline;
   const reply = claimRow(pipeline, flows, hash, otherKey, translated[KEY_PROTOCOL]!, TAG_REPLY);
   if (reply === NO_ROW) return NO_ROW;
   reverseKey(spareKey, key);
+  flows.markClock(reply, clock);
   flows.complete(reply, spareKey, egress, owner);
   if (flows.isAlone(reply, hash, otherKey)) return reply;
   flows.withdraw(reply, now);
   return TAKEN;
 }
 
-/** @param reply row of the flow that has a port. */
-function rankOf(flows: FlowTable, reply: number, now: number): number {
+/** @param reply row of the flow that has a port. @param clock of the one that would get it. */
+function rankOf(flows: FlowTable, reply: number, now: number, clock: number): number {
   const { words, layout } = flows;
   // Without a FIN or RST of the backend nothing is closed; most flows are told by this alone.
   if ((words[reply + layout.state]! & (FIN | RST)) === 0) return NEVER;
   if (now - words[reply + layout.lastSeen]! < QUIET_SECONDS) return NEVER;
   const request = flows.peer(reply);
   if (request === NO_ROW || flowState(flows, request, reply) !== "closed") return NEVER;
+  if (isAhead(clock, flows.clockOf(reply))) return LATER;
   return (words[request + layout.state]! & STATE_CLOSED_FIRST) === 0 ? TIME_WAIT : FORGOTTEN;
 }
 

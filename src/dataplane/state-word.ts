@@ -1,10 +1,11 @@
 /**
  * The state word of a flow's row: what its direction has shown, and what was noted when the flow opened.
  *
- *   | policy 8 | opened 14 | WATCHED 1 | CLOSED_FIRST 1 | flags 8 |
+ *   | policy or clock 8 | opened 14 | WATCHED 1 | CLOSED_FIRST 1 | flags 8 |
  *
  * Flags and CLOSED_FIRST change while the flow lives, by atomic operations of workers and programs; the rest is written
- * before the row is published, or by the worker that opened the flow. Policy and WATCHED are those of a request's row.
+ * before the row is published, or by the worker that opened the flow. Policy and WATCHED are those of a request's row,
+ * the clock is a reply's (client-clock.ts).
  *
  * `opened` is a part of the second in which the row was claimed: its low 14 bits in a request's row, the next 14 in a
  * reply's. So the age of a flow with both rows is exact for eight years, of one without replies for four and a half hours.
@@ -18,6 +19,9 @@ export const STATE_CLOSED_FIRST = 1 << 8;
 export const STATE_WATCHED = 1 << 9;
 /** Where the number of the policy is that decided about the flow, from 1; 0 for none. */
 export const STATE_POLICY_SHIFT = 24;
+
+/** Where the clock of a translated client is. */
+export const STATE_CLOCK_SHIFT = 24;
 
 const OPENED_SHIFT = 10;
 const OPENED_BITS = 14;

@@ -13,6 +13,8 @@ import { DEFAULT_SETTINGS, type Settings } from "./settings.ts";
 export interface Intent {
   readonly settings: Settings;
   readonly nodes: readonly ClusterNode[];
+  /** Names of the nodes whose gateway takes part, in order; `null` when nothing tells. */
+  readonly gateways: readonly string[] | null;
   readonly pools: readonly AddressPool[];
   readonly services: readonly Service[];
   readonly bgpPolicies: readonly BgpPolicy[];
@@ -27,6 +29,7 @@ export interface Intent {
 export const EMPTY_INTENT: Intent = {
   settings: DEFAULT_SETTINGS,
   nodes: [],
+  gateways: null,
   pools: [],
   services: [],
   bgpPolicies: [],

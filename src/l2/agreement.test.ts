@@ -223,12 +223,14 @@ describe("what is heard", () => {
     agreement.step({ type: "message", message: heartbeat({ sequence: 9 }) }, 10);
     for (let now = 100; now < 800; now += 100) {
       agreement.step({ type: "message", message: heartbeat({ sequence: 9 }) }, now);
+      agreement.step({ type: "tick" }, now);
     }
     expect(isAlive(agreement)).toBe(false);
     agreement.step({ type: "message", message: heartbeat({ session: 78, sequence: 1 }) }, 800);
     expect(isAlive(agreement)).toBe(true);
     for (let now = 900; now < 1600; now += 100) {
       agreement.step({ type: "message", message: heartbeat({ sequence: now }) }, now);
+      agreement.step({ type: "tick" }, now);
     }
     expect(isAlive(agreement)).toBe(false);
   });

@@ -102,15 +102,15 @@ export class OwnerAgreement {
     if (now - this.#lastStep >= deadAfterMilliseconds(this.timing)) this.#wasAway(now);
     this.#lastStep = now;
     this.#take(event, now);
-    for (const member of this.roll.members.values()) {
+    const isTick = event.type === "tick";
+    for (const member of isTick ? this.roll.members.values() : []) {
       if (member.expire(this.timing, now)) this.#changed(now);
     }
-    const isTick = event.type === "tick";
     if (this.#unsettled || (isTick && (this.#seeks || now >= this.#nextReview))) this.#evaluate(now, isTick);
-    const ready = this.#isPlanned && !this.#isListening;
-    const present = { session: this.session, ready, draining: this.#candidacy.draining };
-    this.#effects.push(...this.#telling.due({ ...present, statement: () => this.#statement() }, now));
-    return this.#effects;
+    if (!this.#telling.isDue(now)) return this.#effects;
+    const is = { ready: this.#isPlanned && !this.#isListening, draining: this.#candidacy.draining };
+    const present = { session: this.session, ...is, statement: () => this.#statement() };
+    return this.#effects.concat(this.#telling.due(present, now));
   }
 
   #take(event: AgreementEvent, now: number): void {
@@ -308,6 +308,9 @@ export class OwnerAgreement {
   #balance(now: number): void {
     if (this.#candidacy.draining || this.#isListening || this.#handing.size > 0) return;
     const living = this.roll.living();
+    // Most of the time there is nothing to give, and who could take what takes long to find out.
+    const owned = this.#load();
+    if (living.every(({ name }) => this.#own.size - (owned.get(name) ?? 0) < 2)) return;
     if (living.some((member) => !member.isCurrent || member.handovers.size > 0)) return;
     const steady = new Set(
       living.filter((member) => now - member.aliveSince >= this.timing.settleMilliseconds).map(({ name }) => name),
@@ -316,7 +319,7 @@ export class OwnerAgreement {
       .filter(({ vip, pinned }) => !pinned && !this.#busy.has(vip))
       .map(({ vip }) => ({ vip, targets: this.#candidacy.takers(vip, now).filter((node) => steady.has(node)) }));
     const takePart = new Set([this.name, ...movable.flatMap(({ targets }) => targets)]);
-    const load = new Map([...this.#load()].filter(([node]) => takePart.has(node)));
+    const load = new Map([...owned].filter(([node]) => takePart.has(node)));
     for (const { vip, to } of movesToBalance(this.name, load, movable)) {
       this.#handOver(this.#own.get(vip)!, to, false, now);
     }

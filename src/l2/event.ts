@@ -49,4 +49,4 @@ export type AgreementEffect =
       readonly silentMilliseconds: number | null;
     }
   | { readonly type: "silence"; readonly vip: string; readonly because: string }
-  | { readonly type: "send"; readonly to: string; readonly message: Heartbeat };
+  | { readonly type: "send"; readonly to: readonly string[]; readonly message: Heartbeat };

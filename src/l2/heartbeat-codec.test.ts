@@ -2,10 +2,12 @@ import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Heartbeat, Statement } from "./heartbeat.ts";
-import { Assembly, decodeHeartbeat, encodeHeartbeat, LONGEST_DATAGRAM } from "./heartbeat-codec.ts";
+import { Assembly, encodeHeartbeat, HeartbeatDecoder, LONGEST_DATAGRAM, URGENT } from "./heartbeat-codec.ts";
 
 const keyed = (key: string) => (octets: Uint8Array) => createHmac("sha256", key).update(octets).digest();
 const authenticate = keyed("the secret");
+const decoder = new HeartbeatDecoder(authenticate);
+const SESSION = 0x1234_5678_9abc;
 
 const vip = fc.oneof(
   fc.integer({ min: 0, max: 255 }).map((last) => `10.0.5.${last}`),
@@ -34,7 +36,7 @@ const heartbeat: fc.Arbitrary<Heartbeat> = fc.record({
   heard: fc.array(
     fc.record({
       node: name,
-      session: number48,
+      session: fc.oneof(number48, fc.constant(SESSION)),
       version: fc.integer({ min: -1, max: 2 ** 31 - 1 }),
       held: fc.boolean(),
     }),
@@ -52,7 +54,7 @@ describe("a heartbeat", () => {
         const datagrams = encodeHeartbeat(message, authenticate);
         for (const { length } of datagrams) expect(length).toBeLessThanOrEqual(LONGEST_DATAGRAM);
         const assembly = new Assembly();
-        const parts = (reversed ? datagrams.toReversed() : datagrams).map((one) => decodeHeartbeat(one, authenticate)!);
+        const parts = (reversed ? datagrams.toReversed() : datagrams).map((one) => decoder.decode(one, SESSION)!);
         const read = parts.map((part) => assembly.add(part)).at(-1)!;
         const sorted = ({ statement: given, ...rest }: Heartbeat) => ({
           ...rest,
@@ -60,9 +62,21 @@ describe("a heartbeat", () => {
           handovers: given?.handovers,
           others: given && [given.refused, given.poor, given.macs, given.unseen],
         });
-        expect(sorted(read)).toEqual(sorted(message));
+        const heard = message.heard.filter(({ session, held }) => held || session === SESSION);
+        expect(sorted(read)).toEqual(sorted({ ...message, heard }));
       }),
       { numRuns: 200 },
+    );
+  });
+
+  test("says in one bit whether it can wait", () => {
+    fc.assert(
+      fc.property(heartbeat, (message) => {
+        const isNews = message.statement !== null || message.moves.length > 0;
+        for (const datagram of encodeHeartbeat(message, authenticate)) {
+          expect((datagram[URGENT.offset]! & URGENT.mask) !== 0).toBe(isNews);
+        }
+      }),
     );
   });
 
@@ -70,9 +84,9 @@ describe("a heartbeat", () => {
     fc.assert(
       fc.property(heartbeat, fc.nat(), fc.integer({ min: 1, max: 255 }), (message, at, change) => {
         const [datagram] = encodeHeartbeat(message, authenticate);
-        expect(decodeHeartbeat(datagram!, keyed("another secret"))).toBeNull();
+        expect(new HeartbeatDecoder(keyed("another secret")).decode(datagram!, SESSION)).toBeNull();
         datagram![at % datagram!.length]! ^= change;
-        expect(decodeHeartbeat(datagram!, authenticate)).toBeNull();
+        expect(decoder.decode(datagram!, SESSION)).toBeNull();
       }),
     );
   });
@@ -83,13 +97,13 @@ describe("a heartbeat", () => {
       fc.property(heartbeat, fc.nat(), (message, cut) => {
         const [datagram] = encodeHeartbeat(message, authenticate);
         const octets = datagram!.subarray(0, datagram!.length - 16);
-        expect(decodeHeartbeat(sign(octets.subarray(0, cut % octets.length)), authenticate)).toBeNull();
-        expect(decodeHeartbeat(sign(Uint8Array.of(...octets, 0)), authenticate)).toBeNull();
+        expect(decoder.decode(sign(octets.subarray(0, cut % octets.length)), SESSION)).toBeNull();
+        expect(decoder.decode(sign(Uint8Array.of(...octets, 0)), SESSION)).toBeNull();
       }),
     );
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), (octets) => {
-        decodeHeartbeat(sign(Uint8Array.of(0x53, 0x4c, 0x32, 1, ...octets)), authenticate);
+        decoder.decode(sign(Uint8Array.of(0x53, 0x4c, 0x32, 1, ...octets)), SESSION);
       }),
     );
   });

@@ -4,27 +4,32 @@
  *
  *   0 "SL2" version=1   4 part, parts: 8 bits each   6 flags   7 length of the name, then the name
  *   . session 48   sequence 48   statement's version 32
- *   . heard: count 16, each: name, session 48, version 32, flags 8
+ *   . heard: count 16, each: name, session 48, version 32, flags 8: all who get this, each looks for its own session
  *   . moves: count 8, each: address, name
  *   . entries of the statement in this part: count 16, each: kind 8, then what the kind has
  *   . authentication code, 16 bytes, over everything before it
  *
  * A name is its length (8 bits) and its UTF-8, an address 16 bytes (IPv4 as ::ffff:a.b.c.d).
  */
-import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
-import type { Heard, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
+import { EMPTY_STATEMENT, type Heard, type Heartbeat, type MoveRequest, type Statement } from "./heartbeat.ts";
+import { OctetReader, OctetWriter } from "./octets.ts";
 
-/** Authenticates octets: HMAC with the cluster's secret, cut to `CODE_BYTES`. */
+/** Authenticates octets: HMAC with the cluster's secret, of which `CODE_BYTES` are used. What it gives is good until the next call. */
 export type Authenticate = (octets: Uint8Array) => Uint8Array;
 
 export const CODE_BYTES = 16;
 export const LONGEST_DATAGRAM = 1200;
 const MAGIC = 0x534c3201;
 const MOST_PARTS = 255;
+/** A power of two, larger than most links have nodes. */
+const KNOWN_NAMES = 256;
 
 const FLAG_READY = 1;
 const FLAG_DRAINING = 2;
 const FLAG_STATEMENT = 4;
+const FLAG_URGENT = 8;
+/** By which bit of which octet a datagram with news is told from one that only says that a node lives. */
+export const URGENT = { offset: 6, mask: FLAG_URGENT } as const;
 const HELD = 1;
 const KIND_CLAIM = 1;
 const KIND_HANDOVER = 2;
@@ -61,7 +66,7 @@ export function encodeHeartbeat(heartbeat: Heartbeat, authenticate: Authenticate
   }
   if (bodies.length > MOST_PARTS) throw new RangeError("more addresses than heartbeats can carry");
   return bodies.map((body, part) => {
-    const out = new Octets();
+    const out = new OctetWriter();
     out.bytes(head);
     out.u16(body.length);
     for (const entry of body) out.bytes(entry);
@@ -76,18 +81,33 @@ export function encodeHeartbeat(heartbeat: Heartbeat, authenticate: Authenticate
   });
 }
 
-/** `null` for anything that no holder of the secret has sent, or that is not well formed. */
-export function decodeHeartbeat(datagram: Uint8Array, authenticate: Authenticate): HeartbeatPart | null {
-  if (datagram.length < 8 + CODE_BYTES) return null;
-  const octets = datagram.subarray(0, datagram.length - CODE_BYTES);
-  const reader = new Reader(octets);
-  if (reader.u32() !== MAGIC) return null;
-  if (!isSame(authenticate(octets), datagram.subarray(octets.length))) return null;
-  try {
-    return readPart(reader);
-  } catch (error) {
-    if (error instanceof RangeError) return null;
-    throw error;
+/** Reads datagrams. It knows the names that it has read, since they come again five times a second. */
+export class HeartbeatDecoder {
+  readonly #authenticate: Authenticate;
+  readonly #names = new Array<string>(KNOWN_NAMES).fill("");
+
+  constructor(authenticate: Authenticate) {
+    this.#authenticate = authenticate;
+  }
+
+  /**
+   * `null` for anything that no holder of the secret has sent, or that is not well formed.
+   *
+   * @param session of the node that reads: of what is said about members, it gets what names its session or says that one
+   * is held down.
+   */
+  decode(datagram: Uint8Array, session: number): HeartbeatPart | null {
+    if (datagram.length < 8 + CODE_BYTES) return null;
+    const octets = datagram.subarray(0, datagram.length - CODE_BYTES);
+    const reader = new OctetReader(octets, this.#names);
+    if (reader.u32() !== MAGIC) return null;
+    if (!isSame(this.#authenticate(octets), datagram, octets.length)) return null;
+    try {
+      return readPart(reader, session);
+    } catch (error) {
+      if (error instanceof RangeError) return null;
+      throw error;
+    }
   }
 }
 
@@ -124,11 +144,12 @@ export class Assembly {
 }
 
 function encodeHead(heartbeat: Heartbeat): Uint8Array {
-  const out = new Octets();
+  const out = new OctetWriter();
   out.u32(MAGIC);
   out.u16(0);
   const flags = (heartbeat.ready ? FLAG_READY : 0) | (heartbeat.draining ? FLAG_DRAINING : 0);
-  out.u8(flags | (heartbeat.statement === null ? 0 : FLAG_STATEMENT));
+  const isNews = heartbeat.statement !== null || heartbeat.moves.length > 0;
+  out.u8(flags | (heartbeat.statement === null ? 0 : FLAG_STATEMENT) | (isNews ? FLAG_URGENT : 0));
   out.name(heartbeat.from);
   out.u48(heartbeat.session);
   out.u48(heartbeat.sequence);
@@ -150,8 +171,8 @@ function encodeHead(heartbeat: Heartbeat): Uint8Array {
 }
 
 function statementEntries({ claims, handovers, refused, poor, macs, unseen }: Statement): Uint8Array[] {
-  const entry = (kind: number, fill: (out: Octets) => void): Uint8Array => {
-    const out = new Octets();
+  const entry = (kind: number, fill: (out: OctetWriter) => void): Uint8Array => {
+    const out = new OctetWriter();
     out.u8(kind);
     fill(out);
     return out.take();
@@ -179,7 +200,7 @@ function statementEntries({ claims, handovers, refused, poor, macs, unseen }: St
   ];
 }
 
-function readPart(reader: Reader): HeartbeatPart {
+function readPart(reader: OctetReader, ownSession: number): HeartbeatPart {
   const part = reader.u8();
   const parts = reader.u8();
   if (part >= parts) throw new RangeError("no such part");
@@ -190,10 +211,13 @@ function readPart(reader: Reader): HeartbeatPart {
   const version = reader.u32();
   const heard: Heard[] = [];
   for (let count = reader.u16(); count > 0; count--) {
-    const node = reader.name();
+    const nameAt = reader.skipName();
     const sessionOf = reader.u48();
     const has = reader.u32() | 0;
-    heard.push({ node, session: sessionOf, version: has, held: (reader.u8() & HELD) !== 0 });
+    const held = (reader.u8() & HELD) !== 0;
+    // Most are about the others who got this as well.
+    if (!held && sessionOf !== ownSession) continue;
+    heard.push({ node: reader.nameAt(nameAt), session: sessionOf, version: has, held });
   }
   const moves: MoveRequest[] = [];
   for (let count = reader.u8(); count > 0; count--) moves.push({ vip: reader.address(), to: reader.name() });
@@ -216,7 +240,9 @@ function readPart(reader: Reader): HeartbeatPart {
   };
 }
 
-function readStatement(reader: Reader): Statement {
+function readStatement(reader: OctetReader): Statement {
+  let count = reader.u16();
+  if (count === 0) return EMPTY_STATEMENT;
   const statement = {
     claims: [] as Statement["claims"][number][],
     handovers: [] as Statement["handovers"][number][],
@@ -225,7 +251,7 @@ function readStatement(reader: Reader): Statement {
     macs: [] as number[],
     unseen: [] as string[],
   };
-  for (let count = reader.u16(); count > 0; count--) {
+  for (; count > 0; count--) {
     const kind = reader.u8();
     if (kind === KIND_MAC) {
       statement.macs.push(reader.u48());
@@ -248,128 +274,8 @@ function readStatement(reader: Reader): Statement {
 }
 
 /** In constant time: how much of a guess was right must not show. */
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
+function isSame(code: Uint8Array, datagram: Uint8Array, at: number): boolean {
   let difference = 0;
-  for (let i = 0; i < CODE_BYTES; i++) difference |= a[i]! ^ b[i]!;
+  for (let i = 0; i < CODE_BYTES; i++) difference |= code[i]! ^ datagram[at + i]!;
   return difference === 0;
-}
-
-const ENCODER = new TextEncoder();
-const DECODER = new TextDecoder();
-
-class Octets {
-  #octets = new Uint8Array(512);
-  #view = new DataView(this.#octets.buffer);
-  #length = 0;
-
-  take(): Uint8Array {
-    return this.#octets.slice(0, this.#length);
-  }
-
-  u8(value: number): void {
-    this.#reserve(1);
-    this.#octets[this.#length++] = value;
-  }
-
-  u16(value: number): void {
-    this.#reserve(2);
-    this.#view.setUint16(this.#length, value);
-    this.#length += 2;
-  }
-
-  u32(value: number): void {
-    this.#reserve(4);
-    this.#view.setUint32(this.#length, value);
-    this.#length += 4;
-  }
-
-  u48(value: number): void {
-    this.u16(Math.floor(value / 2 ** 32));
-    this.u32(value % 2 ** 32);
-  }
-
-  name(text: string): void {
-    const octets = ENCODER.encode(text);
-    if (octets.length > 255) throw new RangeError(`the name ${text} is too long`);
-    this.u8(octets.length);
-    this.bytes(octets);
-  }
-
-  address(text: string): void {
-    const address = parseIpAddress(text)!;
-    const value = address.family === 4 ? address.value | (0xffffn << 32n) : address.value;
-    for (let shift = 96n; shift >= 0n; shift -= 32n) this.u32(Number((value >> shift) & 0xffff_ffffn));
-  }
-
-  bytes(octets: Uint8Array): void {
-    this.#reserve(octets.length);
-    this.#octets.set(octets, this.#length);
-    this.#length += octets.length;
-  }
-
-  #reserve(count: number): void {
-    if (this.#length + count <= this.#octets.length) return;
-    const larger = new Uint8Array(2 * (this.#length + count));
-    larger.set(this.#octets);
-    this.#octets = larger;
-    this.#view = new DataView(larger.buffer);
-  }
-}
-
-/** Reads only inside its bounds; a `RangeError` where the octets end too soon. */
-class Reader {
-  readonly #view: DataView;
-  #at = 0;
-
-  constructor(octets: Uint8Array) {
-    this.#view = new DataView(octets.buffer, octets.byteOffset, octets.length);
-  }
-
-  u8(): number {
-    return this.#view.getUint8(this.#at++);
-  }
-
-  u16(): number {
-    this.#at += 2;
-    return this.#view.getUint16(this.#at - 2);
-  }
-
-  u32(): number {
-    this.#at += 4;
-    return this.#view.getUint32(this.#at - 4);
-  }
-
-  u48(): number {
-    return this.u16() * 2 ** 32 + this.u32();
-  }
-
-  name(): string {
-    const length = this.u8();
-    const octets = new Uint8Array(this.#view.buffer, this.#view.byteOffset + this.#at, this.#need(length));
-    this.#at += length;
-    // Names of nodes are ASCII, and then this is several times as fast as the decoder.
-    let text = "";
-    for (const octet of octets) {
-      if (octet > 0x7f) return DECODER.decode(octets);
-      text += String.fromCharCode(octet);
-    }
-    return text;
-  }
-
-  address(): string {
-    const value = (BigInt(this.u32()) << 96n) | (BigInt(this.u32()) << 64n) | (BigInt(this.u32()) << 32n);
-    const low = BigInt(this.u32());
-    return value === 0xffffn << 32n
-      ? formatIpAddress({ family: 4, value: low })
-      : formatIpAddress({ family: 6, value: value | low });
-  }
-
-  end(): void {
-    if (this.#at !== this.#view.byteLength) throw new RangeError("octets are left over");
-  }
-
-  #need(count: number): number {
-    if (this.#at + count > this.#view.byteLength) throw new RangeError("the octets end too soon");
-    return count;
-  }
 }

@@ -65,10 +65,10 @@ export interface Heartbeat {
   readonly ready: boolean;
   /** On its way out. */
   readonly draining: boolean;
-  /** The one who gets this, if it is known, and those that are held down. */
+  /** Those who get this, as far as they are known, and those that are held down. */
   readonly heard: readonly Heard[];
   readonly version: number;
-  /** `null` where all who get this have it. */
+  /** `null` where all who get this have it, so that it can wait until they look. */
   readonly statement: Statement | null;
   readonly moves: readonly MoveRequest[];
 }

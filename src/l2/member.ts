@@ -10,6 +10,7 @@ import { deadAfterMilliseconds, type Timing } from "./timing.ts";
 
 /** Sessions of a member that are remembered as past; more restarts than this within our own life are not imagined. */
 const PAST_SESSIONS = 256;
+const NOBODY: ReadonlySet<string> = new Set();
 const MOST_DOUBLINGS = 4;
 
 /**
@@ -89,7 +90,7 @@ export class Member {
       this.alive = true;
       this.aliveSince = now;
     }
-    const holds = new Set(message.heard.filter(({ held }) => held).map(({ node }) => node));
+    const holds = heldIn(message);
     news ||= this.ready !== message.ready || this.draining !== message.draining;
     news ||= holds.size !== this.holds.size || [...holds].some((name) => !this.holds.has(name));
     news ||= this.currentVersion !== message.version;
@@ -152,4 +153,8 @@ export class Member {
     const doublings = Math.min(this.#deaths.length - 2, MOST_DOUBLINGS);
     this.heldUntil = now + timing.holdDownMilliseconds * 2 ** doublings;
   }
+}
+
+function heldIn({ heard }: Heartbeat): ReadonlySet<string> {
+  return heard.some(({ held }) => held) ? new Set(heard.filter(({ held }) => held).map(({ node }) => node)) : NOBODY;
 }

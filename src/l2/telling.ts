@@ -1,6 +1,7 @@
 /**
  * What this node tells the members, and when: a heartbeat to all at its time, news at once, and out of turn to a single
- * member that lacks something. The statement goes only to those who have not confirmed it. Pure.
+ * member that lacks something. The statement goes only to those who have not confirmed it. One message serves a group of
+ * members, so that it is written and authenticated once for all of them. Pure.
  */
 import type { AgreementEffect } from "./event.ts";
 import type { Heard, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
@@ -9,6 +10,10 @@ import type { Roll } from "./roll.ts";
 
 /** A wish for a move is repeated in this many messages: each may be lost. */
 const MOVE_REPEATS = 3;
+/** What a message says to its addressees may take so much of it, names and all: the rest of a datagram is for addresses. */
+const GROUP_CHARACTERS = 600;
+/** Session, version and flags of one (heartbeat-codec.ts). */
+const HEARD_OCTETS = 12;
 /** Answers to one member out of turn come no faster than this. */
 const URGE_MILLISECONDS = 40;
 
@@ -59,47 +64,82 @@ export class Telling {
     this.#urgent.set(name, session);
   }
 
-  /** The messages that are due, one for each member: what all would have to be told of all others is too long. */
+  isDue(now: number): boolean {
+    return this.#isNew || this.#urgent.size > 0 || now >= this.#nextHeartbeat;
+  }
+
+  /** The messages that are due: each for several members, as many as there is room for what they must find in it. */
   due(present: Present, now: number): AgreementEffect[] {
     const effects: AgreementEffect[] = [];
-    const held = [...this.#roll.members.values()].filter((member) => member.isHeld(now)).map(heardOf);
+    const members = [...this.#roll.members.values()];
+    const held = members.filter((member) => member.isHeld(now)).map((member) => heardOf(member, true));
     let statement: Statement | null = null;
-    const send = (member: Member, withStatement: boolean, introduced: number | null) => {
+    const send = (to: readonly Addressee[], withStatement: boolean) => {
       if (withStatement) statement ??= present.statement();
-      const heard = { ...heardOf(member), session: introduced ?? member.session, held: member.isHeld(now) };
+      const names = new Set(to.map(({ member }) => member.name));
+      const known = to.map(({ member, session }) => ({ ...heardOf(member, member.isHeld(now)), session }));
       const message: Heartbeat = {
         from: this.#roll.self,
         session: present.session,
         sequence: ++this.#sequence,
         ready: present.ready,
         draining: present.draining,
-        heard: [...(heard.session === 0 ? [] : [heard]), ...held.filter(({ node }) => node !== member.name)],
+        heard: [...known.filter(({ session }) => session !== 0), ...held.filter(({ node }) => !names.has(node))],
         version: this.#version,
         statement: withStatement ? statement : null,
-        moves: this.#moves.map(({ request: { vip, to } }) => ({ vip, to })),
+        moves: this.#moves.map(({ request: { vip, to: node } }) => ({ vip, to: node })),
       };
-      effects.push({ type: "send", to: member.name, message });
+      effects.push({ type: "send", to: [...names], message });
     };
     if (this.#isNew || now >= this.#nextHeartbeat) {
       const isNew = this.#isNew;
       if (isNew) this.#version++;
       this.#isNew = false;
-      this.#nextHeartbeat = now + this.#heartbeatMilliseconds;
-      for (const member of this.#roll.members.values()) {
-        send(member, isNew || (member.alive && member.hasOfUs !== this.#version), null);
+      // In step, however coarse the clock that drives this: ticks must not add up to a slower beat.
+      const beat = Math.max(this.#nextHeartbeat, now - this.#heartbeatMilliseconds);
+      this.#nextHeartbeat = Math.min(beat, now) + this.#heartbeatMilliseconds;
+      const lacks = (member: Member) => isNew || (member.alive && member.hasOfUs !== this.#version);
+      for (const withStatement of [false, true]) {
+        const addressees = members.filter((member) => lacks(member) === withStatement).map(addressed);
+        for (const group of inGroups(addressees)) send(group, withStatement);
       }
       this.#moves = this.#moves.filter((move) => --move.repeats > 0);
     }
     for (const [name, introduced] of this.#urgent) {
       const member = this.#roll.members.get(name);
-      if (member !== undefined) send(member, true, introduced);
+      if (member !== undefined) send([{ member, session: introduced ?? member.session }], true);
     }
     this.#urgent.clear();
     return effects;
   }
 }
 
-/** What is said of a member that is held down, to all others. */
-function heardOf({ name, session, version }: Member): Heard {
-  return { node: name, session, version, held: true };
+/** A member to which a message goes, and its session that the message names; 0 for none. */
+interface Addressee {
+  readonly member: Member;
+  readonly session: number;
+}
+
+function addressed(member: Member): Addressee {
+  return { member, session: member.session };
+}
+
+function* inGroups(addressees: readonly Addressee[]): Generator<Addressee[]> {
+  let group: Addressee[] = [];
+  let characters = 0;
+  for (const one of addressees) {
+    const more = one.member.name.length + HEARD_OCTETS;
+    if (group.length > 0 && characters + more > GROUP_CHARACTERS) {
+      yield group;
+      group = [];
+      characters = 0;
+    }
+    group.push(one);
+    characters += more;
+  }
+  if (group.length > 0) yield group;
+}
+
+function heardOf({ name, session, version }: Member, held: boolean): Heard {
+  return { node: name, session, version, held };
 }

@@ -30,7 +30,7 @@ interface Composed {
 }
 
 /** What the rest of an Intent follows from: everything but Services and where they run, which change most. */
-type Frame = Omit<Intent, "services"> & { readonly problems: readonly Problem[] };
+type Frame = Omit<Intent, "services" | "gateways"> & { readonly problems: readonly Problem[] };
 
 export function composeIntent(sources: readonly SourcedManifest[]): Composed {
   return new IntentComposer().compose(sources);
@@ -42,6 +42,7 @@ export class IntentComposer {
   #framed: readonly SourcedManifest[] = [];
   #frame: Frame | null = null;
   #services: readonly Service[] = [];
+  #gateways: readonly string[] = [];
 
   compose(sources: readonly SourcedManifest[]): Composed {
     const problems: Problem[] = [];
@@ -56,12 +57,14 @@ export class IntentComposer {
     }
     const services: { readonly key: string; readonly service: Service }[] = [];
     const slices = new Map<string, BackendSlice[]>();
+    const gatewaySlices: BackendSlice[] = [];
     const others: SourcedManifest[] = [];
     for (const source of latest.values()) {
       const { manifest } = source;
       if (manifest.type === "service") services.push({ key: serviceKey(manifest.service), service: manifest.service });
       else if (manifest.type !== "backend-slice") others.push(source);
       else {
+        if (manifest.slice.isOfGateways) gatewaySlices.push(manifest.slice);
         const known = slices.get(manifest.slice.service);
         if (known === undefined) slices.set(manifest.slice.service, [manifest.slice]);
         else known.push(manifest.slice);
@@ -77,9 +80,17 @@ export class IntentComposer {
       });
     this.#joined.endRound();
     this.#services = settled(this.#services, joined);
+    this.#gateways = settled(this.#gateways, gatewayNodes(gatewaySlices));
+    const gateways = this.#gateways.length === 0 ? null : this.#gateways;
     const { problems: found, ...frame } = this.#frame;
-    return { intent: { ...frame, services: this.#services }, problems: [...problems, ...found] };
+    return { intent: { ...frame, gateways, services: this.#services }, problems: [...problems, ...found] };
   }
+}
+
+/** Nodes whose gateway is ready: neither still starting nor on its way out. */
+function gatewayNodes(slices: readonly BackendSlice[]): string[] {
+  const ready = slices.flatMap(({ backends }) => backends.filter(({ state }) => state === "ready"));
+  return [...new Set(ready.flatMap(({ node }) => node ?? []))].sort(compareText);
 }
 
 function frameOf(sources: readonly SourcedManifest[]): Frame {

@@ -8,6 +8,8 @@ import { type KubernetesObject, type ObjectMetadata, objectSchema } from "./obje
 
 /** One slice in our words; slices are joined to their Service by name when all objects are known. */
 export interface BackendSlice {
+  /** Its endpoints are the gateways of the nodes. */
+  readonly isOfGateways: boolean;
   /** `namespace/name`. */
   readonly service: string;
   readonly ports: readonly SlicePort[];
@@ -81,6 +83,8 @@ const SLICE_PORT_SCHEMA: JsonSchema = {
   },
 };
 
+/** A Service with it selects the gateways' own pods; its slices have it too. */
+const GATEWAYS_LABEL = "sluice.dev/gateways";
 const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 
 export const ENDPOINT_SLICE: KindAdapter = {
@@ -108,6 +112,7 @@ export const ENDPOINT_SLICE: KindAdapter = {
     return {
       type: "backend-slice",
       slice: {
+        isOfGateways: metadata.labels?.[GATEWAYS_LABEL] !== undefined,
         service: `${metadata.namespace}/${service}`,
         ports: (ports ?? []).map(({ name, port, protocol }) => ({ name: name ?? "", port: port ?? null, protocol })),
         backends: (endpoints ?? []).flatMap((endpoint, index) =>

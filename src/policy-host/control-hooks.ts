@@ -21,10 +21,10 @@ import {
   type IntentQuestion,
 } from "./control-task.ts";
 import type { LoadedPolicy } from "./loaded-policy.ts";
+import { POLICY_THREAD_LIMITS } from "./thread-limits.ts";
 
-const WATCH_MILLISECONDS = 500;
-const WATCH_PATIENCE = 4;
-const HEAP_MEGABYTES = 256;
+const WATCH_MILLISECONDS = 200;
+const WATCH_PATIENCE = 5;
 const RESTART_MILLISECONDS = 1000;
 
 export interface ControlHooksListener {
@@ -79,8 +79,7 @@ export class ControlHooks {
 
   #begin(): void {
     this.#task.control.fill(0);
-    const resourceLimits = { maxOldGenerationSizeMb: HEAP_MEGABYTES };
-    const thread = new Worker(threadFile(), { workerData: this.#task, resourceLimits });
+    const thread = new Worker(threadFile(), { workerData: this.#task, resourceLimits: POLICY_THREAD_LIMITS });
     this.#thread = thread;
     thread.unref();
     thread.on("message", (news: ControlNews) => {

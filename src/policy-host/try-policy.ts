@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { StateMemory } from "../policy/shared-state.ts";
 import type { HookName } from "./loaded-policy.ts";
+import { POLICY_THREAD_LIMITS } from "./thread-limits.ts";
 
 const PATIENCE_MILLISECONDS = 5000;
 
@@ -30,7 +31,7 @@ export interface TryResult {
 
 /** @throws Error with a sentence for the operator. */
 export async function tryPolicy(request: TryRequest): Promise<TryResult> {
-  const worker = new Worker(threadFile(), { workerData: request, resourceLimits: { maxOldGenerationSizeMb: 512 } });
+  const worker = new Worker(threadFile(), { workerData: request, resourceLimits: POLICY_THREAD_LIMITS });
   try {
     return await new Promise((resolve, reject) => {
       const late = setTimeout(

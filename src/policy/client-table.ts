@@ -71,6 +71,21 @@ export class ClientTable {
     return victim + WAY_HEADER;
   }
 
+  /**
+   * Where the words of a client begin that is there already; -1 when it isn't. Takes no lock: another client may take its
+   * place at any moment.
+   */
+  find(client: FlowAddress): number {
+    const { words } = this;
+    const set = (client.hash % this.#sets) * this.#setWords;
+    for (let way = 0; way < WAYS; way++) {
+      const at = set + SET_HEADER + way * this.#wayWords;
+      if (words[at + WAY_USED] === 0) return -1;
+      if (sameAddress(words, at, client.words, client.at)) return at + WAY_HEADER;
+    }
+    return -1;
+  }
+
   /** Unlocks what `enter` locked. @param at what it returned. */
   leave(at: number): void {
     Atomics.store(this.words, at - (at % this.#setWords) + LOCK, 0);

@@ -20,7 +20,7 @@ import type { FlowEndReason } from "../dataplane/flow-end.ts";
 import type { ClientTable } from "./client-table.ts";
 import type { Counter } from "./counter.ts";
 import type { PrefixSet } from "./prefix-set.ts";
-import type { Switch, SwitchName } from "./switch.ts";
+import type { SourceLimit } from "./source-limit.ts";
 import type { TokenBuckets } from "./token-buckets.ts";
 
 /** What an `Answer` is, as a number. */
@@ -108,7 +108,7 @@ export interface EndedFlow {
   readonly vip: FlowAddress;
   readonly vipPort: number;
   readonly protocol: FlowProtocol;
-  /** `namespace/name` of the Service that the client asked for. */
+  /** `namespace/name` of the Service whose backend had it. */
   readonly service: string;
   readonly backend: FlowAddress;
   readonly backendPort: number;
@@ -159,8 +159,8 @@ export interface PolicyState {
   counter(name: string): Counter;
   tokenBuckets(name: string, options: { clients: number; perSecond: number; burst: number }): TokenBuckets;
   clients(name: string, options: { clients: number; words: number }): ClientTable;
-  /** Something that the gateway does while it is on. */
-  switch(name: SwitchName): Switch;
+  /** The kernel's limit on the new flows of one source. */
+  sourceLimit(): SourceLimit;
   /** From a list, from a file with one prefix a line (`#` begins a comment; read again when it changes), or both. */
   prefixes(name: string, from: { prefixes?: readonly string[]; file?: string }): PrefixSet;
 }

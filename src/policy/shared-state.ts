@@ -7,7 +7,7 @@ import { ClientTable } from "./client-table.ts";
 import { Counter } from "./counter.ts";
 import type { PolicyState } from "./define-policy.ts";
 import { PrefixSet, prefixSetMemory } from "./prefix-set.ts";
-import { SWITCH_NAMES, Switch, type SwitchName } from "./switch.ts";
+import { SOURCE_LIMIT, SourceLimit } from "./source-limit.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 
 /** By kind and name: `tokens per-source`. */
@@ -67,9 +67,8 @@ export class SharedState implements PolicyState {
     return new ClientTable(this.#words(`clients ${name}`, ClientTable.memoryWords(clients, words)), words);
   }
 
-  switch(name: SwitchName): Switch {
-    if (!SWITCH_NAMES.includes(name)) throw new Error(`there is no switch "${name}", only ${SWITCH_NAMES.join(", ")}`);
-    return new Switch(this.#words(`switch ${name}`, Switch.words));
+  sourceLimit(): SourceLimit {
+    return new SourceLimit(this.#words(SOURCE_LIMIT, SourceLimit.words));
   }
 
   prefixes(name: string, { prefixes = [], file }: { prefixes?: readonly string[]; file?: string }): PrefixSet {

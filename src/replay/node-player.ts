@@ -100,6 +100,7 @@ export class NodePlayer {
   readonly #batch = new FrameBatch(1);
   readonly #expiry: readonly FlowExpiry[];
   readonly #pipeline: Pipeline;
+  #chain: PolicyChain | null = null;
   #epoch = 0;
   /** Nanoseconds. */
   readonly #clock: Float64Array;
@@ -171,11 +172,12 @@ export class NodePlayer {
     learnNeighbors(this.#pipeline.neighbors, this.#node, this.#pipeline.fib, neighbors);
   }
 
-  /** Ends what has been silent for too long. @param now monotonic seconds. */
+  /** Time has passed: policies hear of it, and what has been silent for too long ends. @param now monotonic seconds. */
   expire(now: number): void {
     this.#clock[0] = now * 1e9;
     for (const each of this.#expiry) each.tick(1, now);
     this.#tellOfEnds();
+    this.#chain?.tick(now * 1000);
   }
 
   /** @param port index of the interface that the frame comes in by. */
@@ -210,7 +212,8 @@ export class NodePlayer {
     const { running } = this.#options.policies;
     if (running.length === 0) return;
     const directory = directoryOf(this.#ids);
-    this.#pipeline.policies = new PolicyChain(this.#pipeline, running, directory, this.#portNames, this.#surroundings);
+    this.#chain = new PolicyChain(this.#pipeline, running, directory, this.#portNames, this.#surroundings);
+    this.#pipeline.policies = this.#chain;
     const told = running.filter(wantsEnds).map(({ name, slot }) => [name, slot] as const);
     if (this.#ends !== null) fillFlowEndListeners(this.#ends.listeners, spec, this.#ids, new Map(told));
   }

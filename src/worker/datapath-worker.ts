@@ -29,6 +29,7 @@ import type { PolicyChain } from "../policy/policy-chain.ts";
 import { WorkerPolicies } from "../policy-host/worker-policies.ts";
 import { FrameTracer } from "../trace/frame-tracer.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
+import { PressureMap } from "../xdp/queue-pressure.ts";
 import { PACKET_CONTINUES } from "../xdp/ring.ts";
 import { Umem } from "../xdp/umem.ts";
 import { clearEvent, monotonic, POLL_WORDS, POLLIN, POLLOUT, poll } from "../xdp/wait.ts";
@@ -51,6 +52,11 @@ const BATCH = 64;
 const RING_SLOTS = 2048;
 /** Idle turns before the worker sleeps: about 50 µs of looking, as long as a wake-up takes. */
 const IDLE_TURNS = 500;
+/**
+ * The same where the kernel forwards: what comes here is mostly the only frame of its flow, so the next one is no nearer
+ * for it, and looking takes the time of those who serve the flow (bench/connections).
+ */
+const IDLE_TURNS_BESIDE_KERNEL = 20;
 const POLL_MILLISECONDS = 1000;
 /** The same, while frames wait: nobody wakes the worker when what they wait for has come. */
 const LOOK_MILLISECONDS = 1;
@@ -67,6 +73,8 @@ export function runDatapathWorker(task: WorkerTask): void {
     flows6: BpfMap.fromFd(task.mapFds.flows6),
     ports: BpfMap.fromFd(task.mapFds.port_rows),
     neighbors: BpfMap.fromFd(task.mapFds.neighbors),
+    load: BpfMap.fromFd(task.mapFds.backend_load),
+    queues: BpfMap.fromFd(task.mapFds.queues),
   };
   const sockets: XskSocket[] = [];
   try {
@@ -96,14 +104,14 @@ function forwardUntilStopped(
   task: WorkerTask,
   umem: Umem,
   layout: FrameLayout,
-  maps: Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors", BpfMap>>,
+  maps: Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors" | "load" | "queues", BpfMap>>,
   sockets: readonly XskSocket[],
 ): void {
   const { control, counters, messages } = task;
   const memory = new FrameMemory(layout);
   const multiBuffer = layout.roomCount > 0;
   const batch = new FrameBatch(BATCH);
-  const load = new BackendLoad(task.balancing.load);
+  const load = new BackendLoad(maps.load.mmap());
   const pipeline = new Pipeline(
     batch,
     umem.view,
@@ -115,7 +123,7 @@ function forwardUntilStopped(
       neighborRequests: new NeighborRequests(task.neighborRequests),
       handoffs: new Handoffs(task.handoffs),
       fragments: new FragmentTable(task.fragments),
-      affinity: new AffinityTable(task.balancing.affinity),
+      affinity: new AffinityTable(task.affinity),
       counters,
       offloads: task.offloads,
     },
@@ -125,6 +133,8 @@ function forwardUntilStopped(
   /** Index into `sockets` by port id. */
   const socketOfPort = new Int32Array(256).fill(-1);
   const portOfSocket = Int32Array.from(task.sockets, ({ port }) => port);
+  const queueOfSocket = Int32Array.from(task.sockets, ({ port, queue }) => port * QUEUES_PER_PORT + queue);
+  const pressure = new PressureMap(maps.queues.mmap());
   const wakeEntry = sockets.length * POLL_WORDS;
   const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
   const clock = new Float64Array(1);
@@ -160,6 +170,7 @@ function forwardUntilStopped(
   Atomics.store(control, CONTROL_READY, 1);
   Atomics.notify(control, CONTROL_READY);
 
+  const patience = task.offloads ? IDLE_TURNS_BESIDE_KERNEL : IDLE_TURNS;
   let idleTurns = 0;
   let tickedAt = 0;
   while (Atomics.load(control, CONTROL_STOP) === 0) {
@@ -172,7 +183,7 @@ function forwardUntilStopped(
     if (chain !== null) tickPolicies(chain);
     if (turn() > 0) {
       idleTurns = 0;
-    } else if (++idleTurns > IDLE_TURNS) {
+    } else if (++idleTurns > patience) {
       wait();
       idleTurns = 0;
     }
@@ -197,10 +208,14 @@ function forwardUntilStopped(
       const socket = sockets[index]!;
       reclaim(socket);
       const count = socket.rx.peek(BATCH);
-      if (count === 0) continue;
+      if (count === 0) {
+        pressure.caughtUp(queueOfSocket[index]!);
+        continue;
+      }
       received += count;
       if (multiBuffer) takePackets(socket, portOfSocket[index]!, count);
       else take(socket, portOfSocket[index]!, count);
+      pressure.took(queueOfSocket[index]!, batch.count);
       monotonic(clock);
       forwardBatch();
       refill(socket, RING_SLOTS);

@@ -5,7 +5,6 @@
  * word has changed, and an eventfd wakes it from its poll. The epoch word says which forwarding table it works with.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { BalancingMemory } from "../dataplane/balancing-memory.ts";
 import type { Counters } from "../dataplane/counters.ts";
 import type { FlowEndMemory } from "../dataplane/flow-end-log.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
@@ -41,14 +40,17 @@ export interface WorkerTask {
   /** Descriptor of the eventfd that ends a poll. */
   readonly wakeFd: number;
   /** Descriptors of the BPF maps of these names, valid in the whole process. */
-  readonly mapFds: Readonly<Record<"flows" | "flows6" | "port_rows" | "neighbors" | "xsks", number>>;
+  readonly mapFds: Readonly<
+    Record<"flows" | "flows6" | "port_rows" | "neighbors" | "xsks" | "backend_load" | "queues", number>
+  >;
   /** Whether the kernel forwards established flows. */
   readonly offloads: boolean;
   readonly hashKey: HashKey;
   readonly neighborRequests: Int32Array;
   readonly handoffs: Int32Array;
   readonly fragments: Int32Array;
-  readonly balancing: BalancingMemory;
+  /** An AffinityTable's. */
+  readonly affinity: Int32Array;
   readonly counters: Counters;
   readonly table: ForwardingColumns;
   readonly policies: PolicyScene | null;

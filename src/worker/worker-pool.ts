@@ -11,6 +11,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";
 import type { PolicyScene } from "../policy-host/loaded-policy.ts";
+import { POLICY_THREAD_LIMITS } from "../policy-host/thread-limits.ts";
 import type { TraceOrder } from "../trace/frame-tracer.ts";
 import { EventFd } from "../xdp/wait.ts";
 import {
@@ -39,8 +40,6 @@ const RESTART_MILLISECONDS = 1000;
  */
 const WATCH_MILLISECONDS = 100;
 const WATCH_PATIENCE = 5;
-/** JavaScript objects of a worker: its own take some ten megabytes, the rest is for modules. */
-const HEAP_MEGABYTES = 256;
 
 export interface WorkerListener {
   readonly onFailure: (worker: number, error: Error) => void;
@@ -89,7 +88,7 @@ export class WorkerPool {
       minThreads: specs.length,
       maxThreads: specs.length,
       concurrentTasksPerWorker: 1,
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
+      resourceLimits: POLICY_THREAD_LIMITS,
       // Piscina's own waiting would block a thread that has work of its own to wait for.
       atomics: "disabled",
     });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseIpAddress } from "../net/ip-address.ts";
-import { encodeAddress, encodeNdpKey, encodePort, encodePrefix, encodeUdpPort } from "./door-maps.ts";
+import { encodeAddress, encodeNdpKey, encodePrefix, encodeUdpPort } from "./door-maps.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const address = (text: string) => parseIpAddress(text)!;
@@ -18,18 +18,6 @@ describe("the door's maps", () => {
 
   test("have the interface behind the address of NDP", () => {
     expect(hex(encodeNdpKey(address("2001:db8::1"), 258))).toBe("20010db800000000000000000000000102010000");
-  });
-
-  test("have VLAN tags as on the wire", () => {
-    expect(hex(encodePort({ id: 3 }))).toBe("0300000000000000000000000000000000000000");
-    const vlan = [
-      { protocol: 0x88a8, id: 100 },
-      { protocol: 0x8100, id: 4094 },
-    ];
-    expect(hex(encodePort({ id: 1, dropOthers: true, vlan, pairInterfaceIndex: 7 }))).toBe(
-      "010000000100000088a8006481000ffe07000000",
-    );
-    expect(() => encodePort({ id: 1, vlan: [...vlan, ...vlan] })).toThrow("at most two VLAN tags");
   });
 
   test("have a UDP port as a raw load sees it", () => {

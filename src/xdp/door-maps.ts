@@ -25,7 +25,7 @@ export const SETTINGS_FLOW_MASK = 2;
 /** Word of `settings` that says which layout the tables have, for a process that finds those of another. */
 export const SETTINGS_LAYOUT = 7;
 /** Raise it when a struct of native/bpf changes. */
-export const SETTINGS_LAYOUT_NOW = 2;
+export const SETTINGS_LAYOUT_NOW = 3;
 
 /** Word of `settings` with its flags. */
 export const SETTINGS_FLAGS = 6;
@@ -43,24 +43,6 @@ export const SETTINGS_NEW_FLOW_BUDGET = 10;
 
 /** Word of `settings`: one of so many frames that the programs forward is sampled, a power of two; 0 for none. */
 export const SETTINGS_SAMPLE_EVERY = 8;
-
-const PORT_DROP_OTHERS = 1 << 0;
-
-/** struct port. */
-export function encodePort(port: DoorPort): Uint8Array {
-  const { id, dropOthers = false, vlan = [], pairInterfaceIndex = 0 } = port;
-  if (vlan.length > 2) throw new TypeError("a port has at most two VLAN tags");
-  const value = new Uint8Array(20);
-  const view = new DataView(value.buffer);
-  view.setUint32(0, id, true);
-  view.setUint32(4, dropOthers ? PORT_DROP_OTHERS : 0, true);
-  vlan.forEach((tag, i) => {
-    view.setUint16(8 + 4 * i, tag.protocol);
-    view.setUint16(10 + 4 * i, tag.id);
-  });
-  view.setUint32(16, pairInterfaceIndex, true);
-  return value;
-}
 
 /** struct address: sixteen bytes, IPv4 as ::ffff:a.b.c.d. */
 export function encodeAddress(address: IpAddress): Uint8Array {

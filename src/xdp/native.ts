@@ -93,6 +93,13 @@ export interface NativePacketSocket {
   close(): void;
 }
 
+export interface NativeDatagramSocket {
+  divert(offset: number, mask: number): number;
+  send(datagram: Uint8Array, address: Uint8Array, port: number): number;
+  receive(into: Uint8Array): number;
+  close(): void;
+}
+
 interface Native {
   readonly Umem: new (lengthBytes: number) => NativeUmem;
   readonly Xsk: new (
@@ -119,6 +126,7 @@ interface Native {
   /** @returns a descriptor, -1 when there is no such map. */
   readonly mapById: (id: number) => number;
   readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
+  readonly DatagramSocket: new (address: Uint8Array, port: number) => NativeDatagramSocket;
   readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;
   readonly Link: new (
     kind: "xdp" | "tcx" | "clsact" | "pinned" | "dispatcher",

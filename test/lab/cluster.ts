@@ -44,6 +44,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #kubelet: Kubelet;
   readonly #gateways = new Map<string, Gateway>();
+  readonly #ready = new Set<string>();
   #kubeconfig = "";
 
   private constructor(lab: Lab, server: ApiServer, machines: readonly Machine[], options: ClusterOptions) {
@@ -79,7 +80,7 @@ export class Cluster {
       cluster: ["--kubernetes", "--kubeconfig", this.#kubeconfig, "--state", state],
       node,
       uplink: "net0",
-      arguments: ["--cluster-secret", this.#secretFile, ...this.#options.arguments],
+      arguments: ["--cluster-secret", this.#secretFile, "--keep-flows", ...this.#options.arguments],
     });
     this.#gateways.set(node, gateway);
     return gateway;
@@ -87,6 +88,8 @@ export class Cluster {
 
   async startSluiceEverywhere(): Promise<void> {
     await Promise.all(this.#machines.map(({ name }) => this.startSluice(name)));
+    for (const { name } of this.#machines) this.#ready.add(name);
+    this.tellGateway(this.#machines[0]!.name, true);
   }
 
   gateway(node: string): Gateway {
@@ -114,6 +117,30 @@ export class Cluster {
   externalIp(service: string): string | null {
     const path = "jsonpath={.status.loadBalancer.ingress[0].ip}";
     return this.server.kubectl("get", "service", service, "-o", path).trim() || null;
+  }
+
+  /**
+   * What the controllers say of the gateways' own pods: a pod that is to end is no longer ready from that moment on, and
+   * only then hears of it.
+   */
+  tellGateway(node: string, ready: boolean): void {
+    if (ready) this.#ready.add(node);
+    else this.#ready.delete(node);
+    const of = (name: string) => this.#machines.find((machine) => machine.name === name)!.address;
+    this.server.apply({
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: {
+        ...{ name: "sluice-gateways-lab", namespace: "kube-system" },
+        labels: { "kubernetes.io/service-name": "sluice-gateways", "sluice.dev/gateways": "" },
+      },
+      addressType: "IPv4",
+      endpoints: [...this.#gateways.keys()].map((name) => ({
+        ...{ addresses: [of(name)], nodeName: name },
+        conditions: { ready: this.#ready.has(name) },
+      })),
+      ports: [],
+    });
   }
 
   setSchedulable(node: string, schedulable: boolean): void {

@@ -69,6 +69,11 @@ export class Gateway {
     return stdout;
   }
 
+  /** What the API answers at a path: the same as a command, without starting a program for it. */
+  read<Answer>(path: string): Promise<Answer> {
+    return readJson<Answer>(this.socket, path);
+  }
+
   /** The type is the product's own: a test that reads a field which is gone does not compile. */
   status(): GatewayStatus {
     return JSON.parse(this.ask("status", "-o", "json")) as GatewayStatus;
@@ -88,6 +93,23 @@ function isServing(socketPath: string): Promise<boolean> {
     });
     asked.on("error", () => resolve(false));
     asked.on("timeout", () => asked.destroy());
+    asked.end();
+  });
+}
+
+function readJson<Answer>(socketPath: string, path: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path, timeout: 5_000 }, (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("end", () => {
+        const text = Buffer.concat(parts).toString();
+        if (response.statusCode === 200) resolve(JSON.parse(text) as Answer);
+        else reject(new Error(`${path} was answered by ${response.statusCode}: ${text}`));
+      });
+    });
+    asked.on("error", reject);
+    asked.on("timeout", () => asked.destroy(new Error(`${path} was not answered within 5 s`)));
     asked.end();
   });
 }

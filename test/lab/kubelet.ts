@@ -20,7 +20,7 @@ import { Nginx } from "./nginx.ts";
 
 /** The first address that is given on a node; the documents' pod is at .134. */
 const FIRST_HOST = 134;
-/** How long a pod that is to end still serves, as a preStop hook makes it: until all that send to it have heard. */
+/** How long a pod that is to end still serves, as a preStop hook makes it: until all that send to it have heard of it. */
 const GRACE_MILLISECONDS = 2_000;
 
 const PODS: WatchedKind = {
@@ -154,8 +154,9 @@ export class Kubelet {
   }
 
   async #end(name: string, nodeName: string | undefined): Promise<void> {
-    await sleep(GRACE_MILLISECONDS);
     const pod = this.#running.get(name);
+    pod?.nginx.sayGoodbye();
+    await sleep(GRACE_MILLISECONDS);
     this.#running.delete(name);
     await pod?.nginx.stop();
     await this.#api.remove(`${path(name)}?gracePeriodSeconds=0`);

@@ -17,12 +17,23 @@ import { join } from "node:path";
 import type { L2Status } from "../../src/announcer/announcer-message.ts";
 import { ask } from "../../src/api/client.ts";
 import { Configuration } from "./configuration.ts";
+import { Frr } from "./frr.ts";
 import { Gateway } from "./gateway.ts";
 import type { Lab } from "./lab.ts";
 import type { Namespace } from "./namespace.ts";
 import { Pod } from "./pod.ts";
 import type { LabProcess } from "./process.ts";
 import { waitFor } from "./wait-for.ts";
+
+/** The router's configuration, in FRR's words. */
+const ROUTER = `hostname router
+interface to-lan
+ ip address 10.0.5.1/24
+ ipv6 address fd05::1/64
+interface to-far
+ ip address 203.0.113.1/24
+ ipv6 address fd13::1/64
+`;
 
 export const NODES = [1, 2, 3, 4, 5] as const;
 export const VIP_COUNT = 10;
@@ -64,15 +75,16 @@ export async function l2Segment(lab: Lab): Promise<L2Segment> {
     bridge.ip(`link set ${port} master bridge`);
   };
   const router = host("router", true);
-  plug(router, "to-lan", "port-r", ["10.0.5.1/24", "fd05::1/64"]);
+  plug(router, "to-lan", "port-r", []);
   const client = host("client", false);
   plug(client, "eth0", "port-c", ["10.0.5.20/24", "fd05::20/64"]);
   client.ip("route add default via 10.0.5.1", "route add default via fd05::1");
   const far = host("far", false);
   lab.connect(
     { namespace: far, device: "eth0", addresses: ["203.0.113.10/24", "fd13::10/64"], offload: { tx: false } },
-    { namespace: router, device: "to-far", addresses: ["203.0.113.1/24", "fd13::1/64"] },
+    { namespace: router, device: "to-far" },
   );
+  await new Frr(lab, router, ROUTER).start();
   far.ip("route add default via 203.0.113.1", "route add default via fd13::1");
 
   const nodes = [...NODES, 6, 7].map((number): L2Node & { number: number } => {

@@ -26,10 +26,12 @@ const WELCOME = `<!DOCTYPE html>
 export class Nginx {
   readonly #process: LabProcess;
   readonly #log: string;
+  readonly #goodbye: string;
 
-  private constructor(process: LabProcess, log: string) {
+  private constructor(process: LabProcess, log: string, goodbye: string) {
     this.#process = process;
     this.#log = log;
+    this.#goodbye = goodbye;
   }
 
   /** @param folder of this server alone; the large file lies beside it, once for all. */
@@ -48,7 +50,7 @@ export class Nginx {
       seen: () => process.log(),
     });
     if (process.exit() !== null) throw new Error(`nginx of ${name} ended at once: ${process.log()}`);
-    return new Nginx(process, log);
+    return new Nginx(process, log, goodbyeFile(folder));
   }
 
   /** The clients' addresses as the pod's kernel saw them, one for each request answered. */
@@ -56,10 +58,23 @@ export class Nginx {
     return readFileSync(this.#log, "utf8").split("\n").filter(Boolean);
   }
 
+  /**
+   * As a preStop hook does it: from now on each answer says that the connection ends with it, so that clients go elsewhere
+   * before there is nobody to answer. A connection that is closed while idle may have a request under way (RFC 9112 §9.5).
+   */
+  sayGoodbye(): void {
+    writeFileSync(this.#goodbye, "");
+  }
+
   /** As a kubelet ends a container: requests under way are answered, and new connections refused. */
   async stop(): Promise<void> {
     await this.#process.stop("SIGQUIT");
   }
+}
+
+/** While it is there, nginx says goodbye. */
+function goodbyeFile(folder: string): string {
+  return `${folder}/goodbye`;
 }
 
 function configuration(name: string, folder: string, pages: string, log: string): string {
@@ -84,6 +99,12 @@ http {
     listen [::]:80 backlog=1024;
     root ${pages};
     add_header X-Pod ${name};
+    error_page 418 = @goodbye;
+    if (-f ${goodbyeFile(folder)}) { return 418; }
+    location @goodbye {
+      keepalive_timeout 0;
+      try_files $uri $uri/index.html =404;
+    }
   }
 }
 `;

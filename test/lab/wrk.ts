@@ -6,6 +6,13 @@ import type { LabProcess } from "./process.ts";
 const SCRIPT = join(import.meta.dirname, "wrk.lua");
 const CONNECTIONS = 8;
 const PAUSE_MILLISECONDS = 20;
+
+/** How hard: by default a few hundred requests a second. */
+export interface LoadPressure {
+  readonly connections?: number;
+  /** Between two requests of one connection. */
+  readonly pauseMilliseconds?: number;
+}
 /** Longer than anything that is measured; it ends when it is stopped. */
 const LONGEST_RUN_SECONDS = 600;
 
@@ -36,10 +43,11 @@ export class Wrk {
     this.#process = process;
   }
 
-  static start(from: Namespace, url: string, kind: LoadKind): Wrk {
+  static start(from: Namespace, url: string, kind: LoadKind, pressure: LoadPressure = {}): Wrk {
+    const { connections = CONNECTIONS, pauseMilliseconds = PAUSE_MILLISECONDS } = pressure;
     const header = kind === "new" ? ["-H", "Connection: close"] : [];
-    const shape = ["-t1", `-c${CONNECTIONS}`, `-d${LONGEST_RUN_SECONDS}s`, "--timeout", "2s"];
-    const words = ["wrk", ...shape, "-s", SCRIPT, ...header, url, "--", `${PAUSE_MILLISECONDS}`];
+    const shape = ["-t1", `-c${connections}`, `-d${LONGEST_RUN_SECONDS}s`, "--timeout", "2s"];
+    const words = ["wrk", ...shape, "-s", SCRIPT, ...header, url, "--", `${pauseMilliseconds}`];
     return new Wrk(kind, from.start(`wrk-${kind}`, words));
   }
 

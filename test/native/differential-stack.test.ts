@@ -20,11 +20,12 @@ import { PORT_STACK, PORT_WIRE, PortTable } from "../../src/dataplane/port-table
 import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { parseMac } from "../../src/net/mac.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { readXdpCounters } from "../../src/xdp/xdp-counters.ts";
 import { type Segment, segmentFrame, transportFault } from "../fixtures/segments.ts";
 import { moveIntoOwnNamespace, vethPair } from "./own-namespace.ts";
-import { interfaceIndex, words } from "./traffic.ts";
+import { interfaceIndex } from "./traffic.ts";
 import { changes } from "./twin-stage.ts";
 
 const ROWS = 1 << 12;
@@ -57,7 +58,7 @@ object
   .mmap()
   .set([KEY.k0, KEY.k1, ROWS - 1, ROWS - 1]);
 object.map("settings").mmap()[SETTINGS_FLAGS] = SETTINGS_FORWARD;
-object.map("ports").update(words(uplink), encodePort({ id: UPLINK, pairInterfaceIndex: interfaceIndex("sl0") }));
+setDoorPort(object.map("ports"), uplink, { id: UPLINK, pairInterfaceIndex: interfaceIndex("sl0") });
 
 const batch = new FrameBatch(1);
 const memory = new Uint8Array(FRAME_HEADROOM_BYTES + 4096);

@@ -4,7 +4,8 @@
  */
 import { afterAll, expect } from "vitest";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { type DoorPort, encodePort } from "../../src/xdp/door-maps.ts";
+import type { DoorPort } from "../../src/xdp/door-maps.ts";
+import { PORT_PLACES, setDoorPort } from "../../src/xdp/door-ports.ts";
 import { Umem } from "../../src/xdp/umem.ts";
 import { readXdpCounters, type XdpOutcome } from "../../src/xdp/xdp-counters.ts";
 import { XskSocket } from "../../src/xdp/xsk.ts";
@@ -70,8 +71,10 @@ export function openDoor(): Door {
   const settings = object.map("settings").mmap();
   const flows = object.map("flows").mmap();
   const flows6 = object.map("flows6").mmap();
-  const setPort = (index: number, port: DoorPort) => object.map("ports").update(words(index), encodePort(port));
+  const setPort = (index: number, port: DoorPort) => setDoorPort(object.map("ports"), index, port);
 
+  // Another interface in the uplink's place, so that it is found in the next.
+  setPort(uplink.interfaceIndex + PORT_PLACES, { id: PORT + 2 });
   setPort(uplink.interfaceIndex, { id: PORT, pairInterfaceIndex: interfaceIndex("pb") });
   setPort(interfaceIndex("qa"), { id: PORT + 1, dropOthers: true });
   object.map("xsks").update(words(PORT * 64), words(socket.fd));

@@ -13,7 +13,7 @@ import { parseIpv4 } from "../../src/net/ipv4.ts";
 import { rawAddress, rawPorts, storeMapped } from "../../src/wire/raw.ts";
 import { attachEgress, attachXdp } from "../../src/xdp/attach.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { encodePort } from "../../src/xdp/door-maps.ts";
+import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { setOffload } from "../../src/xdp/ethtool.ts";
 import { createVethPair, findLink, setLink } from "../../src/xdp/netlink.ts";
 import { Umem } from "../../src/xdp/umem.ts";
@@ -52,10 +52,8 @@ object
   .map("settings")
   .mmap()
   .set([key.k0, key.k1, ROWS - 1]);
-object
-  .map("ports")
-  .update(words(findLink("up0")!.index), encodePort({ id: 1, pairInterfaceIndex: findLink("sl0")!.index }));
-object.map("ports").update(words(findLink("sl1")!.index), encodePort({ id: 2, dropOthers: true }));
+setDoorPort(object.map("ports"), findLink("up0")!.index, { id: 1, pairInterfaceIndex: findLink("sl0")!.index });
+setDoorPort(object.map("ports"), findLink("sl1")!.index, { id: 2, dropOthers: true });
 object.map("xsks").update(words(2 * 64), words(socket.fd));
 offerFrames(umem, socket, 0, 32);
 

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { attachEgress, attachXdp } from "../../src/xdp/attach.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { encodePort } from "../../src/xdp/door-maps.ts";
+import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { findLink } from "../../src/xdp/netlink.ts";
 import { Umem } from "../../src/xdp/umem.ts";
 import { readXdpCounters } from "../../src/xdp/xdp-counters.ts";
@@ -53,8 +53,8 @@ object
   .mmap()
   .set([hashKey.k0, hashKey.k1, 15, ROWS - 1]);
 const index = (name: string) => findLink(name)!.index;
-object.map("ports").update(words(index("up0")), encodePort({ id: 1, pairInterfaceIndex: index("sl0") }));
-object.map("ports").update(words(index("sl1")), encodePort({ id: 2, dropOthers: true }));
+setDoorPort(object.map("ports"), index("up0"), { id: 1, pairInterfaceIndex: index("sl0") });
+setDoorPort(object.map("ports"), index("sl1"), { id: 2, dropOthers: true });
 object.map("xsks").update(words(64), words(uplink.fd));
 object.map("xsks").update(words(2 * 64), words(inside.fd));
 object.map("owned6").update(mapped("2001:db8:1::1"), words(1));

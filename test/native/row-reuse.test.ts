@@ -10,7 +10,8 @@ import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { parseMac } from "../../src/net/mac.ts";
 import { ADDRESS_WORDS, storeAddress } from "../../src/wire/raw.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { segmentFrame, transportFault } from "../fixtures/segments.ts";
 import { FIRST_PORT, type WriterTask } from "./row-writer.ts";
 import { words } from "./traffic.ts";
@@ -49,7 +50,7 @@ async function readWhileWriting(keys: number, seconds: number, early: boolean): 
   const settings = object.map("settings").mmap();
   settings.set([hashKey.k0, hashKey.k1, ROWS - 1, 0]);
   settings[SETTINGS_FLAGS] = SETTINGS_FORWARD;
-  object.map("ports").update(words(LOOPBACK), encodePort({ id: 0 }));
+  setDoorPort(object.map("ports"), LOOPBACK, { id: 0 });
   const ports = new PortTable(object.map("port_rows").mmap());
   for (const id of [0, 1]) {
     ports.set(id, { kind: PORT_WIRE, mac: parseMac(MAC)!, mtu: 1500, ipv4: null, ipv6: null, pair: null });

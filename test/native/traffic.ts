@@ -1,7 +1,7 @@
 /** Moving single frames through AF_XDP sockets, and steering traffic to one: what several files of this suite need. */
 import { attachXdp } from "../../src/xdp/attach.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { encodePort } from "../../src/xdp/door-maps.ts";
+import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import type { Umem } from "../../src/xdp/umem.ts";
 import { POLLIN, poll } from "../../src/xdp/wait.ts";
 import type { XskSocket } from "../../src/xdp/xsk.ts";
@@ -59,7 +59,7 @@ export function steer(
   mode: "auto" | "native" | "generic" = "auto",
 ): { object: BpfObject; close(): void } {
   const object = BpfObject.load(undefined, { maxEntries: { flows: 16 } });
-  object.map("ports").update(words(interfaceIndex(xsk.interface)), encodePort({ id: 1 }));
+  setDoorPort(object.map("ports"), interfaceIndex(xsk.interface), { id: 1 });
   object.map("owned4").update(Uint8Array.from(octets(address)), words(1));
   object.map("xsks").update(words(64 + xsk.queue), words(xsk.fd));
   const link = attachXdp({ program: object.program("sluice_xdp"), interface: xsk.interface, mode });

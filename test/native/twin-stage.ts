@@ -16,7 +16,8 @@ import type { FrameResult, ReplayStage } from "../../src/replay/replay.ts";
 import type { Scenario } from "../../src/replay/scenario.ts";
 import { RST } from "../../src/wire/transport.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { encodeAddress, encodePort, SETTINGS_FLAGS, SETTINGS_FORWARD, SETTINGS_OPEN } from "../../src/xdp/door-maps.ts";
+import { encodeAddress, SETTINGS_FLAGS, SETTINGS_FORWARD, SETTINGS_OPEN } from "../../src/xdp/door-maps.ts";
+import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { Umem } from "../../src/xdp/umem.ts";
 import { readXdpCounters } from "../../src/xdp/xdp-counters.ts";
 import { XskSocket } from "../../src/xdp/xsk.ts";
@@ -97,7 +98,7 @@ export function openTwinStage(opens = false): TwinStage {
         protocol: ((tag & 0xff) << 8) | ((tag >>> 8) & 0xff),
         id: ((tag >>> 8) & 0xf00) | (tag >>> 24),
       }));
-      object.map("ports").update(words(indexes[port]!), encodePort({ id: port, vlan }));
+      setDoorPort(object.map("ports"), indexes[port]!, { id: port, vlan });
     });
     return { flows4: flows[4], flows6: flows[6], ports, neighbors, offloads: true, watch, onTable };
 

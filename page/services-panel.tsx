@@ -1,0 +1,93 @@
+/** Services: where their addresses come from, who announces them, and what this node forwards of them. */
+import { useState } from "preact/hooks";
+import type { ServiceOverview } from "../src/agent/overview.ts";
+import { Mark, Panel } from "./panel.tsx";
+import type { Rates } from "./rates.ts";
+import { Table } from "./table.tsx";
+import { amount } from "./words.ts";
+
+const COLUMNS = [
+  "Service",
+  "Addresses",
+  "Pool",
+  "Announced by",
+  { name: "Backends", isNumber: true },
+  { name: "Frames/s", isNumber: true },
+  { name: "Flows opened", isNumber: true },
+] as const;
+
+interface ServicesProps {
+  readonly services: readonly ServiceOverview[];
+  readonly more: number;
+  readonly rates: Rates | null;
+  explain(service: string): void;
+}
+
+export function ServicesPanel({ services, more, rates, explain }: ServicesProps) {
+  const [wanted, want] = useState("");
+  const shown = services.filter(({ name, ingress }) => [name, ...ingress].some((word) => word.includes(wanted.trim())));
+  const aside = more === 0 ? undefined : `${more} more: \`sluice services\``;
+  return (
+    <Panel id="services" title="Services" aside={aside}>
+      {services.length < 8 ? null : (
+        <label class="search">
+          Find{" "}
+          <input
+            type="search"
+            value={wanted}
+            onInput={({ currentTarget }) => want(currentTarget.value)}
+            placeholder="name or address"
+          />
+        </label>
+      )}
+      <Table
+        caption="Services with addresses, announcers and traffic"
+        columns={COLUMNS}
+        empty={
+          services.length === 0
+            ? "No Service of type LoadBalancer is known."
+            : "No Service has that in its name or address."
+        }
+        rows={shown.map((service) => ({
+          key: service.name,
+          cells: [
+            <button type="button" class="link" onClick={() => explain(service.name)} title="Explain this Service">
+              {service.name}
+            </button>,
+            <Addresses service={service} />,
+            service.pool ?? "",
+            <Announcers service={service} />,
+            service.vips.length === 0 ? "" : String(Math.max(...service.vips.map(({ backends }) => backends.length))),
+            rates === null ? "" : amount(sum(service.vips.map(({ vip }) => rates.vips.get(vip) ?? 0))),
+            amount(sum(service.vips.map(({ flowsOpened }) => flowsOpened))),
+          ],
+        }))}
+      />
+    </Panel>
+  );
+}
+
+function Addresses({ service: { ingress, vips, trouble } }: { service: ServiceOverview }) {
+  if (ingress.length === 0) return <Mark mood="bad">{trouble[0] ?? "no address"}</Mark>;
+  const ports = [...new Set(vips.map(({ vip }) => vip.slice(vip.lastIndexOf(":") + 1)))];
+  return (
+    <>
+      <code>{ingress.join(" ")}</code> <span class="quiet">{ports.join(" ")}</span>
+      {trouble.map((one) => (
+        <Mark key={one} mood="odd">
+          {one}
+        </Mark>
+      ))}
+    </>
+  );
+}
+
+function Announcers({ service: { announcers, owners } }: { service: ServiceOverview }) {
+  if (announcers.length === 0 && owners.length === 0) return <Mark mood="odd">nobody</Mark>;
+  const onLink = owners.length === 0 ? "" : ` (on the link: ${owners.join(", ")})`;
+  return <>{(announcers.length > 4 ? `${announcers.length} nodes` : announcers.join(", ")) + onLink}</>;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,71 @@
+/**
+ * The part of the API that the status page lives on: `GET /v1/watch`, server-sent events until the asker leaves.
+ *
+ *   event: overview   once a second: an `Overview`
+ *   event: timeline   a `TimelineEntry`: those that are kept, then each as it comes
+ *
+ * However many look, an overview is made once a second, and none while nobody looks. An asker that reads too slowly
+ * misses some.
+ */
+import type { ServerResponse } from "node:http";
+import type { Overview } from "../agent/overview.ts";
+import type { TimelineEntry } from "../agent/timeline.ts";
+
+export interface WatchSource {
+  overview(): Promise<Overview>;
+  readonly timeline: {
+    readonly entries: readonly TimelineEntry[];
+    onEntry(listener: (entry: TimelineEntry) => void): () => void;
+  };
+}
+
+const INTERVAL_MILLISECONDS = 1000;
+const MOST_WAITING_BYTES = 1 << 22;
+
+export class Watchers {
+  readonly #source: WatchSource;
+  readonly #responses = new Set<ServerResponse>();
+  #timer: NodeJS.Timeout | null = null;
+  #busy = false;
+
+  constructor(source: WatchSource) {
+    this.#source = source;
+  }
+
+  add(response: ServerResponse): void {
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    for (const entry of this.#source.timeline.entries) send(response, "timeline", entry);
+    const leaveTimeline = this.#source.timeline.onEntry((entry) => send(response, "timeline", entry));
+    this.#responses.add(response);
+    response.once("close", () => {
+      leaveTimeline();
+      this.#responses.delete(response);
+      if (this.#responses.size === 0) this.close();
+    });
+    this.#timer ??= setInterval(() => void this.#tell(), INTERVAL_MILLISECONDS);
+    void this.#tell();
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  async #tell(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      const overview = await this.#source.overview();
+      for (const response of this.#responses) send(response, "overview", overview);
+    } catch {
+      // It is still starting, or stopping: there is nothing to show yet.
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
+
+function send(response: ServerResponse, event: string, value: unknown): void {
+  if (response.writableLength > MOST_WAITING_BYTES) return;
+  response.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
+}

@@ -1,0 +1,96 @@
+/**
+ * New connections when the process can't open them: killed, stopped, or told not to. Routers keep the route, as they would
+ * with graceful restart, and the kernel opens the flows by the tables that the process has left it.
+ */
+import { afterEach, describe, expect, test } from "vitest";
+import { Configuration } from "../lab/configuration.ts";
+import { curl } from "../lab/curl.ts";
+import { Gateway, type GatewayOptions, SLUICE } from "../lab/gateway.ts";
+import { Lab } from "../lab/lab.ts";
+import { isVipRouted, NODE_ADDRESS, type Outside, seedA, VIP } from "../lab/seed-a.ts";
+import { BACKENDS, twoArms } from "../lab/two-arms.ts";
+import { waitFor } from "../lab/wait-for.ts";
+
+let lab: Lab | null = null;
+afterEach(() => lab?.close());
+
+async function behindStack(): Promise<{ network: Outside; options: GatewayOptions }> {
+  const network = await seedA(lab!);
+  const configuration = new Configuration(lab!, "seed-a").folder;
+  return { network, options: { configuration, node: "node1", uplink: "net0" } };
+}
+
+async function behindSecondArm(): Promise<{ network: Outside; options: GatewayOptions }> {
+  const network = await twoArms(lab!);
+  const configuration = new Configuration(lab!, "seed-a");
+  configuration.edit("10.2.3.5", BACKENDS[0]);
+  configuration.edit("10.2.3.6", BACKENDS[1]);
+  return { network, options: { configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" } };
+}
+
+async function served(
+  build: () => Promise<{ network: Outside; options: GatewayOptions }>,
+  ...words: readonly string[]
+): Promise<{ network: Outside; options: GatewayOptions; gateway: Gateway }> {
+  lab = new Lab("sle");
+  const { network, options: plain } = await build();
+  const options = { ...plain, arguments: words };
+  const gateway = await Gateway.start(lab, network.node, options);
+  await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });
+  network.router.ip(`route add ${VIP}/32 via ${NODE_ADDRESS} metric 5000`);
+  expect(curl(network.client, `http://${VIP}/`).error).toBe("");
+  return { network, options, gateway };
+}
+
+/** The errors of so many connections, one after another. */
+function errors(network: Outside, connections: number): string[] {
+  const found = Array.from({ length: connections }, () => curl(network.client, `http://${VIP}/`).error);
+  return found.filter((error) => error !== "");
+}
+
+describe.each([
+  ["the node's own stack", behindStack],
+  ["a second interface", behindSecondArm],
+])("with the backends behind %s", (_name, build) => {
+  test("a killed process leaves new connections to the kernel, and the next one takes them over", async () => {
+    const { network, options, gateway } = await served(build);
+    expect(gateway.status().datapath.opening).toMatchObject({ by: "workers", why: "the workers keep up" });
+    await gateway.stop("SIGKILL");
+    expect(errors(network, 10)).toEqual([]);
+    const next = await Gateway.start(lab!, network.node, options);
+    expect(next.process.log()).not.toContain("can't be taken over");
+    expect(next.status().datapath.xdp.open).toBeGreaterThanOrEqual(10);
+    expect(errors(network, 5)).toEqual([]);
+    await next.stop();
+  });
+
+  test("with `--datapath kernel` workers open nothing that is plain", async () => {
+    const { network, gateway } = await served(build, "--datapath", "kernel");
+    const before = gateway.status().datapath.xdp.open;
+    expect(errors(network, 10)).toEqual([]);
+    const { opening, xdp } = gateway.status().datapath;
+    expect(opening).toMatchObject({ by: "kernel", why: "as configured" });
+    expect(xdp.open - before).toBe(10);
+    await gateway.stop();
+  });
+
+  test("with `--datapath hybrid` a killed process leaves no new connections", async () => {
+    const { network, gateway } = await served(build, "--datapath", "hybrid");
+    await gateway.stop("SIGKILL");
+    expect(curl(network.client, `http://${VIP}/`).error).not.toBe("");
+    network.node.run([SLUICE, "cleanup"]);
+  });
+});
+
+test("a process that stands still loses its new connections to the kernel, and gets them back", async () => {
+  const { network, gateway } = await served(behindSecondArm);
+  gateway.process.signal("SIGSTOP");
+  // The first SYN waits in the worker's ring; when it is repeated, a second later, the worker is known to stand still.
+  expect(errors(network, 3)).toEqual([]);
+  gateway.process.signal("SIGCONT");
+  await waitFor("the change in the log", () => gateway.process.log().includes("new flows are opened by the kernel"));
+  expect(gateway.status().datapath.opening.takeovers.stalled).toBe(1);
+  await waitFor("the workers to open flows again", () => gateway.status().datapath.opening.by === "workers");
+  expect(errors(network, 3)).toEqual([]);
+  await gateway.stop();
+});
