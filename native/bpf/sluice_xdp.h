@@ -111,7 +111,7 @@ static __always_inline int to_socket(struct xdp_md *ctx, const struct settings *
 	}
 	verdict = has_queue ? bpf_redirect_map(&xsks, key, otherwise) : otherwise;
 	if (queue && verdict == XDP_REDIRECT)
-		queue->offered++;
+		__sync_fetch_and_add(&queue->offered, 1);
 	count(verdict == XDP_REDIRECT ? outcome : OUTCOME_NO_SOCKET);
 	return verdict;
 }
