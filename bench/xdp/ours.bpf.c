@@ -65,9 +65,11 @@ int insert(struct xdp_md *ctx)
 	oldest = bpf_map_lookup_elem(&inserted, &place);
 	if (!oldest)
 		return XDP_ABORTED;
+	hash = hash_of(4, set, &flow->reply);
+	if (find_other4(set, &flow->reply, hash, NO_SLOT) != NO_SLOT)
+		return XDP_ABORTED;
 	if (*oldest)
 		withdraw4(set, *oldest - 1, flow->now);
-	hash = hash_of(4, set, &flow->reply);
 	slot = claim_row(4, set, hash, IPPROTO_TCP | FLOW_TAG_REPLY, flow->now);
 	if (slot == NO_SLOT)
 		return XDP_ABORTED;
