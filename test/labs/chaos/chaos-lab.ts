@@ -68,9 +68,11 @@ const EVENTS: readonly Event[] = [
     async happen(lab) {
       const node = takingNode(lab);
       await lab.cluster.gateway(node).stop("SIGKILL");
+      lab.cluster.tellGateway(node, false);
       await sleep(RESTART_MILLISECONDS);
       await lab.cluster.startSluice(node);
       await untilAnnounced(lab, node);
+      lab.cluster.tellGateway(node, true);
       return `${node} killed and started again`;
     },
   },
