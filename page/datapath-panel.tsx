@@ -3,10 +3,10 @@ import type { Overview } from "../src/agent/overview.ts";
 import { Mark, Panel } from "./panel.tsx";
 import type { Rates } from "./rates.ts";
 import { Table } from "./table.tsx";
-import { amount } from "./words.ts";
+import { amount, clock } from "./words.ts";
 
 export function DatapathPanel({ status, rates }: { status: Overview["status"]; rates: Rates | null }) {
-  const { mode, epoch, ports, workers, reasons, xdp, totals, offloads } = status.datapath;
+  const { mode, epoch, ports, workers, reasons, xdp, totals, offloads, opening } = status.datapath;
   const dead = workers.filter(({ alive }) => !alive).length;
   const byKernel = xdp.forward + xdp.egressForward;
   const share = byKernel + totals.transmitted === 0 ? null : byKernel / (byKernel + totals.transmitted);
@@ -16,6 +16,15 @@ export function DatapathPanel({ status, rates }: { status: Overview["status"]; r
         {workers.length} worker{workers.length === 1 ? "" : "s"}
         {dead === 0 ? null : <Mark mood="bad">{dead} dead</Mark>}
         {share === null ? "" : `; the kernel has forwarded ${Math.round(share * 100)} % of all frames`}.
+      </p>
+      <p>
+        New flows are opened by{" "}
+        <Mark mood={opening.by === "workers" || mode === "kernel" ? "good" : "odd"}>
+          {opening.by === "workers" ? "the workers" : "the kernel"}
+        </Mark>
+        <span class="quiet">
+          since {clock(Date.parse(opening.since))}: {opening.why}
+        </span>
       </p>
       {offloads.problems.map(({ message }) => (
         <p key={message} class="remedy">

@@ -8,6 +8,7 @@ import { DatapathPanel } from "./datapath-panel.tsx";
 import { ExplainPanel } from "./explain-panel.tsx";
 import { type Live, useLive } from "./live.ts";
 import { Mark, Panel } from "./panel.tsx";
+import { PoliciesPanel } from "./policies-panel.tsx";
 import { LinksPanel, PeersPanel, PoolsPanel } from "./routing-panels.tsx";
 import { ServicesPanel } from "./services-panel.tsx";
 import { type Theme, ThemeChoice, useTheme } from "./theme.tsx";
@@ -22,6 +23,7 @@ const PARTS = [
   ["peers", "BGP"],
   ["links", "Links"],
   ["pools", "Pools"],
+  ["policies", "Policies"],
   ["datapath", "Datapath"],
   ["timeline", "Timeline"],
   ["explain", "Explain"],
@@ -57,6 +59,7 @@ function Page() {
             <DatapathPanel status={live.overview.status} rates={live.rates} />
             <div>
               <PoolsPanel pools={live.overview.pools} />
+              <PoliciesPanel policies={live.overview.policies} />
               <TimelinePanel entries={live.timeline} />
             </div>
           </div>

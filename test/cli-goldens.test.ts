@@ -46,6 +46,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   speaker: "test/netns/speaker-sidecar.test.ts",
   check: "test/netns/offloads.test.ts",
   doctor: "src/agent/node-findings.test.ts",
+  bundle: "src/cli/bundle.test.ts",
   cleanup: "test/netns/rebirth.test.ts",
   replay: "test/scenario-files.test.ts",
   migrate: "src/cli/migrate.test.ts",

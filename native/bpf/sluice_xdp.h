@@ -103,12 +103,15 @@ static __always_inline int to_socket(struct xdp_md *ctx, const struct settings *
 		queue = bpf_map_lookup_elem(&queues, &key);
 	if (outcome == OUTCOME_REDIRECT_OWNED && ((flags & SETTINGS_OPEN) || (queue && is_pressed(queue, key)))) {
 		verdict = open_in_kernel(ctx, port->id);
-		if (verdict != NOT_FORWARDED)
+		if (verdict != NOT_FORWARDED) {
+			if (set && verdict != XDP_DROP && is_sampled(set))
+				sample_xdp(ctx, port->id);
 			return verdict;
+		}
 	}
 	verdict = has_queue ? bpf_redirect_map(&xsks, key, otherwise) : otherwise;
 	if (queue && verdict == XDP_REDIRECT)
-		queue->offered++;
+		__sync_fetch_and_add(&queue->offered, 1);
 	count(verdict == XDP_REDIRECT ? outcome : OUTCOME_NO_SOCKET);
 	return verdict;
 }

@@ -2,6 +2,7 @@
 import type { MemberStatus, OwnerStatus } from "../announcer/announcer-message.ts";
 import type { PoolPlan } from "../control/plan.ts";
 import type { Gateway } from "./gateway.ts";
+import type { PolicyStatus } from "./node-policies.ts";
 import { type GatewayStatus, gatewayStatus, type ServiceStatus } from "./status.ts";
 
 /** A page is no place for more. */
@@ -32,6 +33,7 @@ export interface Overview {
   readonly pools: Readonly<Record<string, Pick<PoolPlan, "total" | "available" | "used" | "conflict">>>;
   readonly owners: readonly OwnerStatus[];
   readonly members: readonly MemberStatus[];
+  readonly policies: readonly PolicyStatus[];
 }
 
 export async function overviewOf(gateway: Gateway): Promise<Overview> {
@@ -58,6 +60,6 @@ export async function overviewOf(gateway: Gateway): Promise<Overview> {
         { total, available, used, conflict },
       ]),
     ),
-    ...{ owners, members },
+    ...{ owners, members, policies: gateway.datapath.policies.status() },
   };
 }

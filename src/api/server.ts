@@ -6,7 +6,7 @@
  *   GET /v1/l2/...   POST /v1/l2/move (l2-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /v1/explain/packet?source=A&sourcePort=N&destination=A&destinationPort=N&protocol=tcp|udp[&from=INTERFACE]
- *   GET /v1/monitor   GET /v1/capture (trace-api.ts)   GET /v1/watch (watch-api.ts)   GET / (page-files.ts)
+ *   GET /v1/monitor   GET /v1/capture (trace-api.ts)   GET /v1/timeline   GET /v1/watch (watch-api.ts)   GET / (page-files.ts)
  *   GET /metrics   GET /livez   GET /readyz
  *   GET /v1/drain   POST /v1/drain?grace=SECONDS   POST /v1/undrain
  */
@@ -176,6 +176,8 @@ export class ApiServer {
         return this.#source.ready()
           ? send(response, 200, "text/plain", "ok\n")
           : send(response, 503, "text/plain", "no configuration in force yet\n");
+      case "/v1/timeline":
+        return json(this.#source.watch.timeline.entries);
       case "/v1/watch":
         return this.#watchers.add(response);
       default:

@@ -7,6 +7,7 @@ import { parseVlanOption } from "../agent/vlan-option.ts";
 import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
+import { addBundleCommand } from "./bundle.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
@@ -286,6 +287,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
   addTraceCommands(program, DEFAULT_SOCKET, positive);
   addDrainCommands(program, DEFAULT_SOCKET, positive);
   addDoctorCommand(program, { outputOption: outputOption(), defaultSocket: DEFAULT_SOCKET }, exitWith);
+  addBundleCommand(program, DEFAULT_SOCKET);
   addCompletionCommand(program);
 
   return program;

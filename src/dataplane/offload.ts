@@ -1,15 +1,16 @@
 /**
- * Which flows the kernel forwards: established ones, of which both directions have been seen. A flow goes over once and
- * for good, when the frame that shows it comes by; a change back and forth would reorder its packets each time.
+ * Which flows the kernel forwards: TCP from its first SYN on, everything else when both directions have been seen. A flow
+ * goes over once and for good; a change back and forth would reorder its packets each time.
  *
  * The programs do what they can for such a row (native/bpf/forward.h) and leave the rest of its frames to the worker:
- * SYN and RST, fragments, options, what is too long or in a tunnel. So nothing here depends on what they can.
+ * fragments, options, what is too long or in a tunnel. So nothing here depends on what they can.
  */
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ACK, FIN, RST } from "../wire/transport.ts";
 import { receivesDsr } from "./egress.ts";
 import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { requestOverhead } from "./segment-size.ts";
 
 /** Called when a row has seen its first frame, or a TCP flag for the first time: nothing else establishes a flow. */
 export function offloadEstablished(pipeline: Pipeline, flows: FlowTable, row: number): void {
@@ -19,6 +20,21 @@ export function offloadEstablished(pipeline: Pipeline, flows: FlowTable, row: nu
   if (flows.isWatched(flows.isReply(row) ? peer : row)) return;
   flows.offload(row);
   flows.offload(peer);
+}
+
+/**
+ * Called for a flow's first SYN. The other end has nothing to send before it has come, so nothing can overtake it, and a
+ * connection costs the worker one frame instead of three. (A second datagram may follow the first at once: UDP waits.)
+ */
+export function offloadBegun(pipeline: Pipeline, isIpv4: boolean, row: number): void {
+  const flows = pipeline.flowsOf(isIpv4);
+  if (!pipeline.offloads || (flows.words[row + flows.layout.tag]! & TAG_PROTOCOL) !== PROTOCOL_TCP) return;
+  const peer = flows.peer(row);
+  if (peer === NO_ROW || flows.isWatched(row)) return;
+  // The MSS of the SYN-ACK then depends on what other nodes do, which the programs don't know.
+  if (requestOverhead(pipeline, isIpv4, peer) > 0) return;
+  flows.offload(peer);
+  flows.offload(row);
 }
 
 function isEstablished(flows: FlowTable, row: number, peer: number): boolean {

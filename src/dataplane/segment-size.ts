@@ -48,7 +48,7 @@ export function limitSegmentSize(pipeline: Pipeline, i: number, isIpv4: boolean,
 }
 
 /** Bytes that another node may add to the requests of a reply row's flow when it sends them here. */
-function requestOverhead(pipeline: Pipeline, isIpv4: boolean, reply: number): number {
+export function requestOverhead(pipeline: Pipeline, isIpv4: boolean, reply: number): number {
   const { table, spareKey } = pipeline;
   const flows = pipeline.flowsOf(isIpv4);
   flows.loadTranslation(reply, spareKey);

@@ -123,6 +123,13 @@ function frameOf(sources: readonly SourcedManifest[]): Frame {
     flowPolicies: sources
       .flatMap(({ manifest, where }) => (manifest.type === "flow-policy" ? [{ ...manifest.policy, where }] : []))
       .sort((a, b) => a.order - b.order || byName(a, b)),
+    policyFiles: Object.fromEntries(
+      manifests.flatMap((manifest) =>
+        manifest.type === "policy-files"
+          ? Object.entries(manifest.files).map(([key, text]) => [`${manifest.place}/${key}`, text])
+          : [],
+      ),
+    ),
     bgpPasswords: { ...secretPasswords(manifests, inForce), ...metalLb.passwords },
   };
 }
