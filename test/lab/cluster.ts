@@ -120,8 +120,8 @@ export class Cluster {
   }
 
   /**
-   * What the kubelet and the controllers say of the gateways' own pods: one whose container has died is no longer ready,
-   * nor is one that is to end, which hears of it only then.
+   * What the kubelet and the controllers say of the gateways' own pods: one that is to end serves on until its container
+   * has ended (KEP-1669).
    */
   tellGateway(node: string, ready: boolean): void {
     if (ready) this.#ready.add(node);
