@@ -1,6 +1,7 @@
 /**
- * The pipeline's first pass: parses and checks the headers of each frame of a batch, so that the second one can trust
- * them, and computes its flow hash. What is wrong is dropped with its reason; what is not for us is passed.
+ * The pipeline's first pass, for frames of any kind: parses and checks their headers, so that the second pass can trust
+ * them, and computes the flow hash. What is wrong is dropped with its reason; what is not for us is passed. Most frames
+ * don't come here: fast-path.ts.
  *
  * After it, `batch.kind` says what the second pass has to do, and `network`, `transport` and `end` where the headers are.
  */
