@@ -87,9 +87,9 @@ export class IntentComposer {
   }
 }
 
-/** Nodes whose gateway is ready: neither still starting nor on its way out. */
+/** Nodes whose gateway serves: neither still starting nor gone. One that is to end serves on while routes move away. */
 function gatewayNodes(slices: readonly BackendSlice[]): string[] {
-  const ready = slices.flatMap(({ backends }) => backends.filter(({ state }) => state === "ready"));
+  const ready = slices.flatMap(({ backends }) => backends.filter(({ isServing }) => isServing));
   return [...new Set(ready.flatMap(({ node }) => node ?? []))].sort(compareText);
 }
 
