@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- connections`: new TCP connections a second, one request each, and how long a request takes with its
- * connection: wrk with 32 connections at once, through Sluice in both modes and with source NAT, nftables, HAProxy and
+ * connection: wrk with 32 connections at once, through Sluice in its modes and with source NAT, nftables, HAProxy and
  * nothing at all. A source port that is used again too early shows as a SYN that the client has to send once more.
  *
  *   SLUICE_BENCH_ROUNDS=5 SLUICE_BENCH_SECONDS=4
@@ -16,6 +16,7 @@ import {
   NFT_MASQUERADE,
   type ServiceContender,
   SLUICE_HYBRID,
+  SLUICE_KERNEL,
   SLUICE_SOURCE_NAT,
   SLUICE_USERSPACE,
 } from "./service/contenders.ts";
@@ -23,7 +24,16 @@ import {
 const CONNECTIONS = 32;
 
 const { rounds, seconds } = benchSettings({ rounds: 5, seconds: 4 });
-const contenders = [DIRECT, SLUICE_HYBRID, SLUICE_USERSPACE, SLUICE_SOURCE_NAT, NFT, NFT_MASQUERADE, HAPROXY];
+const contenders = [
+  DIRECT,
+  SLUICE_HYBRID,
+  SLUICE_KERNEL,
+  SLUICE_USERSPACE,
+  SLUICE_SOURCE_NAT,
+  NFT,
+  NFT_MASQUERADE,
+  HAPROXY,
+];
 const options = { connections: CONNECTIONS, seconds, newConnections: true };
 const series = await compareServices("connections", contenders, rounds, options);
 const rate = (of: ServiceContender) => serviceRatio(seriesOf(of), seriesOf(DIRECT), ({ perSecond }) => perSecond);
@@ -33,12 +43,14 @@ console.log(`one request a connection, ${CONNECTIONS} at once, ${rounds} rounds 
 printServices(series, "connections/s");
 const ratios = {
   "hybrid/direct": rate(SLUICE_HYBRID),
+  "kernel/direct": rate(SLUICE_KERNEL),
   "userspace/direct": rate(SLUICE_USERSPACE),
   "source-nat/direct": rate(SLUICE_SOURCE_NAT),
   "nft/direct": rate(NFT),
   "nft-masq/direct": rate(NFT_MASQUERADE),
   "haproxy/direct": rate(HAPROXY),
   "hybrid/direct-p99": p99(SLUICE_HYBRID),
+  "kernel/direct-p99": p99(SLUICE_KERNEL),
   "userspace/direct-p99": p99(SLUICE_USERSPACE),
 };
 for (const [key, value] of Object.entries(ratios)) console.log(`${key.padEnd(24)} ${value.toFixed(2)}`);

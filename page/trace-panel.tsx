@@ -10,6 +10,7 @@ const MOST_FRAMES = 100;
 const MOODS: Readonly<Record<FrameVerdict, Mood>> = {
   forwarded: "good",
   answered: "odd",
+  held: "odd",
   dropped: "bad",
   passed: "plain",
 };

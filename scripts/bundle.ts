@@ -2,7 +2,9 @@
  * Bundles TypeScript entries for Node.js: one scope for all modules of an entry, with their constants written in place.
  *
  * That is for the hot path. The compiler of the runtime can't treat an imported constant as one (it loads it from the
- * exporting module's cell each time), which costs the pipeline 40 % of its time (bench/pipeline). Packages stay outside.
+ * exporting module's cell each time), which costs the pipeline 40 % of its time (bench/pipeline). Likewise it knows a field
+ * as constant only when its one store is the constructor's, so declarations of fields without a value are left out: each
+ * would store `undefined` first. Packages stay outside.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +17,10 @@ export async function bundle(entries: Readonly<Record<string, string>>, folder: 
   const bundler = await rolldown({
     input: { ...entries },
     platform: "node",
+    // It would bring those declarations back.
+    tsconfig: false,
     external: (id) => !id.startsWith(".") && !id.startsWith("/"),
+    transform: { typescript: { removeClassFieldsWithoutInitializer: true } },
     optimization: { inlineConst: { mode: "all", pass: 3 } },
   });
   await bundler.write({

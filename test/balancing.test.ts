@@ -200,4 +200,14 @@ describe("a backend that goes", () => {
     const gone = run([vip({})], [...open, { vips: [vip({ without: backend })] }, segment(3, ACK)]);
     expect(backendOf(gone.at(-1)!)).not.toBe(backend);
   });
+
+  it("has a connection that it never answered taken from it when its client tries again", () => {
+    const first = run([vip({})], [segment(3)]);
+    const backend = backendOf(first[0]!);
+    const draining = { vips: [vip({ draining: backend })] };
+    const again = run([vip({})], [segment(3), draining, segment(3)]);
+    expect(backendOf(again.at(-1)!)).not.toBe(backend);
+    const answered = run([vip({})], [segment(3), answer(3, backend, 0x12), draining, segment(3)]);
+    expect(backendOf(answered.at(-1)!)).toBe(backend);
+  });
 });

@@ -47,7 +47,7 @@ async function controlSide(bodies: Readonly<Record<string, string>>, selector: o
     serviceSelector: selector === null ? null : { matchExpressions: [], matchLabels: {}, ...selector },
   }));
   const shape = async (intent: Intent) => {
-    const loaded = await host.load(flowPolicies, "once");
+    const loaded = await host.load(flowPolicies, {}, "once");
     expect(loaded.problems).toEqual([]);
     hooks.show(loaded.policies, []);
     return shaping.shape({ ...intent, flowPolicies }, loaded.policies, (questions) => hooks.ask(questions));

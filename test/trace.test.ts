@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { Verdict } from "../src/dataplane/frame-batch.ts";
 import { parseIpAddress } from "../src/net/ip-address.ts";
+import { parseMac } from "../src/net/mac.ts";
 import { AnswerKind } from "../src/policy/define-policy.ts";
 import { ANSWER_WORDS } from "../src/policy/new-flow-view.ts";
 import type { RunningPolicy } from "../src/policy/policy-chain.ts";
@@ -12,6 +13,7 @@ import { readFrameRecord } from "../src/trace/frame-record.ts";
 import { frameComment, monitorLine } from "../src/trace/frame-sentence.ts";
 import { FrameTracer } from "../src/trace/frame-tracer.ts";
 import { TraceRing, traceRingMemory } from "../src/trace/trace-ring.ts";
+import { ADDRESS_WORDS, storeAddress } from "../src/wire/raw.ts";
 import { ipv4Frame } from "./fixtures/frames.ts";
 import {
   BACKEND,
@@ -78,7 +80,12 @@ function traced(words: Record<string, string> = {}, policies: readonly RunningPo
     }
     return events.filter((event) => matches(filter, event));
   };
-  return { play, scene };
+  const forgetBackend = () => {
+    const address = new Int32Array(ADDRESS_WORDS);
+    storeAddress(address, 0, parseIpAddress(BACKEND)!);
+    pipeline.neighbors.set(address, LAN, null, parseMac(LAN_MAC)!);
+  };
+  return { play, scene, forgetBackend };
 }
 
 test("a request is told with its Service, its backend and what it becomes", () => {
@@ -116,6 +123,20 @@ test("a frame that is refused is told with its reason", () => {
   expect(frameComment(passed!)).toBe("sluice: left to the kernel, reason NotOurAddress");
 });
 
+test("a frame that waits for the MAC of its next hop is held, and no lost one", () => {
+  for (const [verdict, told] of [
+    ["held", 1],
+    ["dropped", 0],
+  ] as const) {
+    const { play, forgetBackend } = traced({ verdict });
+    forgetBackend();
+    const events = play([WAN, request(40_000)]);
+    expect(events.map((event) => [event.verdict, event.reason])).toEqual(
+      Array.from({ length: told }, () => ["held", "NeighborAwaited"]),
+    );
+  }
+});
+
 test("only frames that the filter wants are told", () => {
   const frames = [
     [WAN, request(40_000)],
@@ -139,7 +160,9 @@ test("a filter that can't be meant is refused with the word that is wrong", () =
   const parse = (words: Record<string, string>) => () => parseFrameFilter((field) => words[field] ?? null);
   expect(parse({ client: "10.0.0.300" })).toThrow("client 10.0.0.300: an address or a prefix expected");
   expect(parse({ reason: "Nothing" })).toThrow("reason Nothing: no such reason");
-  expect(parse({ verdict: "lost" })).toThrow("verdict lost: one of forwarded, answered, dropped, passed expected");
+  expect(parse({ verdict: "lost" })).toThrow(
+    "verdict lost: one of forwarded, answered, held, dropped, passed expected",
+  );
 });
 
 test("a denied flow is told with the policy, its answer and its reason; an allowed one keeps who allowed it", () => {

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
+import type { DatapathMode } from "../../src/agent/run-options.ts";
 import type { GatewayStatus } from "../../src/agent/status.ts";
 import { BACKEND, VIP } from "../../test/fixtures/gateway.ts";
 import { Gateway, SLUICE } from "../../test/lab/gateway.ts";
@@ -17,7 +18,7 @@ const FLAGS = ["--max-inlined-bytecode-size=3000", "--max-inlined-bytecode-size-
 const PROGRAM = fileURLToPath(new URL("../../dist/program/main.js", import.meta.url));
 
 export interface SluiceOptions {
-  readonly datapath: "userspace" | "hybrid" | "auto";
+  readonly datapath: DatapathMode;
   readonly xdpMode: "auto" | "native" | "generic";
   /** Words before the command: `taskset`, say. */
   readonly prefix?: readonly string[];

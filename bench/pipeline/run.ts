@@ -8,13 +8,17 @@
  */
 import { writeSync } from "node:fs";
 import { TRANSMITTED } from "../../src/dataplane/counters.ts";
+import { ROW_BYTES } from "../../src/dataplane/flow-table4.ts";
 import { ACK } from "../../src/wire/transport.ts";
 import { gateway } from "../../test/fixtures/gateway.ts";
-import { BATCH, CHUNK, FRAMES, layFrames, openAll, refill } from "./workload.ts";
+import { BATCH, CHUNK, FRAMES, layFrames, openAll, pageAligned, refill } from "./workload.ts";
 
 const flows = Number(process.argv[2]);
 const packets = Number(process.argv[3]);
-const { batch, pipeline, bytes, counters } = gateway(BATCH, FRAMES * CHUNK, tableRows(flows));
+const { batch, pipeline, bytes, counters } = gateway(BATCH, FRAMES * CHUNK, tableRows(flows), undefined, {
+  frameMemory: new Uint8Array(pageAligned(FRAMES * CHUNK)),
+  flowMemory: new Int32Array(pageAligned(tableRows(flows) * ROW_BYTES)),
+});
 layFrames(bytes);
 openAll(pipeline, flows);
 forward(Math.min(packets, 2_000_000), true);

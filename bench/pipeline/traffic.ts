@@ -7,6 +7,8 @@
 import { writeSync } from "node:fs";
 import { TRANSMITTED } from "../../src/dataplane/counters.ts";
 import { NO_ROW } from "../../src/dataplane/flow-table.ts";
+import { ROW_BYTES } from "../../src/dataplane/flow-table4.ts";
+import { ROW6_BYTES } from "../../src/dataplane/flow-table6.ts";
 import type { ForwardingMode } from "../../src/dataplane/forwarding-spec.ts";
 import { ACK, SYN } from "../../src/wire/transport.ts";
 import {
@@ -22,9 +24,11 @@ import {
   WAN_MAC,
 } from "../../test/fixtures/gateway.ts";
 import { type Segment, segmentFrame } from "../../test/fixtures/segments.ts";
-import { BATCH, CHUNK, FRAME_OFFSET, FRAMES } from "./workload.ts";
+import { BATCH, CHUNK, FRAME_OFFSET, FRAMES, pageAligned } from "./workload.ts";
 
 const FLOWS = 1_000;
+/** Room for all new flows of a turn. */
+const ROWS = 1 << 20;
 
 interface Source {
   readonly frame: Uint8Array;
@@ -96,8 +100,11 @@ const KINDS: Readonly<Record<string, () => Kind>> = {
 const kind = KINDS[process.argv[2] ?? ""]?.();
 if (kind === undefined) throw new Error(`the kind must be one of ${Object.keys(KINDS).join(", ")}`);
 const packets = Number(process.argv[3]);
-const { batch, pipeline, bytes, counters, flows4 } = gateway(BATCH, FRAMES * CHUNK, 1 << 20, undefined, {
+const { batch, pipeline, bytes, counters, flows4 } = gateway(BATCH, FRAMES * CHUNK, ROWS, undefined, {
   mode: kind.mode,
+  frameMemory: new Uint8Array(pageAligned(FRAMES * CHUNK)),
+  flowMemory: new Int32Array(pageAligned(ROWS * ROW_BYTES)),
+  flow6Memory: new Int32Array(pageAligned(ROWS * ROW6_BYTES)),
 });
 let now = 100;
 send(kind.opening, kind.opening.length, true);

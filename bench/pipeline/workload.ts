@@ -34,6 +34,18 @@ const ipSum = ~templateView.getUint16(24) & 0xffff;
 const tcpSum = ~templateView.getUint16(50) & 0xffff;
 export const FRAME_BYTES = template.length;
 
+/** Not among the types of Node.js. */
+declare const WebAssembly: { readonly Memory: new (of: { initial: number }) => { readonly buffer: ArrayBuffer } };
+const WEBASSEMBLY_PAGE_BYTES = 65_536;
+
+/**
+ * Memory that begins with a page, as the kernel's mappings do and those of the twin in C. What JavaScript gets by itself
+ * begins 16 bytes later, so that rows and headers would lie across two cache lines. Its pages are small, as the twin's.
+ */
+export function pageAligned(bytes: number): ArrayBuffer {
+  return new WebAssembly.Memory({ initial: Math.ceil(bytes / WEBASSEMBLY_PAGE_BYTES) }).buffer;
+}
+
 /** Lays the template into every frame of the memory. */
 export function layFrames(bytes: Uint8Array): void {
   for (let frame = 0; frame < FRAMES; frame++) bytes.set(template, frame * CHUNK + FRAME_OFFSET);

@@ -1,6 +1,7 @@
 /** Who stands between client and backend in the benchmarks of connections: each sets itself up in a fresh network. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { DatapathMode } from "../../src/agent/run-options.ts";
 import { BACKEND, VIP } from "../../test/fixtures/gateway.ts";
 import { waitFor } from "../../test/lab/wait-for.ts";
 import { ONE_SERVICE, startSluice } from "../harness/sluice.ts";
@@ -21,7 +22,7 @@ export const DIRECT: ServiceContender = {
 
 function sluice(
   name: string,
-  datapath: "userspace" | "hybrid",
+  datapath: DatapathMode,
   xdpMode: "auto" | "native",
   manifests = ONE_SERVICE,
 ): ServiceContender {
@@ -80,6 +81,7 @@ export const HAPROXY: ServiceContender = {
 
 export const SLUICE_USERSPACE = sluice("Sluice userspace", "userspace", "auto");
 export const SLUICE_HYBRID = sluice("Sluice hybrid", "hybrid", "native");
+export const SLUICE_KERNEL = sluice("Sluice kernel", "kernel", "native");
 export const SLUICE_SOURCE_NAT = sluice(
   "Sluice hybrid, source NAT",
   "hybrid",

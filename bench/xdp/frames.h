@@ -15,9 +15,9 @@ struct bench {
 	__u32 flows;
 	__u32 next;
 	__u32 ethernet[3];
-	__u32 vip;
-	__u32 checksum; /* of the header without source address, not complemented or folded */
-	__u32 unused;
+	__u32 vip; /* the first one, in host order; flows take turns */
+	__u32 checksum; /* of the header without addresses, not complemented or folded */
+	__u32 vips;
 };
 
 struct {
@@ -37,13 +37,14 @@ static __always_inline int write_frame(struct xdp_md *ctx)
 	__u16 *at = (void *)(long)ctx->data;
 	__u32 zero = 0;
 	struct bench *of = bpf_map_lookup_elem(&bench, &zero);
-	__u32 flow, source, sum;
+	__u32 flow, source, vip, sum;
 
 	if (!of || (void *)(at + 27) > (void *)(long)ctx->data_end)
 		return 0;
 	flow = ((__u64)(of->next++ * 2654435761u) * of->flows) >> 32;
 	source = bpf_htonl(0x0a000000 | flow >> 14);
-	sum = of->checksum + (source & 0xffff) + (source >> 16);
+	vip = bpf_htonl(of->vip + flow % of->vips);
+	sum = of->checksum + (source & 0xffff) + (source >> 16) + (vip & 0xffff) + (vip >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	*(__u32 *)(at + 0) = of->ethernet[0];
@@ -51,7 +52,7 @@ static __always_inline int write_frame(struct xdp_md *ctx)
 	*(__u32 *)(at + 4) = of->ethernet[2];
 	*(__u32 *)(at + 11) = bpf_htons(64 << 8 | 6) | (~sum & 0xffff) << 16;
 	*(__u32 *)(at + 13) = source;
-	*(__u32 *)(at + 15) = of->vip;
+	*(__u32 *)(at + 15) = vip;
 	*(__u32 *)(at + 17) = bpf_htons(1024 + (flow & 0x3fff)) | bpf_htons(80) << 16;
 	return 1;
 }

@@ -4,7 +4,7 @@ import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from
 import { FlowTable4, flowTable4Memory } from "../../src/dataplane/flow-table4.ts";
 import { NeighborTable } from "../../src/dataplane/neighbor-table.ts";
 import { PORT_WIRE, PortTable, rawMac } from "../../src/dataplane/port-table.ts";
-import { parseIpAddress } from "../../src/net/ip-address.ts";
+import { type IpAddress, parseIpAddress } from "../../src/net/ip-address.ts";
 import { parseMac } from "../../src/net/mac.ts";
 import { ADDRESS_WORDS, rawPorts, storeAddress } from "../../src/wire/raw.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
@@ -13,7 +13,7 @@ import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { ipv4Frame } from "../../test/fixtures/frames.ts";
 
 const KEY = { k0: 0x5eed0001, k1: 0x5eed0002 };
-const VIP = "198.51.100.10";
+const FIRST_VIP = parseIpAddress("198.18.0.0")!;
 const MAC = "02:00:00:00:0a:01";
 const LOOPBACK = 1;
 const TCP = 6;
@@ -24,18 +24,27 @@ export const BENCH_FRAME: Uint8Array = ipv4Frame({
   destinationMac: MAC,
   sourceMac: "02:00:00:00:0a:00",
   source: "10.0.0.0",
-  destination: VIP,
+  destination: "198.18.0.0",
   sourcePort: 1024,
   destinationPort: 80,
   protocol: TCP,
 });
 
+/** How much there is of everything. */
+export interface Size {
+  readonly flows: number;
+  readonly vips: number;
+  readonly backends: number;
+}
+
+const ONE_VIP = { vips: 1, backends: 1 };
+
 /** The product's own table, at most half full. */
-export function loadOurs(path: string, flows: number): BpfObject {
+export function loadOurs(path: string, flows: number, { vips, backends } = ONE_VIP): BpfObject {
+  const size = { flows, vips, backends };
   const rows = rowsFor(flows);
   const object = BpfObject.load(path, { maxEntries: { flows: rows } });
-  const neighbor = prepare(object, flows, rows);
-  fill(new FlowTable4(object.map("flows").mmap(), KEY), flows, neighbor, () => {});
+  fill(new FlowTable4(object.map("flows").mmap(), KEY), size, prepare(object, size, rows), () => {});
   return object;
 }
 
@@ -43,11 +52,12 @@ export function loadOurs(path: string, flows: number): BpfObject {
 export function loadLru(path: string, flows: number): BpfObject {
   const rows = rowsFor(flows);
   const object = BpfObject.load(path, { maxEntries: { lru: rows } });
-  const neighbor = prepare(object, flows, 1024);
+  const size = { ...ONE_VIP, flows };
+  const neighbors = prepare(object, size, 1024);
   const keys = new Int32Array(flows * 4);
   const values = new Int32Array(flows * LRU_WORDS);
   const table = new FlowTable4(flowTable4Memory(rows), KEY);
-  fill(table, flows, neighbor, (row, flow) => {
+  fill(table, size, neighbors, (row, flow) => {
     const { words, layout } = table;
     const tag = words[row + layout.tag]!;
     // The key's last word is LIVE and the protocol; the value begins with the tag and goes on behind the row's.
@@ -59,68 +69,34 @@ export function loadLru(path: string, flows: number): BpfObject {
 }
 
 /**
- * The twin for inserting: as many rows as there are flows, and sixteen times as many flows come, so that each goes in where
+ * For inserting: room for as many rows as there are flows, and sixteen times as many flows come, so that each goes in where
  * another has to go.
  */
 export function loadLruForInserts(path: string, flows: number): BpfObject {
   const object = BpfObject.load(path, { maxEntries: { lru: flows } });
-  prepare(object, flows * 16, 1024);
+  prepare(object, { ...ONE_VIP, flows: flows * 16 }, 1024);
   return object;
 }
 
-/**
- * Inserting as a worker does it, without a system call: the oldest of `flows` rows is withdrawn and a new one written, over
- * and over. The clock runs so that no row rests.
- */
-export function openInserter(path: string, flows: number): { insert(count: number): void; close(): void } {
-  const object = BpfObject.load(path, { maxEntries: { flows: rowsFor(flows) } });
-  const table = new FlowTable4(object.map("flows").mmap(), KEY);
-  const rows = new Int32Array(flows).fill(-1);
-  const key = newFlowKey();
-  const translated = newFlowKey();
-  storeAddress(key, KEY_DESTINATION, parseIpAddress(VIP)!);
-  storeAddress(key, KEY_SOURCE, parseIpAddress("10.0.0.0")!);
-  storeAddress(translated, KEY_DESTINATION, parseIpAddress("10.2.0.2")!);
-  key[KEY_PROTOCOL] = TCP;
-  translated[KEY_PROTOCOL] = TCP;
-  const egress = egressWord(1, 0, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL);
-  let next = 0;
-  let oldest = 0;
-  let now = 1000;
-  return {
-    insert(count) {
-      for (let done = 0; done < count; done++) {
-        const flow = Math.imul(next++, 0x9e3779b1);
-        if (rows[oldest]! >= 0) table.withdraw(rows[oldest]!, now);
-        key[KEY_SOURCE + 3] = flow;
-        key[KEY_PORTS] = 0x50000000 | (flow & 0xffff);
-        translated[KEY_SOURCE + 3] = flow;
-        translated[KEY_PORTS] = 0x901f0000 | (flow & 0xffff);
-        const row = table.claim(table.hashKey(key), key, TCP, 0, now);
-        if (row < 0) throw new Error("no place for a flow");
-        table.complete(row, translated, egress, 0);
-        rows[oldest] = row;
-        oldest = oldest + 1 === flows ? 0 : oldest + 1;
-        if (oldest % 1024 === 0) now += 2;
-      }
-    },
-    close: () => object.close(),
-  };
+export function loadOursForInserts(path: string, flows: number): BpfObject {
+  const rows = rowsFor(flows);
+  const object = BpfObject.load(path, { maxEntries: { flows: rows } });
+  prepare(object, { ...ONE_VIP, flows: flows * 16 }, rows);
+  return object;
 }
 
 function rowsFor(flows: number): number {
   return 2 ** Math.ceil(Math.log2(flows * 2));
 }
 
-/** Everything but the flows. @returns the index of the backends' neighbour. */
-function prepare(object: BpfObject, flows: number, rows: number): number {
+/** Everything but the flows. @returns the indexes of the backends' neighbours. */
+function prepare(object: BpfObject, { flows, vips, backends }: Size, rows: number): number[] {
   const settings = object.map("settings").mmap();
   settings.set([KEY.k0, KEY.k1, rows - 1, 0]);
   settings[SETTINGS_FLAGS] = SETTINGS_FORWARD;
   setDoorPort(object.map("ports"), LOOPBACK, { id: 0 });
   const ports = new PortTable(object.map("port_rows").mmap());
   const address = new Int32Array(ADDRESS_WORDS);
-  storeAddress(address, 0, parseIpAddress("10.2.0.2")!);
   for (const id of [0, 1]) {
     ports.set(id, { kind: PORT_WIRE, mac: parseMac(MAC)!, mtu: 1500, ipv4: null, ipv6: null, pair: null });
     object.map("devices").update(word(id), word(LOOPBACK));
@@ -128,36 +104,51 @@ function prepare(object: BpfObject, flows: number, rows: number): number {
   const view = new DataView(BENCH_FRAME.buffer, BENCH_FRAME.byteOffset);
   const bench = object.map("bench").mmap();
   let sum = 0;
-  // The header's words but the checksum and the source address.
-  for (const at of [14, 16, 18, 20, 22, 30, 32]) sum += view.getUint16(at, true);
+  // The header's words but the checksum and the addresses.
+  for (const at of [14, 16, 18, 20, 22]) sum += view.getUint16(at, true);
   bench.set([flows, 0, view.getInt32(0, true), view.getInt32(4, true), view.getInt32(8, true)]);
-  bench.set([view.getInt32(30, true), sum], 5);
+  bench.set([Number(FIRST_VIP.value), sum, vips], 5);
   const [first, last] = rawMac(parseMac(MAC)!);
   if (bench[2] !== first || (bench[3]! & 0xffff) !== last) throw new Error("the frame is not to the port's MAC");
   const neighbors = new NeighborTable(object.map("neighbors").mmap());
-  return neighbors.set(address, 1, parseMac("02:00:00:00:0b:01")!, parseMac("02:00:00:00:0b:00")!);
+  return Array.from({ length: backends }, (_, backend) => {
+    storeAddress(address, 0, backendAddress(backend));
+    return neighbors.set(address, 1, parseMac("02:00:00:00:0b:01")!, parseMac("02:00:00:00:0b:00")!);
+  });
 }
 
-function fill(table: FlowTable4, flows: number, neighbor: number, each: (row: number, flow: number) => void): void {
+function fill(
+  table: FlowTable4,
+  { flows, vips, backends }: Size,
+  neighbors: readonly number[],
+  each: (row: number, flow: number) => void,
+): void {
   const key = newFlowKey();
   const translated = newFlowKey();
-  const egress = egressWord(1, neighbor, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL);
-  storeAddress(key, KEY_DESTINATION, parseIpAddress(VIP)!);
-  storeAddress(translated, KEY_DESTINATION, parseIpAddress("10.2.0.2")!);
+  const egress = neighbors.map((neighbor) => egressWord(1, neighbor, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL));
   key[KEY_PROTOCOL] = TCP;
   translated[KEY_PROTOCOL] = TCP;
   for (let flow = 0; flow < flows; flow++) {
     const source = { family: 4 as const, value: BigInt(0x0a000000 + (flow >>> 14)) };
+    const vip = flow % vips;
+    // A large stride, so that the backends of neighbouring flows are not neighbours.
+    const backend = (flow * 617) % backends;
+    storeAddress(key, KEY_DESTINATION, { family: 4, value: FIRST_VIP.value + BigInt(vip) });
+    storeAddress(translated, KEY_DESTINATION, backendAddress(backend));
     storeAddress(key, KEY_SOURCE, source);
     storeAddress(translated, KEY_SOURCE, source);
     key[KEY_PORTS] = rawPorts(1024 + (flow & 0x3fff), 80);
     translated[KEY_PORTS] = rawPorts(1024 + (flow & 0x3fff), 8080);
     const row = table.claim(table.hashKey(key), key, TCP, 0, 1000);
     if (row < 0) throw new Error(`no place for flow ${flow}`);
-    table.complete(row, translated, egress, 0);
+    table.complete(row, translated, egress[backend]!, (vip << 16) | backend);
     table.offload(row);
     each(row, flow);
   }
+}
+
+function backendAddress(backend: number): IpAddress {
+  return { family: 4, value: 0x0a020000n + BigInt(backend) };
 }
 
 function word(value: number): Uint8Array {

@@ -309,11 +309,14 @@ static __always_inline int withdraw_in(const int family, const struct settings *
 	if (!set || !row_at(family, slot, &row))
 		return 0;
 	mask = mask_of(family, set);
-	*(volatile __u32 *)row.last_seen = now;
-	tag = __sync_fetch_and_and(row.tag, ~FLOW_TAG_LIVE);
-	if (!(tag & FLOW_TAG_LIVE) || !load_key(family, slot, 0, &key))
+	/* Before the atomic operation, which waits for what is on its way from memory and lets nothing else set out. */
+	if (!load_key(family, slot, 0, &key))
 		return 0;
 	home = hash_of(family, set, &key) & mask;
+	*(volatile __u32 *)row.last_seen = now;
+	tag = __sync_fetch_and_and(row.tag, ~FLOW_TAG_LIVE);
+	if (!(tag & FLOW_TAG_LIVE))
+		return 0;
 	distance = (slot - home) & mask;
 	for (__u32 passed = 0; passed < FLOW_PROBE_LIMIT && passed < distance; passed++) {
 		__u32 *over = tag_at(family, (home + passed) & mask);

@@ -18,6 +18,8 @@ import type { FrameSample } from "../xdp/frame-samples.ts";
 /** Room of a worker's ring: 7000 headers, or a thousand whole frames of 1500 bytes, in each of the intervals below. */
 const RING_BYTES = 1 << 22;
 const READ_MILLISECONDS = 50;
+/** Each may ask for another filter, which every frame is held against. */
+const MOST_LISTENERS = 32;
 
 export interface TraceListener {
   readonly filter: FrameFilter;
@@ -46,6 +48,8 @@ export interface TraceSource {
 export class FrameTrace {
   readonly #source: TraceSource;
   readonly #listeners = new Set<TraceListener>();
+  /** By worker, while somebody looks. */
+  #memories: readonly SharedArrayBuffer[] = [];
   #rings: readonly TraceRing[] = [];
   #timer: NodeJS.Timeout | null = null;
   #sampleEvery = 0;
@@ -61,8 +65,15 @@ export class FrameTrace {
     if (service !== null && this.#source.vipsOf(service).length === 0) {
       throw new Error(`no Service ${service} is served on this node; \`sluice services\` lists those that are`);
     }
+    if (this.#listeners.size >= MOST_LISTENERS) throw new Error(`${MOST_LISTENERS} are looking already`);
     this.#listeners.add(listener);
-    if (this.#listeners.size === 1) this.#samplesLostBefore = this.#source.samplesLost();
+    if (this.#listeners.size === 1) {
+      this.#memories = Array.from({ length: this.#source.workers }, () => traceRingMemory(RING_BYTES));
+      this.#rings = this.#memories.map((memory) => new TraceRing(memory));
+      // What came when the last one had left concerns nobody.
+      this.#source.drainSamples(() => {});
+      this.#samplesLostBefore = this.#source.samplesLost();
+    }
     this.#order();
     this.#timer ??= setInterval(() => this.#read(), READ_MILLISECONDS);
     return () => {
@@ -80,17 +91,18 @@ export class FrameTrace {
     this.#listeners.clear();
   }
 
-  /** Tells workers and programs what is wanted now. */
+  /** Tells workers and programs what is wanted now: into the same rings, as long as anybody looks. */
   #order(): void {
-    this.#read();
     const listeners = [...this.#listeners];
     const snapBytes = Math.max(0, ...listeners.map((one) => one.snapBytes));
     const filters = listeners.map(({ filter }) =>
       workerFilter(filter, filter.service === null ? [] : this.#source.vipsOf(filter.service)),
     );
-    const memories = listeners.length === 0 ? [] : Array.from({ length: this.#source.workers }, newRing);
-    this.#rings = memories.map((memory) => new TraceRing(memory));
-    this.#source.publish(memories.map((ring) => ({ ring, snapBytes, filters })));
+    if (listeners.length === 0) {
+      this.#memories = [];
+      this.#rings = [];
+    }
+    this.#source.publish(this.#memories.map((ring) => ({ ring, snapBytes, filters })));
     const rates = listeners.map((one) => one.sampleEvery).filter((every) => every > 0);
     this.#sampleEvery = rates.length === 0 ? 0 : Math.min(...rates);
     this.#source.sampleEvery(this.#sampleEvery);
@@ -115,10 +127,6 @@ export class FrameTrace {
     const samplesLost = this.#sampleEvery === 0 ? 0 : this.#source.samplesLost() - this.#samplesLostBefore;
     for (const listener of this.#listeners) listener.read(lost + samplesLost);
   }
-}
-
-function newRing(): SharedArrayBuffer {
-  return traceRingMemory(RING_BYTES);
 }
 
 function ofSample({ nanoseconds, lengthBytes, port, egress, frame }: FrameSample): FrameRecord {

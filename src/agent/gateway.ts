@@ -26,6 +26,7 @@ import { formatIpAddress } from "../net/ip-address.ts";
 import type { Speaker } from "../speaker/speaker.ts";
 import { Announcer } from "./announcer.ts";
 import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
+import { ConvergenceMetrics } from "./convergence-metrics.ts";
 import { Datapath } from "./datapath.ts";
 import type { TraceListener } from "./frame-trace.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
@@ -38,6 +39,7 @@ export class Gateway {
   readonly options: RunOptions;
   readonly datapath: Datapath;
   readonly startedAt = Date.now();
+  readonly convergence = new ConvergenceMetrics();
   readonly #log: Logger;
   readonly #pressure: PressureWatch;
   readonly announcer: Announcer;
@@ -55,6 +57,8 @@ export class Gateway {
   /** In force, or on its way. */
   #loaded: LoadedManifests | null = null;
   #next: LoadedManifests | null = null;
+  /** `performance.now()` when the oldest change that is not in force yet was known. */
+  #takenAt: number | null = null;
   #applying: Promise<void> | null = null;
 
   static async start(options: RunOptions, log: Logger): Promise<Gateway> {
@@ -197,6 +201,7 @@ export class Gateway {
 
   #take(loaded: LoadedManifests): void {
     this.#next = loaded;
+    this.#takenAt ??= performance.now();
     this.#applying ??= this.#applyAll().finally(() => {
       this.#applying = null;
     });
@@ -205,9 +210,13 @@ export class Gateway {
   async #applyAll(): Promise<void> {
     for (let loaded = this.#next; loaded !== null; loaded = this.#next) {
       this.#next = null;
+      const takenAt = this.#takenAt!;
+      this.#takenAt = null;
       try {
         await this.#apply(loaded);
+        this.convergence.inForce(takenAt);
       } catch (error) {
+        this.convergence.refused();
         this.#log.error({ err: error }, "the change could not be carried out; the state before it stays");
       }
     }
@@ -220,7 +229,7 @@ export class Gateway {
     const before = isFirst ? this.#heldFile?.read() : this.#plan!.services;
     const held = before === undefined || inCluster ? loaded.intent : withHeldAddresses(loaded.intent, before);
     const wanted = this.#interfaces.within(withParts(held, this.options.parts));
-    const policies = await this.datapath.policies.load(wanted.flowPolicies);
+    const policies = await this.datapath.policies.load(wanted);
     const { intent, problems } = await this.datapath.policies.shape(wanted, this.datapath.ids);
     const nodeName = inCluster ? this.options.node : null;
     const { planned, own } = this.#planner.plan(intent, { nodeName, givesAddresses: !inCluster });

@@ -87,12 +87,28 @@ export async function metricsText(gateway: Gateway): Promise<string> {
     status.drain === "serving" ? 0 : 1,
   );
   gauge("sluice_config_problems", "Errors and warnings in the configuration").set(status.config.problems.length);
+  poolMetrics(gateway, gauge);
   await l2Metrics(gateway, gauge, counter);
-  return (await Promise.all([registry.metrics(), gateway.links.metrics.registry.metrics()])).join("\n");
+  const kept = [gateway.links.metrics.registry, gateway.convergence.registry];
+  return (await Promise.all([registry, ...kept].map((one) => one.metrics()))).join("\n");
 }
 
 type MakeGauge = (name: string, help: string, labelNames?: string[]) => Gauge;
 type MakeCounter = (name: string, help: string, labelNames?: string[]) => Counter;
+
+function poolMetrics({ plan }: Gateway, gauge: MakeGauge): void {
+  const addresses = gauge("sluice_pool_addresses", "Addresses of a pool, used and available", ["pool", "state"]);
+  const conflicts = gauge("sluice_pool_conflict", "Whether a pool overlaps another one", ["pool"]);
+  for (const [pool, { used, available, conflict }] of Object.entries(plan?.pools ?? {})) {
+    addresses.set({ pool, state: "used" }, Number(used));
+    addresses.set({ pool, state: "available" }, Number(available));
+    conflicts.set({ pool }, conflict ? 1 : 0);
+  }
+  const services = Object.values(plan?.services ?? {});
+  gauge("sluice_services_without_address", "Services that wait for an address, or were refused one").set(
+    services.filter(({ ingress, conditions }) => ingress.length === 0 && conditions.length > 0).length,
+  );
+}
 
 async function l2Metrics({ links }: Gateway, gauge: MakeGauge, counter: MakeCounter): Promise<void> {
   const status = await links.status();

@@ -220,6 +220,8 @@ export class NetworkTables {
   #ask(address: IpAddress, port: number): void {
     const entry = this.#list[port];
     if (entry === undefined || entry.kind === "stack") return;
+    // Asked for, a permanent entry would become one that has to be resolved (NTF_USE, since Linux 5.16).
+    if (this.#mirror.isPermanent(networkIndex(entry), address)) return;
     try {
       resolveNeighbor(networkIndex(entry), address);
     } catch {

@@ -1,11 +1,14 @@
 /** Facts about this node, for node-findings.ts; nothing is changed by looking. */
-import { existsSync, readFileSync, statfsSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
 import { release } from "node:os";
+import { basename } from "node:path";
 import { attachedXdp } from "../xdp/attach.ts";
 import { findLink } from "../xdp/netlink.ts";
 import type { NodeFacts, UplinkFacts } from "./node-findings.ts";
 import { readSysctl } from "./sysctl.ts";
 
+/** Where `--http` listens unless told otherwise. */
+const STATUS_PAGE_PORT = 9472;
 const BPF_FS_MAGIC = 0xcafe4a11;
 /** Bits of CapEff (capability.h). */
 const CAPABILITIES = { NET_ADMIN: 12, NET_RAW: 13, IPC_LOCK: 14, PERFMON: 38, BPF: 39 } as const;
@@ -14,7 +17,10 @@ const CLOCK_KEPT = ["/run/systemd/timesync/synchronized", "/run/chrony/chronyd.p
 
 export function readNodeFacts(uplinks: readonly string[], l2Port: number, isRunning: boolean): NodeFacts {
   const forwards6 = readSysctl("net/ipv6/conf/all/forwarding");
-  const isTaken = portIsTaken("udp", l2Port) || portIsTaken("udp6", l2Port);
+  const ports = [
+    { what: "heartbeats between nodes", protocol: "udp", port: l2Port, option: "--l2-port" },
+    { what: "the status page", protocol: "tcp", port: STATUS_PAGE_PORT, option: "--http" },
+  ] as const;
   return {
     kernel: release(),
     hasBtf: existsSync("/sys/kernel/btf/vmlinux"),
@@ -24,7 +30,9 @@ export function readNodeFacts(uplinks: readonly string[], l2Port: number, isRunn
     forwards4: readSysctl("net/ipv4/ip_forward") === "1",
     forwards6: forwards6 === null ? null : forwards6 === "1",
     uplinks: uplinks.map(readUplink),
-    takenPorts: isTaken ? [{ what: "heartbeats between nodes", port: `UDP ${l2Port}`, option: "--l2-port" }] : [],
+    takenPorts: ports
+      .filter(({ protocol, port }) => portIsTaken(protocol, port) || portIsTaken(`${protocol}6`, port))
+      .map(({ what, protocol, port, option }) => ({ what, port: `${protocol.toUpperCase()} ${port}`, option })),
     // A container does not see who keeps its node's clock.
     clockIsKept: existsSync("/run/systemd/system") ? CLOCK_KEPT.some((path) => existsSync(path)) : null,
     isRunning,
@@ -49,14 +57,33 @@ function readUplink(name: string): UplinkFacts {
     mtu: link?.mtu ?? 0,
     reversePathFilter: Math.max(filter(name), filter("all")),
     xdpProgram: link === null ? null : (attachedXdp(name)?.name ?? null),
+    master: masterOf(name),
   };
 }
 
-/** Lines of /proc/net/udp: slot, local address:port in hex, ... */
-function portIsTaken(table: "udp" | "udp6", port: number): boolean {
+/** The bond or bridge that an interface is a port of. */
+function masterOf(name: string): string | null {
+  try {
+    return basename(readlinkSync(`/sys/class/net/${name}/master`));
+  } catch {
+    return null;
+  }
+}
+
+function portIsTaken(table: string, port: number): boolean {
   const file = `/proc/net/${table}`;
-  if (!existsSync(file)) return false;
+  return existsSync(file) && isListenedOn(readFileSync(file, "utf8"), port);
+}
+
+/**
+ * @param table the text of /proc/net/udp or tcp: slot, local address:port, remote address:port, state, in hex. A UDP socket that
+ * is not connected has state 7, a TCP one that listens 10.
+ */
+export function isListenedOn(table: string, port: number): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const lines = readFileSync(file, "utf8").trim().split("\n").slice(1);
-  return lines.some((line) => line.trim().split(/\s+/)[1]?.endsWith(suffix));
+  const lines = table.trim().split("\n").slice(1);
+  return lines.some((line) => {
+    const [, local, , state] = line.trim().split(/\s+/);
+    return local?.endsWith(suffix) && (state === "07" || state === "0A");
+  });
 }

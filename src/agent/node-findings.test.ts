@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
-import { missingCapabilities } from "./node-facts.ts";
+import { isListenedOn, missingCapabilities } from "./node-facts.ts";
 import { judgeNode, type NodeFacts, type UplinkFacts } from "./node-findings.ts";
 
-const UPLINK: UplinkFacts = { name: "eth0", exists: true, up: true, mtu: 1500, reversePathFilter: 0, xdpProgram: null };
+const UPLINK: UplinkFacts = {
+  ...{ name: "eth0", exists: true, up: true, mtu: 1500, reversePathFilter: 0, xdpProgram: null, master: null },
+};
 const GOOD: NodeFacts = {
   ...{ kernel: "6.18.5", hasBtf: true, jit: "1", hasBpffs: true, missingCapabilities: [], forwards4: true },
   ...{ forwards6: null, uplinks: [UPLINK], takenPorts: [], clockIsKept: true, isRunning: false },
@@ -28,6 +30,7 @@ test.each([
   [{ uplinks: [{ ...UPLINK, mtu: 1000 }] }, "warning", "MTU of 1000"],
   [{ uplinks: [{ ...UPLINK, reversePathFilter: 1 }] }, "warning", "rp_filter"],
   [{ uplinks: [{ ...UPLINK, xdpProgram: "xdp_lb" }] }, "error", "xdp_lb"],
+  [{ uplinks: [{ ...UPLINK, master: "bond0" }] }, "error", "port of bond0"],
 ] as const)("a node with %j has one finding, with a fix", (wrong, severity, words) => {
   const found = judgeNode({ ...GOOD, ...wrong } as NodeFacts);
   expect(found).toHaveLength(1);
@@ -45,4 +48,13 @@ test("what the gateway that runs here holds is not in its way", () => {
 test("capabilities are read from the mask that the kernel shows", () => {
   expect(missingCapabilities("CapEff:\t000001ffffffffff\n")).toEqual([]);
   expect(missingCapabilities("CapEff:\t0000000000003000\n")).toEqual(["CAP_IPC_LOCK", "CAP_PERFMON", "CAP_BPF"]);
+});
+
+test("a port is taken by who listens there, not by who happens to send from it", () => {
+  const line = (local: string, state: string) => `   0: ${local} 00000000:0000 ${state} 00000000:00000000\n`;
+  const heading = "  sl  local_address rem_address   st tx_queue rx_queue\n";
+  expect(isListenedOn(heading + line("0100007F:2500", "0A"), 9472)).toBe(true);
+  expect(isListenedOn(heading + line("00000000:2501", "07"), 9473)).toBe(true);
+  expect(isListenedOn(heading + line("0100007F:2500", "01"), 9472)).toBe(false);
+  expect(isListenedOn(heading, 9472)).toBe(false);
 });

@@ -33,6 +33,8 @@ export interface UplinkFacts {
   readonly reversePathFilter: number;
   /** Name of an XDP program on it; `null` for none. */
   readonly xdpProgram: string | null;
+  /** The bond or bridge that it is a port of; `null` for none. */
+  readonly master: string | null;
 }
 
 export interface Finding {
@@ -91,13 +93,20 @@ export function judgeNode(facts: NodeFacts): Finding[] {
 }
 
 function judgeUplink(
-  { name, exists, up, mtu, reversePathFilter, xdpProgram }: UplinkFacts,
+  { name, exists, up, mtu, reversePathFilter, xdpProgram, master }: UplinkFacts,
   isRunning: boolean,
 ): Finding[] {
   if (!exists)
     return [{ severity: "error", what: `there is no interface ${name}`, fix: "`ip link` lists those there are" }];
   const found: Finding[] = [];
   if (!up) found.push({ severity: "error", what: `${name} is down`, fix: `ip link set ${name} up` });
+  if (master !== null) {
+    found.push({
+      severity: "error",
+      what: `${name} is a port of ${master}, which would not see what is redirected there, and routes lead to ${master}`,
+      fix: `give Sluice ${master} where that is a bond, or take ${name} out: \`ip link set ${name} nomaster\``,
+    });
+  }
   if (mtu < SMALLEST_MTU) {
     found.push({
       severity: "warning",

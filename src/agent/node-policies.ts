@@ -7,7 +7,6 @@ import { type FlowEndMemory, flowEndListeners, flowEndRing } from "../dataplane/
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { IdRegistry } from "../dataplane/id-registry.ts";
 import { MAX_POLICIES } from "../dataplane/new-flow-policies.ts";
-import type { FlowPolicy } from "../intent/flow-policy.ts";
 import type { Intent } from "../intent/intent.ts";
 import { fillFlowEndListeners } from "../policy/flow-end-listeners.ts";
 import { ANSWER_WORDS } from "../policy/new-flow-view.ts";
@@ -95,9 +94,9 @@ export class NodePolicies {
     this.#host.onChange(listener);
   }
 
-  async load(policies: readonly FlowPolicy[]): Promise<LoadOutcome> {
+  async load({ flowPolicies, policyFiles }: Intent): Promise<LoadOutcome> {
     const before = new Set(this.#generations.keys());
-    const outcome = await this.#host.load(policies);
+    const outcome = await this.#host.load(flowPolicies, policyFiles);
     this.#outcome = outcome;
     for (const { name, slot, generation } of outcome.policies) {
       before.delete(name);

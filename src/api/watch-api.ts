@@ -20,6 +20,7 @@ export interface WatchSource {
 }
 
 const INTERVAL_MILLISECONDS = 1000;
+const MOST_WATCHERS = 64;
 const MOST_WAITING_BYTES = 1 << 22;
 
 export class Watchers {
@@ -33,6 +34,11 @@ export class Watchers {
   }
 
   add(response: ServerResponse): void {
+    if (this.#responses.size >= MOST_WATCHERS) {
+      response.writeHead(503, { "content-type": "application/json" });
+      response.end(JSON.stringify({ error: `${MOST_WATCHERS} are watching already` }));
+      return;
+    }
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     for (const entry of this.#source.timeline.entries) send(response, "timeline", entry);
     const leaveTimeline = this.#source.timeline.onEntry((entry) => send(response, "timeline", entry));

@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { completionScript } from "./completion.ts";
 import { doctorText } from "./doctor.ts";
 import { sluiceProgram } from "./program.ts";
 
+const ROOT = join(import.meta.dirname, "..", "..");
 const program = sluiceProgram(() => {});
 const leaves = (command: Command): Command[] =>
   command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
@@ -27,23 +30,46 @@ test("each command says what it does", () => {
   for (const command of leaves(program)) expect(command.description(), nameOf(command)).not.toBe("");
 });
 
+/** The words that no command takes, of a line that begins with `sluice`. */
+function unknownIn(line: string): readonly string[] {
+  let command: Command = program;
+  let rest = line.trim().split(/\s+/);
+  for (;;) {
+    const next = command.commands.find((each) => each.name() === rest[0]);
+    if (next === undefined) break;
+    [command, rest] = [next, rest.slice(1)];
+  }
+  // A command that only has others below it takes no word of its own.
+  if (command.commands.length > 0) return rest.slice(0, 1).filter((word) => /^[a-z]/.test(word) && word !== "help");
+  // Prose names an option without what it takes.
+  const last = command.options.find(({ short, long, required }) => required && [short, long].includes(rest.at(-1)));
+  const words = last === undefined ? rest : rest.slice(0, -1);
+  return command.parseOptions(words).unknown.filter((word) => word.startsWith("-"));
+}
+
 test("the examples in --help are words that the command takes", () => {
   const examples = leaves(program).flatMap((command) =>
-    [...help(command).matchAll(/^ {2}(?:.*\| |source <\()?sluice ([^|&)\n]*)/gm)].map(([, words]) =>
-      words!.trim().split(/\s+/),
-    ),
+    [...help(command).matchAll(/^ {2}(?:.*\| |source <\()?sluice ([^|&)\n]*)/gm)].map(([, words]) => words!),
   );
-  expect(examples.length).toBeGreaterThan(15);
-  for (const words of examples) {
-    let command: Command = program;
-    let rest = words;
-    for (;;) {
-      const next = command.commands.find((each) => each.name() === rest[0]);
-      if (next === undefined) break;
-      [command, rest] = [next, rest.slice(1)];
-    }
-    const { unknown } = command.parseOptions(rest);
-    expect({ words: words.join(" "), unknown }).toEqual({ words: words.join(" "), unknown: [] });
+  expect(examples.length).toBeGreaterThan(25);
+  for (const words of examples) expect({ words, unknown: unknownIn(words) }).toEqual({ words, unknown: [] });
+});
+
+test("so are those in README and docs", () => {
+  const pages = ["README.md", ...readdirSync(join(ROOT, "docs")).map((file) => `docs/${file}`)];
+  const examples = pages
+    .filter((file) => file.endsWith(".md"))
+    .flatMap((file) => {
+      const text = readFileSync(join(ROOT, file), "utf8");
+      const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block!).join("\n");
+      const lines = [...blocks.matchAll(/^(?:.*[|&] *)?(?:bin\/)?sluice ([^|&#\n]*)/gm)];
+      const inline = [...text.matchAll(/`(?:bin\/)?sluice ([^`]*)`/g)];
+      return [...lines, ...inline].map(([, words]) => ({ file, words: words!.replace(/ \.\.\.$/, "") }));
+    });
+  expect(examples.length).toBeGreaterThan(60);
+  for (const example of examples) {
+    const unknown = example.words.split("; ").flatMap((words) => unknownIn(words));
+    expect({ ...example, unknown }).toEqual({ ...example, unknown: [] });
   }
 });
 

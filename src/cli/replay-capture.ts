@@ -49,7 +49,13 @@ export async function runReplayCapture(
     owned: forwarding.owned.map((owned) => ({ ...owned, answerOn: "all" })),
   };
   const key = options.clusterSecret === null ? REPLAY_KEY : hashKeyOf(readSecret(options.clusterSecret));
-  const result = replayCapture(capture, network, spec, key, await replayPolicies(intent.flowPolicies));
+  const result = replayCapture(
+    capture,
+    network,
+    spec,
+    key,
+    await replayPolicies(intent.flowPolicies, intent.policyFiles),
+  );
   const names = network.interfaces.map(({ name }) => name);
   writeFileSync(options.out, options.out.endsWith(".pcap") ? writePcap(result.sent) : writePcapng(names, result.sent));
 

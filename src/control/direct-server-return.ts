@@ -34,9 +34,12 @@ export function receivingObstacle({ node: name }: ServiceBackend, intent: Intent
   return node.internalAddresses.length > 0 ? null : `the Node ${name} has no InternalIP`;
 }
 
-/** Whether the gateway of a backend's node takes part just now, as far as anything tells. */
-export function isReceiving({ node }: ServiceBackend, { gateways }: Intent): boolean {
-  return gateways === null || node === null || gateways.includes(node);
+/**
+ * Whether the gateway of a backend's node takes part just now, as far as anything tells. The node that asks takes part: what
+ * it gets of connections that others began must go where they sent it.
+ */
+export function isReceiving({ node }: ServiceBackend, { gateways }: Intent, ownName: string): boolean {
+  return gateways === null || node === null || node === ownName || gateways.includes(node);
 }
 
 /** Our ends of tunnels and who may send to them; nothing while no Service uses direct server return. */

@@ -141,7 +141,8 @@ function usableBackends(
   const usableState = reachable.some(({ state }) => state === "ready") ? "ready" : "serving";
   const isUsable = ({ state }: ServiceBackend) => state === usableState;
   // Where the node's gateway starts or ends, nobody would turn the replies round just now: others are preferred.
-  const isReceived = (backend: ServiceBackend) => isUsable(backend) && (mode === "nat" || isReceiving(backend, intent));
+  const isReceived = (backend: ServiceBackend) =>
+    isUsable(backend) && (mode === "nat" || isReceiving(backend, intent, nodeName));
   const isChosen = reachable.some(isReceived) ? isReceived : isUsable;
   return reachable.map((backend) => ({
     address: backend.address,

@@ -1,6 +1,7 @@
 /**
- * The pipeline's first pass: parses and checks the headers of each frame of a batch, so that the second one can trust
- * them, and computes its flow hash. What is wrong is dropped with its reason; what is not for us is passed.
+ * The pipeline's first pass, for frames of any kind: parses and checks their headers, so that the second pass can trust
+ * them, and computes the flow hash. What is wrong is dropped with its reason; what is not for us is passed. Most frames
+ * don't come here: fast-path.ts.
  *
  * After it, `batch.kind` says what the second pass has to do, and `network`, `transport` and `end` where the headers are.
  */
@@ -221,16 +222,25 @@ export function makeClassifier(pipeline: Pipeline): Classifier {
     }
     const l4 = transports[i]!;
     const protocol = protocols[i]!;
-    const payloadBytes = ends[i]! - l4;
-    const headerBytes = protocol === PROTOCOL_TCP ? TCP_HEADER_BYTES : UDP_HEADER_BYTES;
-    const served = protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP;
-    if (!served || payloadBytes < headerBytes) {
-      pipeline.refuse(i, isIpv4, l3, served ? DropReason.FragmentInvalid : DropReason.FragmentNotServed);
+    const fault = firstFragmentFault(protocol, l4, ends[i]! - l4);
+    if (fault !== SOUND) {
+      pipeline.refuse(i, isIpv4, l3, fault);
       return;
     }
     pipeline.loadKey(key, isIpv4, l3, l4, protocol);
     hashes[i] = pipeline.flowsOf(isIpv4).hashKey(key);
     kinds[i] = isIpv4 ? FrameKind.FirstFragment4 : FrameKind.FirstFragment6;
+  }
+
+  /** What is wrong with a transport header whose packet goes on in other fragments. */
+  function firstFragmentFault(protocol: number, l4: number, payloadBytes: number): number {
+    if (protocol === PROTOCOL_UDP) {
+      if (payloadBytes < UDP_HEADER_BYTES) return DropReason.FragmentInvalid;
+      return view.getUint16(l4 + UDP_LENGTH) < UDP_HEADER_BYTES ? DropReason.UdpLengthInvalid : SOUND;
+    }
+    if (protocol !== PROTOCOL_TCP) return DropReason.FragmentNotServed;
+    // With its options: a header that is cut in two is a way round filters (RFC 1858).
+    return payloadBytes < TCP_HEADER_BYTES ? DropReason.FragmentInvalid : transportFault(protocol, l4, payloadBytes);
   }
 
   function isIpInIp(protocol: number): boolean {

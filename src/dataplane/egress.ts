@@ -46,6 +46,11 @@ export function sendsDsr(egress: number): boolean {
   return (egress & EGRESS_DSR) !== 0 && dsrKind(egress) !== DsrKind.Received;
 }
 
+/** Whether a row's requests are those of another node to a pod here. */
+export function receivesDsr(egress: number): boolean {
+  return (egress & EGRESS_DSR) !== 0 && dsrKind(egress) === DsrKind.Received;
+}
+
 export function egressWord(port: number, neighbor: number, actions: number): number {
   return (neighbor << EGRESS_NEIGHBOR_SHIFT) | actions | port;
 }

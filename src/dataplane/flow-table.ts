@@ -86,6 +86,8 @@ export abstract class FlowTable {
   /** Where ends of flows are noted; `null` while nobody wants to know. */
   ends: FlowEndLog | null = null;
   protected readonly mask: number;
+  /** Where `touch` leaves what it has read: the compiler would leave out a load whose value nobody uses. */
+  protected readonly touched = new Int32Array(new ArrayBuffer(4));
   readonly #rowWords: number;
   readonly #tag: number;
 
@@ -105,6 +107,8 @@ export abstract class FlowTable {
   }
 
   abstract hashKey(key: FlowKey): number;
+  /** Reads the tag of a hash's home slot: the first pass of a batch does this to bring the row into the cache. */
+  abstract touch(hash: number): void;
   /** The live row of a key, as the index of its first word, or `NO_ROW`. */
   abstract findKey(hash: number, key: FlowKey): number;
   /** Whether a row is live and has a key. */
@@ -186,6 +190,26 @@ export abstract class FlowTable {
     words[row + layout.lastSeen] = now;
     addToCounter(words, row + layout.packets, 1);
     addToCounter(words, row + layout.bytes, length);
+  }
+
+  /**
+   * Counts a frame of a row that only this worker writes: one that is not OFFLOADED.
+   * @returns whether it was the row's first frame (or one in 2^32 others).
+   */
+  countOwn(row: number, length: number, now: number): boolean {
+    const { words, layout } = this;
+    const packets = row + layout.packets;
+    const bytes = row + layout.bytes;
+    // Not written when it stays the same: of a direction that has moved its line may be in another core's cache.
+    if (words[row + layout.lastSeen] !== now) words[row + layout.lastSeen] = now;
+    const count = (words[packets]! + 1) | 0;
+    words[packets] = count;
+    if (count === 0) words[packets + 1]!++;
+    const before = words[bytes]!;
+    const after = (before + length) | 0;
+    words[bytes] = after;
+    if (before < 0 && after >= 0) words[bytes + 1]!++;
+    return count === 1;
   }
 
   /** Leaves the row's frames to the kernel, for as long as it lives. */

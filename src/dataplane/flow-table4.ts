@@ -59,9 +59,8 @@ export class FlowTable4 extends FlowTable {
     return flowHash(this.#k0, this.#k1, source, destination, ports, protocol);
   }
 
-  /** Reads the tag of a hash's home slot: the first pass of a batch does this to bring the row into the cache. */
-  touch(hash: number): number {
-    return this.words[(hash & this.mask) * ROW_WORDS + ROW_TAG]!;
+  override touch(hash: number): void {
+    this.touched[0] = this.words[(hash & this.mask) * ROW_WORDS + ROW_TAG]!;
   }
 
   /** The live row of a key, as the index of its first word, or `NO_ROW`. */

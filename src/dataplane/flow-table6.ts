@@ -62,8 +62,8 @@ export class FlowTable6 extends FlowTable {
     this.#k1 = key.k1 | 0;
   }
 
-  touch(hash: number): number {
-    return this.words[(hash & this.mask) * ROW6_WORDS + ROW6_TAG]!;
+  override touch(hash: number): void {
+    this.touched[0] = this.words[(hash & this.mask) * ROW6_WORDS + ROW6_TAG]!;
   }
 
   override hashKey(key: FlowKey): number {

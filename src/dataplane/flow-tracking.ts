@@ -53,19 +53,21 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
  * A SYN on a flow that has ended: the client uses its port again. After both FINs the old flow is over and a new one
  * opens, so that it gets a backend of today. After a RST, which anybody may have sent, it stays where it is as long as
  * its backend takes new flows: so a forged RST and a forged SYN together move nothing. The same goes for the client's FIN
- * where the replies never come by here (DSR): whether the other side has closed, nobody can see.
+ * where the replies never come by here (DSR): whether the other side has closed, nobody can see. A SYN that nobody has
+ * answered and that is sent again goes to another backend when its own takes no new flows any more.
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
   const peer = flows.peer(row);
   const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
-  if ((flags & (FIN | RST)) === 0) return row;
+  const isGivenUp = !pipeline.table.takesNewFlows(words[row + layout.owner]!);
+  if ((flags & (FIN | RST)) === 0) {
+    return isGivenUp && (flags & ACK) === 0 ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+  }
   if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
   if ((flags & RST) === 0 && peer !== NO_ROW) return row;
-  if (!pipeline.table.takesNewFlows(words[row + layout.owner]!)) {
-    return reopenFlow(pipeline, i, isIpv4, row, peer);
-  }
+  if (isGivenUp) return reopenFlow(pipeline, i, isIpv4, row, peer);
   Atomics.and(words, row + layout.state, ~STATE_FLAGS);
   if (peer !== NO_ROW) Atomics.and(words, peer + layout.state, ~STATE_FLAGS);
   return row;

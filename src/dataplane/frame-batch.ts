@@ -19,6 +19,8 @@ export const FrameKind = {
   LaterFragment4: 8,
   LaterFragment6: 9,
   Tunnel: 10,
+  /** IPv4 with TCP or UDP, without options, fragments or tags: fast-path.ts. Of its columns only the hash is filled in. */
+  Plain: 11,
 } as const;
 
 /** Frames grow at their front (DSR options, tunnels): so many bytes before each frame are the pipeline's to use. AF_XDP leaves them. */

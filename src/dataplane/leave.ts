@@ -20,7 +20,6 @@ export type Leave = (i: number, egress: number, ttl: number, growth: number) => 
 /** A closure over its tables, see forward.ts. */
 export function makeLeave(pipeline: Pipeline): Leave {
   const { batch, view, ports, neighbors } = pipeline;
-  const neighborWords = neighbors.words;
   const { offset: offsets, port: inPorts, network: networks, end: ends } = batch;
 
   return function leave(i, egress, ttl, growth) {
@@ -42,12 +41,7 @@ export function makeLeave(pipeline: Pipeline): Leave {
       packetTooBig(pipeline, i, mtu - growth, DropReason.MtuExceeded);
       return -1;
     }
-    if (keepsMac) return port;
-    const ethernet = neighbors.ethernetWords(neighbor);
-    const offset = offsets[i]!;
-    view.setInt32(offset, neighborWords[ethernet]!, true);
-    view.setInt32(offset + 4, neighborWords[ethernet + 1]!, true);
-    view.setInt32(offset + 8, neighborWords[ethernet + 2]!, true);
+    if (!keepsMac) neighbors.writeMacs(neighbor, view, offsets[i]!);
     return port;
   };
 
@@ -55,7 +49,7 @@ export function makeLeave(pipeline: Pipeline): Leave {
   function resolve(i: number, neighbor: number): void {
     const port = neighbors.port(neighbor);
     const at = neighbors.addressAt(neighbor);
-    if (neighbors.markWanted(neighbor)) pipeline.neighborRequests.ask(neighborWords, at, port);
-    awaitNextHop(pipeline, i, neighborWords, at, port);
+    if (neighbors.markWanted(neighbor)) pipeline.neighborRequests.ask(neighbors.words, at, port);
+    awaitNextHop(pipeline, i, neighbors.words, at, port);
   }
 }

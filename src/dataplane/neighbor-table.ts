@@ -85,6 +85,15 @@ export class NeighborTable {
     return (this.words[row + STATE]! & STATE_COPY_B) !== 0 ? row + COPY_B : row + COPY_A;
   }
 
+  /** Writes both MACs of a neighbour that is valid into the frame at `offset`. */
+  writeMacs(index: number, view: DataView, offset: number): void {
+    const words = this.words;
+    const at = this.ethernetWords(index);
+    view.setInt32(offset, words[at]!, true);
+    view.setInt32(offset + 4, words[at + 1]!, true);
+    view.setInt32(offset + 8, words[at + 2]!, true);
+  }
+
   /** Sets the MAC of a next hop, or marks it unresolved with `null`. @returns its index, `NO_NEIGHBOR` when full. */
   set(address: Int32Array, port: number, destination: Mac | null, source: Mac): number {
     const index = this.want(address, port);

@@ -7,6 +7,7 @@
  */
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { ACK, FIN, RST } from "../wire/transport.ts";
+import { receivesDsr } from "./egress.ts";
 import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { requestOverhead } from "./segment-size.ts";
@@ -42,7 +43,11 @@ function isEstablished(flows: FlowTable, row: number, peer: number): boolean {
   if (protocol === PROTOCOL_TCP) {
     const here = words[row + layout.state]!;
     const there = words[peer + layout.state]!;
-    return (here & there & ACK) !== 0 && ((here | there) & (RST | FIN)) === 0;
+    if (((here | there) & (RST | FIN)) !== 0) return false;
+    // At the pod's node only a request with an option comes to us, mostly the first one; the reply's ACK must do.
+    const isReply = flows.isReply(row);
+    const received = receivesDsr(words[(isReply ? peer : row) + layout.egress]!);
+    return ((received ? (isReply ? here : there) : here & there) & ACK) !== 0;
   }
   return protocol === PROTOCOL_UDP && words[row + layout.packets] !== 0 && words[peer + layout.packets] !== 0;
 }

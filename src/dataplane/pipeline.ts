@@ -5,7 +5,8 @@
  *
  * Two passes over the batch. The first (classify.ts) parses and checks each frame, computes its flow hash and touches
  * the home slot in the flow table; the second (forward.ts) looks the flow up and rewrites the frame. By then the row is
- * on its way into the cache: at a million flows that halves the cost (bench/pipeline.ts).
+ * on its way into the cache: at a million flows that halves the cost (bench/pipeline.ts). Plain frames of established
+ * IPv4 flows take a shorter way through both, with the same result: fast-path.ts.
  *
  * The rare kinds of frames are worked off in files of their own: a flow's first frame in first-frame.ts, frames to the
  * gateway itself (ARP, NDP, echo) in answers.ts, fragments in fragments.ts, errors about our flows in related-icmp.ts,
@@ -24,7 +25,6 @@ import {
   DROPPED,
   PASSED,
   RECEIVED,
-  RECEIVED_BYTES,
   REPLIED,
   TRANSMITTED,
   TRANSMITTED_BYTES,
@@ -33,6 +33,7 @@ import {
   VIP_STRIDE,
 } from "./counters.ts";
 import { TUNNEL_WORDS } from "./dsr-receive.ts";
+import { makeFastPath, type Pass } from "./fast-path.ts";
 import type { Fib } from "./fib.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "./flow-key.ts";
 import type { FlowTable } from "./flow-table.ts";
@@ -137,7 +138,7 @@ export class Pipeline {
   /** Gives a frame its way out; see leave.ts. */
   readonly leave: Leave;
   readonly #classify: Classifier;
-  readonly #forward: () => void;
+  readonly #passes: readonly Pass[];
 
   /**
    * @param batch the one batch that this pipeline works on.
@@ -162,16 +163,15 @@ export class Pipeline {
     this.fib = fib;
     this.leave = makeLeave(this);
     this.#classify = makeClassifier(this);
-    this.#forward = makeForwarder(this);
+    this.#passes = makeFastPath(this, this.#classify, makeForwarder(this));
   }
 
   /** Gives each frame of the batch its verdict, rewriting it in place where it goes on. `now`: monotonic seconds. */
   run(now: number): void {
     this.now = now;
-    const { count } = this.batch;
-    this.counters.totals[RECEIVED]! += count;
-    this.counters.totals[RECEIVED_BYTES]! += this.#classify(0, count);
-    this.#forward();
+    this.counters.totals[RECEIVED]! += this.batch.count;
+    // From a list: V8 inlines no call whose target changes, and compiles each pass by itself, for its own tables.
+    for (let pass = 0; pass < this.#passes.length; pass++) this.#passes[pass]!();
     if (this.ports.hasTags()) giveTags(this);
     this.givesUp = false;
   }

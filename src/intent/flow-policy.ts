@@ -3,7 +3,7 @@ import type { Selector } from "./selector.ts";
 
 export interface FlowPolicy {
   readonly name: string;
-  /** `builtin:NAME`, or the path of a file or a package folder. */
+  /** `builtin:NAME`, `configmap:NAMESPACE/NAME/KEY`, or the path of a file or a package folder. */
   readonly module: string;
   /** Lower is asked earlier; equals by name. */
   readonly order: number;

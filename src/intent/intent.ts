@@ -22,6 +22,8 @@ export interface Intent {
   readonly l2Policies: readonly L2Policy[];
   /** In the order in which they are asked. */
   readonly flowPolicies: readonly FlowPolicy[];
+  /** Files of policies that are objects: text by `namespace/name/key`. */
+  readonly policyFiles: Readonly<Record<string, string>>;
   /** By the name under which policies ask for them. Never logged. */
   readonly bgpPasswords: Readonly<Record<string, string>>;
 }
@@ -34,6 +36,7 @@ export const EMPTY_INTENT: Intent = {
   services: [],
   bgpPolicies: [],
   flowPolicies: [],
+  policyFiles: {},
   bgpPeerConfigs: [],
   l2Policies: [],
   bgpPasswords: {},

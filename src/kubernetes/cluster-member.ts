@@ -56,6 +56,7 @@ export class ClusterMember {
     this.api = new ApiConnection(options.kubeconfig);
     this.watch = new ClusterWatch(this.api, {
       secretsNamespaces: [...new Set(["kube-system", options.namespace])],
+      ownNamespace: options.namespace,
       stateFile: options.stateFile,
       onChange: (loaded) => {
         onChange(options.ipam ? loaded : withoutIpam(loaded));

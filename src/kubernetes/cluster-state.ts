@@ -120,8 +120,8 @@ export class ClusterState {
     return { intent, problems: [...found, ...problems] };
   }
 
-  #of({ kind, namespace }: WatchedKind): Map<string, Entry> {
-    const place = namespace === null ? kind : `${kind} ${namespace}`;
+  #of({ kind, namespace, labelSelector }: WatchedKind): Map<string, Entry> {
+    const place = [kind, namespace, labelSelector].filter((part) => part != null).join(" ");
     const known = this.#entries.get(place);
     if (known !== undefined) return known;
     const entries = new Map<string, Entry>();

@@ -24,6 +24,7 @@ export interface WatchedKind {
   /** Only in this namespace; `null` is everywhere. */
   readonly namespace: string | null;
   readonly fieldSelector: string | null;
+  readonly labelSelector?: string;
 }
 
 export interface WatchSink {
@@ -115,13 +116,18 @@ export class ObjectWatch {
     const objects: StoredObject[] = [];
     let from: string | undefined;
     do {
-      const query: Query = { limit: PAGE, continue: from, fieldSelector: this.#kind.fieldSelector ?? undefined };
+      const query: Query = { limit: PAGE, continue: from, ...this.#selectors() };
       const page = await this.#api.get<ListAnswer>(this.#path(), query);
       objects.push(...page.items.map((item) => this.#whole(item)));
       from = page.metadata.continue || undefined;
       this.#resourceVersion = from === undefined ? page.metadata.resourceVersion : null;
     } while (from !== undefined);
     this.#sink.replaceAll(this.#kind, objects);
+  }
+
+  #selectors(): Query {
+    const { fieldSelector, labelSelector } = this.#kind;
+    return { fieldSelector: fieldSelector ?? undefined, labelSelector };
   }
 
   async #follow(): Promise<void> {
@@ -131,7 +137,7 @@ export class ObjectWatch {
       // A kind of which nothing changes gets no bookmark either. Each its own time, so that they don't end together.
       timeoutSeconds: Math.round(WATCH_SECONDS * (0.8 + 0.2 * Math.random())),
       resourceVersion: this.#resourceVersion!,
-      fieldSelector: this.#kind.fieldSelector ?? undefined,
+      ...this.#selectors(),
     };
     await this.#api.watch(this.#path(), query, this.#stop.signal, (event) => {
       if (event.type === "ERROR") gone = true;

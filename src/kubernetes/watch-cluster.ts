@@ -12,6 +12,8 @@ import { watchedKinds } from "./watched-kinds.ts";
 
 export interface ClusterWatchOptions {
   readonly secretsNamespaces: readonly string[];
+  /** Where Sluice itself runs. */
+  readonly ownNamespace: string;
   /** Where the last known good state is kept; `null` keeps none. */
   readonly stateFile: string | null;
   /** Called with each new state, the first one included. */
@@ -49,7 +51,7 @@ export class ClusterWatch implements WatchSink {
   constructor(api: ApiConnection, options: ClusterWatchOptions) {
     this.#api = api;
     this.#options = options;
-    this.#kinds = watchedKinds(options.secretsNamespaces);
+    this.#kinds = watchedKinds(options.secretsNamespaces, options.ownNamespace);
     this.#unlisted = new Set(this.#kinds);
     const { stateFile } = options;
     this.#disk = stateFile === null ? null : new LastKnownGood(stateFile, () => this.#content());
@@ -96,7 +98,8 @@ export class ClusterWatch implements WatchSink {
     if (message === null) this.#faults.delete(kind);
     else this.#faults.set(kind, message);
     // One kind that we may not see must not keep us from the others.
-    if (message !== null && kind.kind === "Secret" && this.#unlisted.delete(kind)) this.#changed();
+    const isMinor = kind.kind === "Secret" || kind.labelSelector !== undefined;
+    if (message !== null && isMinor && this.#unlisted.delete(kind)) this.#changed();
   }
 
   #changed(): void {

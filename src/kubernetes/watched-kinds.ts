@@ -1,4 +1,5 @@
 /** What is watched in a cluster: the kinds that have an adapter, each as narrowly as it can be. */
+import { POLICY_LABEL } from "../manifests/cilium-config.ts";
 import { PLURALS } from "../manifests/custom-resource-definitions.ts";
 import { KIND_ADAPTERS } from "../manifests/known-kinds.ts";
 import type { WatchedKind } from "./object-watch.ts";
@@ -12,13 +13,25 @@ const CORE_PLURALS: Readonly<Record<string, string>> = {
   Secret: "secrets",
 };
 
-/** `secretsNamespaces`: where the keys of BGP sessions are. */
-export function watchedKinds(secretsNamespaces: readonly string[]): WatchedKind[] {
+/**
+ * @param secretsNamespaces where the keys of BGP sessions are.
+ * @param ownNamespace where files of policies are: whoever may write there has the rights of the gateway anyway.
+ */
+export function watchedKinds(secretsNamespaces: readonly string[], ownNamespace: string): WatchedKind[] {
   return KIND_ADAPTERS.flatMap(({ kind, apiVersions }): WatchedKind[] => {
     const plural = CORE_PLURALS[kind] ?? PLURALS.get(kind)!;
-    const watched: WatchedKind = { kind, apiVersions, plural, namespace: null, fieldSelector: null };
+    const watched: WatchedKind = {
+      kind,
+      apiVersions,
+      plural,
+      namespace: null,
+      fieldSelector: null,
+    };
     if (kind === "ConfigMap") {
-      return [{ ...watched, namespace: "kube-system", fieldSelector: "metadata.name=cilium-config" }];
+      return [
+        { ...watched, namespace: "kube-system", fieldSelector: "metadata.name=cilium-config" },
+        { ...watched, namespace: ownNamespace, labelSelector: `${POLICY_LABEL}=true` },
+      ];
     }
     // Most Secrets are of no concern; of those that are, only this type can hold a key.
     if (kind === "Secret") return secretsNamespaces.map((namespace) => ({ ...watched, namespace }));

@@ -1,6 +1,8 @@
 /**
  * ConfigMap `kube-system/cilium-config`: the switches, under the names that Cilium's users know; one that only Sluice has
  * begins with `sluice-`. Others are ignored.
+ *
+ * A ConfigMap with the label `sluice.dev/policy: "true"` has files of policies: modules, and lists that they read.
  */
 import { BALANCING_CHOICES } from "../intent/balancing-choice.ts";
 import { DSR_DISPATCHES, FORWARDING_DEFAULTS, SOURCE_NAT_CHOICES } from "../intent/forwarding-choice.ts";
@@ -20,6 +22,8 @@ interface ConfigMapObject extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+export const POLICY_LABEL = "sluice.dev/policy";
+
 export const CONFIG_MAP: KindAdapter = {
   kind: "ConfigMap",
   apiVersions: ["v1"],
@@ -34,7 +38,9 @@ export const CONFIG_MAP: KindAdapter = {
   read: (object, report) => {
     const { metadata, data } = object as ConfigMapObject;
     const isOurs = metadata.namespace === "kube-system" && metadata.name === "cilium-config";
-    return isOurs ? { type: "settings", settings: readSettings(data ?? {}, report) } : { type: "nothing" };
+    if (isOurs) return { type: "settings", settings: readSettings(data ?? {}, report) };
+    if (metadata.labels?.[POLICY_LABEL] !== "true") return { type: "nothing" };
+    return { type: "policy-files", place: `${metadata.namespace}/${metadata.name}`, files: data ?? {} };
   },
 };
 

@@ -87,9 +87,9 @@ export class IntentComposer {
   }
 }
 
-/** Nodes whose gateway is ready: neither still starting nor on its way out. */
+/** Nodes whose gateway serves: neither still starting nor gone. One that is to end serves on while routes move away. */
 function gatewayNodes(slices: readonly BackendSlice[]): string[] {
-  const ready = slices.flatMap(({ backends }) => backends.filter(({ state }) => state === "ready"));
+  const ready = slices.flatMap(({ backends }) => backends.filter(({ isServing }) => isServing));
   return [...new Set(ready.flatMap(({ node }) => node ?? []))].sort(compareText);
 }
 
@@ -123,6 +123,13 @@ function frameOf(sources: readonly SourcedManifest[]): Frame {
     flowPolicies: sources
       .flatMap(({ manifest, where }) => (manifest.type === "flow-policy" ? [{ ...manifest.policy, where }] : []))
       .sort((a, b) => a.order - b.order || byName(a, b)),
+    policyFiles: Object.fromEntries(
+      manifests.flatMap((manifest) =>
+        manifest.type === "policy-files"
+          ? Object.entries(manifest.files).map(([key, text]) => [`${manifest.place}/${key}`, text])
+          : [],
+      ),
+    ),
     bgpPasswords: { ...secretPasswords(manifests, inForce), ...metalLb.passwords },
   };
 }

@@ -27,6 +27,8 @@ export type Manifest =
   | { readonly type: "backend-slice"; readonly slice: BackendSlice }
   | { readonly type: "bgp-policy"; readonly policy: BgpPolicy }
   | { readonly type: "flow-policy"; readonly policy: FlowPolicy }
+  /** By key; `place` is `namespace/name`. */
+  | { readonly type: "policy-files"; readonly place: string; readonly files: Readonly<Record<string, string>> }
   | { readonly type: "bgp-password"; readonly namespace: string; readonly name: string; readonly password: string }
   | { readonly type: "bgp-routers"; readonly routers: CiliumRouters }
   | { readonly type: "bgp-peer-config"; readonly name: string; readonly config: CiliumPeerConfig }

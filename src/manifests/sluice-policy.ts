@@ -23,7 +23,7 @@ const POLICY_SPEC_SCHEMA: JsonSchema = {
       type: "string",
       minLength: 1,
       description:
-        "builtin:NAME, or the path of a module (a file, or the folder of a package); in a file of manifests relative to that file.",
+        "builtin:NAME, configmap:NAMESPACE/NAME/KEY, or the path of a module (a file, or the folder of a package); in a file of manifests relative to that file.",
     },
     order: { type: "integer", default: 100, description: "Lower is asked earlier; equals by name." },
     serviceSelector: LABEL_SELECTOR_SCHEMA,

@@ -45,10 +45,14 @@ export class ModuleStore {
   }
 
   #storeFile(source: string): StoredModule {
+    return this.storeText(source, readFileSync(source, "utf8"));
+  }
+
+  /** A module of one file that is no file. @param source says where it is from; it ends as a file's name does. */
+  storeText(source: string, text: string): StoredModule {
     const suffix = extname(source);
     if (!SUFFIXES.includes(suffix))
       throw new Error(`${source} is no module: its name must end in ${SUFFIXES.join(", ")}`);
-    const text = readFileSync(source, "utf8");
     const digest = digestOf([[basename(source), text]]);
     const path = join(this.#folder, digest, `${basename(source, suffix)}.mjs`);
     if (!existsSync(path)) {
@@ -97,7 +101,7 @@ function filesIn(folder: string): string[] {
   return files;
 }
 
-function digestOf(parts: readonly (readonly [name: string, content: string | Buffer])[]): string {
+export function digestOf(parts: readonly (readonly [name: string, content: string | Buffer])[]): string {
   const hash = createHash("sha256");
   for (const [name, content] of parts) hash.update(`${name}\0${content.length}\0`).update(content);
   return hash.digest("hex").slice(0, 20);

@@ -10,10 +10,12 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MAX_POLICIES } from "../dataplane/new-flow-policies.ts";
 import type { FlowPolicy } from "../intent/flow-policy.ts";
+import type { Intent } from "../intent/intent.ts";
 import type { Problem } from "../intent/problem.ts";
 import type { StateMemory } from "../policy/shared-state.ts";
 import type { LoadedPolicy } from "./loaded-policy.ts";
-import { ModuleStore, type StoredModule } from "./module-store.ts";
+import { digestOf, ModuleStore, type StoredModule } from "./module-store.ts";
+import { isText, TEXT_PREFIX, textOf } from "./policy-texts.ts";
 import { type TryResult, tryPolicy } from "./try-policy.ts";
 
 const BUILTIN = "builtin:";
@@ -59,6 +61,8 @@ export class PolicyHost {
   readonly #store: ModuleStore;
   readonly #entries = new Map<string, Entry>();
   readonly #watchers = new Map<string, FSWatcher>();
+  /** Of those by their names. */
+  #texts: Intent["policyFiles"] = {};
   #onChange: () => void = () => {};
   #settling: NodeJS.Timeout | null = null;
 
@@ -74,8 +78,13 @@ export class PolicyHost {
     this.#onChange = listener;
   }
 
-  /** @param watching `once`: whoever loads them wants no news of changes. */
-  async load(policies: readonly FlowPolicy[], watching: "watch" | "once" = "watch"): Promise<LoadOutcome> {
+  /** @param files of policies that are objects. @param watching `once`: whoever loads them wants no news of changes. */
+  async load(
+    policies: readonly FlowPolicy[],
+    files: Intent["policyFiles"],
+    watching: "watch" | "once" = "watch",
+  ): Promise<LoadOutcome> {
+    this.#texts = files;
     const names = new Set(policies.map(({ name }) => name));
     for (const name of this.#entries.keys()) if (!names.has(name)) this.#entries.delete(name);
     const problems: Problem[] = [];
@@ -141,7 +150,7 @@ export class PolicyHost {
     const { name, onError } = policy;
     try {
       const stored = this.#stored(entry);
-      const trial = JSON.stringify([stored.digest, policy.options, entry.files.map(changedAt)]);
+      const trial = JSON.stringify([stored.digest, policy.options, entry.files.map((file) => this.#stateOf(file))]);
       if (trial !== entry.tried) {
         entry.tried = trial;
         const known: StateMemory = entry.loaded.memory;
@@ -150,6 +159,7 @@ export class PolicyHost {
           options: policy.options,
           known,
           folder: folderOf(policy),
+          texts: this.#texts,
         });
         const { options, memory, hooks, version, files } = result;
         const generation = entry.loaded.generation + 1;
@@ -157,7 +167,7 @@ export class PolicyHost {
         entry.version = version;
         entry.digest = stored.digest;
         entry.files = files;
-        entry.tried = JSON.stringify([stored.digest, policy.options, files.map(changedAt)]);
+        entry.tried = JSON.stringify([stored.digest, policy.options, files.map((file) => this.#stateOf(file))]);
         entry.problem = null;
       }
     } catch (error) {
@@ -168,7 +178,9 @@ export class PolicyHost {
 
   #stored(entry: Entry): StoredModule {
     try {
-      return this.#store.store(sourceOf(entry.policy));
+      const { module } = entry.policy;
+      if (!isText(module)) return this.#store.store(sourceOf(entry.policy));
+      return this.#store.storeText(module, textOf(module, this.#texts));
     } catch (error) {
       // When the same module is back, it is tried again.
       entry.tried = "";
@@ -180,11 +192,11 @@ export class PolicyHost {
   #watchFiles(): void {
     const wanted = new Set<string>();
     for (const { policy, files } of this.#entries.values()) {
-      if (!policy.module.startsWith(BUILTIN)) {
+      if (!policy.module.startsWith(BUILTIN) && !isText(policy.module)) {
         const source = sourceOf(policy);
         wanted.add(isFolder(source) ? source : dirname(source));
       }
-      for (const file of files) wanted.add(dirname(file));
+      for (const file of files) if (!isText(file)) wanted.add(dirname(file));
     }
     for (const [folder, watcher] of this.#watchers) {
       if (wanted.has(folder)) continue;
@@ -200,6 +212,12 @@ export class PolicyHost {
       });
       this.#watchers.set(folder, watcher);
     }
+  }
+
+  /** What is another when the file is. */
+  #stateOf(file: string): number | string {
+    if (!isText(file)) return changedAt(file);
+    return digestOf([[file, this.#texts[file.slice(TEXT_PREFIX.length)] ?? ""]]);
   }
 
   #settle(): void {

@@ -7,9 +7,10 @@ import { SharedState } from "../policy/shared-state.ts";
 import { loadModule } from "./load-module.ts";
 import { HOOK_NAMES } from "./loaded-policy.ts";
 import { checkOptions } from "./module-options.ts";
+import { isText, textOf } from "./policy-texts.ts";
 import type { TryRequest, TryResult } from "./try-policy.ts";
 
-const { path, options, known, folder } = workerData as TryRequest;
+const { path, options, known, folder, texts } = workerData as TryRequest;
 try {
   parentPort!.postMessage({ result: attempt() });
 } catch (error) {
@@ -19,7 +20,9 @@ try {
 function attempt(): TryResult {
   const module = loadModule(path);
   const checked = checkOptions(module.options, options);
-  const state = new SharedState(new Float64Array(1), known, (file) => readFileSync(resolve(folder, file), "utf8"));
+  const state = new SharedState(new Float64Array(1), known, (file) =>
+    isText(file) ? textOf(file, texts) : readFileSync(resolve(folder, file), "utf8"),
+  );
   const hooks: unknown = module.create({ options: checked, state });
   if (typeof hooks !== "object" || hooks === null) throw new Error("its create() returned no hooks");
   const found = HOOK_NAMES.filter((name) => (hooks as PolicyHooks)[name] !== undefined);
@@ -32,6 +35,6 @@ function attempt(): TryResult {
     version: module.version,
     options: checked,
     memory: state.memory,
-    files: state.files.map((file) => resolve(folder, file)),
+    files: state.files.map((file) => (isText(file) ? file : resolve(folder, file))),
   };
 }

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import type { Intent } from "../intent/intent.ts";
 import type { StateMemory } from "../policy/shared-state.ts";
 import type { HookName } from "./loaded-policy.ts";
 import { POLICY_THREAD_LIMITS } from "./thread-limits.ts";
@@ -17,6 +18,8 @@ export interface TryRequest {
   readonly known: StateMemory;
   /** Where relative paths of files begin. */
   readonly folder: string;
+  /** Files that are none, by `namespace/name/key`. */
+  readonly texts: Intent["policyFiles"];
 }
 
 export interface TryResult {

@@ -5,7 +5,7 @@
  * Of a frame that the kernel has sent on only the translated form is known; what it was stands in the row of the other
  * direction, which is the same the other way round.
  */
-import { DROP_REASONS } from "../dataplane/drop-reason.ts";
+import { DROP_REASONS, DropReason } from "../dataplane/drop-reason.ts";
 import {
   type FlowKey,
   KEY_DESTINATION,
@@ -53,6 +53,9 @@ const VERDICT_WORDS = new Map<number, FrameVerdict>([
   [Verdict.Pass, "passed"],
 ]);
 
+/** Reasons of frames that come again. */
+const HELD: readonly number[] = [DropReason.FragmentHeld, DropReason.NeighborAwaited];
+
 /** What the flow's rows say of a frame. */
 interface FlowWords {
   readonly isReply: boolean;
@@ -83,7 +86,7 @@ export function describeFrame(record: FrameRecord, scene: TraceScene, standsFor:
     flags: seen.flags,
     lengthBytes: record.beforeLengthBytes || record.afterLengthBytes,
     ...ends,
-    verdict: VERDICT_WORDS.get(record.verdict)!,
+    verdict: !sent && HELD.includes(record.reason) ? "held" : VERDICT_WORDS.get(record.verdict)!,
     reason: sent ? null : (DROP_REASONS[record.reason] ?? null),
     service: flow === null ? serviceAt(seen, scene) : flow.service,
     backend: flow?.backend ?? null,

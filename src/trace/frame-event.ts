@@ -4,8 +4,11 @@
  */
 import type { DropReasonName } from "../dataplane/drop-reason.ts";
 
-export const FRAME_VERDICTS = ["forwarded", "answered", "dropped", "passed"] as const;
-/** `answered`: by a frame of the gateway's own. `passed`: left to the node's kernel, for it is not ours. */
+export const FRAME_VERDICTS = ["forwarded", "answered", "held", "dropped", "passed"] as const;
+/**
+ * `answered`: by a frame of the gateway's own. `held`: until the next hop's MAC or the packet's first fragment is known, and
+ * then told again. `passed`: left to the node's kernel, for it is not ours.
+ */
 export type FrameVerdict = (typeof FRAME_VERDICTS)[number];
 
 /** Of a policy that was asked about the frame's flow, when this frame opened it; else only which one has decided. */

@@ -39,6 +39,8 @@ export interface PrefixBytes {
 export const VERDICT_OF: Readonly<Record<FrameVerdict, number>> = {
   forwarded: Verdict.Transmit,
   answered: Verdict.Reply,
+  // The copy waits; this frame ends here.
+  held: Verdict.Drop,
   dropped: Verdict.Drop,
   passed: Verdict.Pass,
 };

@@ -7,6 +7,7 @@
 
 export const IPV4_HEADER_BYTES = 20;
 
+export const IPV4_TOTAL_LENGTH = 2;
 export const IPV4_TTL = 8;
 export const IPV4_CHECKSUM = 10;
 export const IPV4_SOURCE = 12;

@@ -85,6 +85,11 @@ export class NetworkMirror {
     };
   }
 
+  /** Whether a neighbour was written down by an administrator: nobody needs to ask for it. */
+  isPermanent(interfaceIndex: number, address: IpAddress): boolean {
+    return this.#neighbors.get(neighborKey({ interfaceIndex, address }))?.state === "permanent";
+  }
+
   /** Calls back with the tables that changed, after they did. Returns how to stop that. */
   onChange(listener: (changed: ReadonlySet<NetworkTable>) => void): () => void {
     this.#listeners.add(listener);

@@ -47,6 +47,8 @@ test.each([
   ["list", "secrets", "--all-namespaces"],
   ["create", "secrets", "-n", "kube-system"],
   ["list", "configmaps", "-n", "kube-system"],
+  ["list", "configmaps", "--all-namespaces"],
+  ["update", "configmaps", "-n", "sluice-system"],
   ["list", "pods", "--all-namespaces"],
   ["create", "customresourcedefinitions"],
   ["delete", "leases", "-n", "kube-system"],

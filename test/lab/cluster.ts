@@ -120,8 +120,8 @@ export class Cluster {
   }
 
   /**
-   * What the controllers say of the gateways' own pods: a pod that is to end is no longer ready from that moment on, and
-   * only then hears of it.
+   * What the kubelet and the controllers say of the gateways' own pods: one that is to end serves on until its container
+   * has ended (KEP-1669).
    */
   tellGateway(node: string, ready: boolean): void {
     if (ready) this.#ready.add(node);

@@ -39,3 +39,10 @@ export class Configuration {
     this.edit(/enable-bgp-control-plane: "\w+"/, `enable-bgp-control-plane: "${enabled}"`);
   }
 }
+
+/** Cilium's switches for the whole cluster, as a manifest. */
+export function ciliumConfig(switches: Readonly<Record<string, string>>): string {
+  const data = Object.entries(switches).map(([key, value]) => `  ${key}: "${value}"\n`);
+  const head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cilium-config, namespace: kube-system}\ndata:\n";
+  return head + data.join("");
+}

@@ -13,7 +13,7 @@
  * The uplink has two queues, so requests, replies and errors of one flow meet different workers. The backends are pods in the node's own stack, or hosts behind a second NIC (`podsInStack`, `hostsOnLan`). The way to
  * the backend `narrow` takes packets of 1400 bytes, while both its ends believe in 1500: who sends more must be told.
  */
-import { Configuration } from "./configuration.ts";
+import { Configuration, ciliumConfig } from "./configuration.ts";
 import { type Backend, forwarder, host, startPod, startServers } from "./dual-stack-host.ts";
 import { Gateway } from "./gateway.ts";
 import type { Lab } from "./lab.ts";
@@ -63,6 +63,8 @@ export interface Backends {
   readonly narrow: Backend;
   /** What the gateway is told of its inside. */
   readonly inside: string;
+  /** They are no pods of the gateway's node. */
+  readonly elsewhere?: true;
 }
 
 export type MakeBackends = (lab: Lab, node: Namespace, router: Namespace) => Promise<Backends>;
@@ -81,6 +83,8 @@ export interface DualStackOptions {
   readonly mtu?: number;
   /** Further arguments of the gateway. */
   readonly arguments?: readonly string[];
+  /** Cilium's, for the whole cluster. */
+  readonly switches?: Readonly<Record<string, string>>;
 }
 
 /** Builds the network with the backends that `inside` makes, starts the gateway, and resolves when it forwards. */
@@ -111,6 +115,7 @@ export async function dualStack(lab: Lab, inside: MakeBackends, options: DualSta
 
   const configuration = new Configuration(lab, "dual-stack");
   configuration.write("endpoints.yaml", endpointSlices(backends));
+  if (options.switches !== undefined) configuration.write("cilium-config.yaml", ciliumConfig(options.switches));
   const gateway = await Gateway.start(lab, node, {
     configuration: configuration.folder,
     node: "node1",
@@ -187,7 +192,8 @@ export async function hostsOnLan(lab: Lab, node: Namespace): Promise<Backends> {
   return { web: [one, two], narrow: { pod, ipv4: "10.9.8.13", ipv6: "fd00:98::13" }, inside: "lan0" };
 }
 
-function endpointSlices({ web, narrow }: Backends): string {
+function endpointSlices({ web, narrow, elsewhere }: Backends): string {
+  const place = elsewhere ? "" : "\n    nodeName: node1";
   const slice = (service: string, family: "ipv4" | "ipv6", backends: readonly Backend[], ports: readonly string[]) => `\
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
@@ -198,7 +204,7 @@ metadata:
     kubernetes.io/service-name: ${service}
 addressType: ${family === "ipv4" ? "IPv4" : "IPv6"}
 endpoints:
-${backends.map((backend) => `  - addresses: ["${backend[family]}"]\n    nodeName: node1\n    conditions: {ready: true}`).join("\n")}
+${backends.map((backend) => `  - addresses: ["${backend[family]}"]${place}\n    conditions: {ready: true}`).join("\n")}
 ports:
 ${ports.map((port) => `  - ${port}`).join("\n")}
 `;

@@ -126,5 +126,5 @@ export function decodeBgp(messages: readonly Buffer[]): Record<string, unknown>[
 }
 
 function ask(words: readonly string[], input = ""): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(SLUICE, words, { input, encoding: "utf8", timeout: 10_000 });
+  return spawnSync(SLUICE, words, { input, encoding: "utf8", timeout: 30_000 });
 }

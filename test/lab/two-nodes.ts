@@ -17,7 +17,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Configuration } from "./configuration.ts";
+import { Configuration, ciliumConfig } from "./configuration.ts";
 import { NARROW_MTU } from "./dual-stack.ts";
 import { type Backend, forwarder, host, startPod } from "./dual-stack-host.ts";
 import { Gateway } from "./gateway.ts";
@@ -168,9 +168,7 @@ export function listFar1(network: TwoNodes, state: FarState): void {
 
 /** Writes the switches that both gateways read, and resolves when they are in force on both. */
 export async function setSwitches(network: TwoNodes, switches: Readonly<Record<string, string>>): Promise<void> {
-  const data = Object.entries(switches).map(([key, value]) => `  ${key}: "${value}"\n`);
-  const head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cilium-config, namespace: kube-system}\ndata:\n";
-  const text = head + data.join("");
+  const text = ciliumConfig(switches);
   const file = join(network.configuration.folder, SWITCHES);
   // What is written once more changes nothing, and no gateway would say that it has taken it.
   if (existsSync(file) && readFileSync(file, "utf8") === text) return;

@@ -114,6 +114,20 @@ test("a capture has each frame as it came in and as it went on, and tshark shows
   for (const packet of packets) expect(packet[4] ?? "").toBe("");
 });
 
+test("it ends without a complaint when its reader has enough", async () => {
+  const script = `"$0" monitor --socket "$1" | head -n 1`;
+  const looking = network.node.tryLater(["sh", "-c", script, SLUICE, gateway.socket], { timeoutSeconds: 20 });
+  let ended = false;
+  void looking.finally(() => {
+    ended = true;
+  });
+  while (!ended) {
+    curl();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  expect(await looking).toMatchObject({ status: 0, stderr: "" });
+});
+
 test("a filter that names what is not there is refused with a sentence", () => {
   const refused = (...words: string[]) =>
     network.node.try([SLUICE, "monitor", ...words, "--socket", gateway.socket]).stderr;

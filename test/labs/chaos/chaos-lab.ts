@@ -68,9 +68,11 @@ const EVENTS: readonly Event[] = [
     async happen(lab) {
       const node = takingNode(lab);
       await lab.cluster.gateway(node).stop("SIGKILL");
+      lab.cluster.tellGateway(node, false);
       await sleep(RESTART_MILLISECONDS);
       await lab.cluster.startSluice(node);
       await untilAnnounced(lab, node);
+      lab.cluster.tellGateway(node, true);
       return `${node} killed and started again`;
     },
   },
@@ -137,9 +139,11 @@ const EVENTS: readonly Event[] = [
     free: true,
     async happen(lab) {
       for (const { name } of lab.network.nodes) {
-        lab.cluster.tellGateway(name, false);
         lab.cluster.gateway(name).ask("drain", "--grace", "1");
+        // Connections that stay have come by another node before this one's pods are spared.
+        await sleep(QUIET_MILLISECONDS);
         await lab.cluster.gateway(name).stop();
+        lab.cluster.tellGateway(name, false);
         await lab.cluster.startSluice(name);
         await untilAnnounced(lab, name);
         lab.cluster.tellGateway(name, true);
