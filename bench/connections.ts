@@ -3,7 +3,7 @@
  * connection: wrk with 32 connections at once, through Sluice in its modes and with source NAT, nftables, HAProxy and
  * nothing at all. A source port that is used again too early shows as a SYN that the client has to send once more.
  *
- *   SLUICE_BENCH_ROUNDS=5 SLUICE_BENCH_SECONDS=4
+ *   SLUICE_BENCH_ROUNDS=5 SLUICE_BENCH_SECONDS=3
  */
 import { bar, drawPicture } from "./harness/picture.ts";
 import { benchSettings } from "./harness/settings.ts";
@@ -23,7 +23,7 @@ import {
 
 const CONNECTIONS = 32;
 
-const { rounds, seconds } = benchSettings({ rounds: 5, seconds: 4 });
+const { rounds, seconds } = benchSettings({ rounds: 5, seconds: 3 });
 const contenders = [
   DIRECT,
   SLUICE_HYBRID,

@@ -22,7 +22,7 @@ export interface WrkOptions {
 }
 
 /** As long as V8 takes to have compiled what opens flows, with both cores busy. */
-const WARM_UP_SECONDS = 3;
+const WARM_UP_SECONDS = 2;
 
 export async function measureService(contender: ServiceContender, options: WrkOptions): Promise<WrkResult> {
   const network = await ServiceNetwork.start();

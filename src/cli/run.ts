@@ -36,7 +36,8 @@ export async function runCommand(options: RunOptions): Promise<void> {
     drain: (graceSeconds) => running().drain(graceSeconds),
     undrain: () => running().undrain(),
     metrics: () => metricsText(running()),
-    ready: () => gateway?.plan != null,
+    // Who is drained takes no part: the others then spare the pods of this node before it ends.
+    ready: () => gateway?.plan != null && gateway.announcer.drainState !== "withdrawn",
   });
   // Before anything is touched: the socket also tells whether a gateway already runs here.
   await api.listenUnix(options.socket);

@@ -120,8 +120,8 @@ export class Cluster {
   }
 
   /**
-   * What the kubelet and the controllers say of the gateways' own pods: one that is to end serves on until its container
-   * has ended (KEP-1669).
+   * What the kubelet and the controllers say of the gateways' own pods: one that is to end serves on until it is drained
+   * and its probe says so, or until its container has ended (KEP-1669).
    */
   tellGateway(node: string, ready: boolean): void {
     if (ready) this.#ready.add(node);

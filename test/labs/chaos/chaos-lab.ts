@@ -140,10 +140,11 @@ const EVENTS: readonly Event[] = [
     async happen(lab) {
       for (const { name } of lab.network.nodes) {
         lab.cluster.gateway(name).ask("drain", "--grace", "1");
-        // Connections that stay have come by another node before this one's pods are spared.
+        // Connections that stay have come by another node before this one's pods are spared, and new ones know it.
+        await sleep(QUIET_MILLISECONDS);
+        lab.cluster.tellGateway(name, false);
         await sleep(QUIET_MILLISECONDS);
         await lab.cluster.gateway(name).stop();
-        lab.cluster.tellGateway(name, false);
         await lab.cluster.startSluice(name);
         await untilAnnounced(lab, name);
         lab.cluster.tellGateway(name, true);
