@@ -36,6 +36,7 @@
  *        | source  | destin. |         |        |          |
  *        +---------+---------+---------+--------+----------+
  *
+ *   state: src/dataplane/state-word.ts
  *   tag:  | overflow 31..24 | LOCKED 23 | generation 22..12 | OFFLOADED 11 | REPLY 10 | CLAIMED 9 | LIVE 8 | IP protocol 7..0 |
  */
 #ifndef SLUICE_FLOW_ROW_H

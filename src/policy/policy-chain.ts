@@ -56,7 +56,9 @@ export class PolicyChain implements NewFlowPolicies {
   readonly #policies: readonly RunningPolicy[];
   readonly #view: NewFlowView;
   readonly #surroundings: ChainSurroundings;
-  readonly #clock = new Float64Array(1);
+  /** When the call that is timed began, and when it ended: in memory, for a number of its own would be allocated. */
+  readonly #begun = new Float64Array(1);
+  readonly #ended = new Float64Array(1);
   readonly #pipeline: Pipeline;
   readonly #calls: GuardedCalls;
   /** Numbers from 1, in the order in which they were told. */
@@ -142,8 +144,7 @@ export class PolicyChain implements NewFlowPolicies {
     stats[stat + STAT.asked]! += 1;
     this.#view.chosen = -1;
     const timed = (this.#asked++ & (TIMED - 1)) === 0;
-    if (timed) this.#surroundings.readClock(this.#clock);
-    const begun = this.#clock[0]!;
+    if (timed) this.#surroundings.readClock(this.#begun);
     this.#calls.begin(policy);
     let answer: unknown;
     try {
@@ -153,7 +154,7 @@ export class PolicyChain implements NewFlowPolicies {
       return this.#fail(policy, error);
     }
     this.#calls.end();
-    if (timed) this.#time(stat, begun);
+    if (timed) this.#time(stat);
     return this.#count(index, policy, answer);
   }
 
@@ -193,10 +194,10 @@ export class PolicyChain implements NewFlowPolicies {
     return this.#fail(policy, new TypeError(`onNewFlow answered ${String(answer)}, which is no Answer`));
   }
 
-  #time(stat: number, begun: number): void {
+  #time(stat: number): void {
     const { readClock, stats } = this.#surroundings;
-    readClock(this.#clock);
-    const taken = this.#clock[0]! - begun;
+    readClock(this.#ended);
+    const taken = this.#ended[0]! - this.#begun[0]!;
     stats[stat + STAT.timed]! += 1;
     stats[stat + STAT.nanoseconds]! += taken;
     if (taken > stats[stat + STAT.longest]!) stats[stat + STAT.longest] = taken;
