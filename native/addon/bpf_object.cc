@@ -39,7 +39,26 @@ int FromLibxdp(libxdp_print_level level, const char* format, va_list arguments) 
   return 0;
 }
 
+// Tells the programs of native/bpf/kernel_features.h. Objects without that word stay as they are.
+void SetFeatures(bpf_object* object, bool has_frags) {
+  bpf_map* features = bpf_object__find_map_by_name(object, ".rodata.features");
+  if (features == nullptr) return;
+  size_t length = 0;
+  void* value = const_cast<void*>(bpf_map__initial_value(features, &length));
+  if (value != nullptr && length >= sizeof(uint32_t)) *static_cast<uint32_t*>(value) = has_frags ? 1 : 0;
+}
+
 }  // namespace
+
+bool HasFrags() { return libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, nullptr) == 1; }
+
+FragsSection::FragsSection(bool has_frags) {
+  if (!has_frags) handler_ = libbpf_register_prog_handler("xdp.frags", BPF_PROG_TYPE_XDP, BPF_XDP, nullptr);
+}
+
+FragsSection::~FragsSection() {
+  if (handler_ >= 0) libbpf_unregister_prog_handler(handler_);
+}
 
 void QuietLibraries() {
   libbpf_set_print(FromLibbpf);
@@ -62,6 +81,8 @@ BpfObject::BpfObject(const Napi::CallbackInfo& info) : ObjectWrap(info), Resourc
   Napi::Env env = info.Env();
   path_ = StringArgument(info, 0, "path");
   LastLibraryMessage();
+  const bool has_frags = info.Length() > 3 && info[3].IsBoolean() ? info[3].As<Napi::Boolean>().Value() : HasFrags();
+  const FragsSection section(has_frags);
   object_ = bpf_object__open_file(path_.c_str(), nullptr);
   if (object_ == nullptr) {
     const int error = errno;
@@ -96,6 +117,7 @@ BpfObject::BpfObject(const Napi::CallbackInfo& info) : ObjectWrap(info), Resourc
       if (name.find('.') == std::string::npos && bpf_map__type(map) != BPF_MAP_TYPE_DEVMAP) bpf_map__set_pin_path(map, (folder + "/" + name).c_str());
     }
   }
+  SetFeatures(object_, has_frags);
   const int error = -bpf_object__load(object_);
   if (error != 0) {
     const std::string message = LastLibraryMessage();

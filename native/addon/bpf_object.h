@@ -17,7 +17,7 @@ namespace sluice {
 class BpfObject : public Napi::ObjectWrap<BpfObject>, public Resource {
  public:
   static Napi::Function Define(Napi::Env env);
-  // new BpfObject(path, {mapName: maxEntries}, pinFolder|null): maps are pinned there, or taken from there
+  // new BpfObject(path, {mapName: maxEntries}, pinFolder|null, frags?): maps are pinned there, or taken from there
   explicit BpfObject(const Napi::CallbackInfo& info);
   ~BpfObject() override { Close(); }
 
@@ -41,5 +41,21 @@ std::string LastLibraryMessage();
 
 // testRun(programFd, frame, repeat, contextIn|null) -> {returnValue, durationNanoseconds, data}
 void DefineTestRun(Napi::Env env, Napi::Object exports);
+
+// Frames in several buffers and the helper that reads them are both of Linux 5.18.
+bool HasFrags();
+
+// While it lives, programs of the section "xdp.frags" are opened as those of "xdp" where the kernel knows no others: libbpf
+// has no way to take the flag off again.
+class FragsSection {
+ public:
+  explicit FragsSection(bool has_frags);
+  ~FragsSection();
+  FragsSection(const FragsSection&) = delete;
+  FragsSection& operator=(const FragsSection&) = delete;
+
+ private:
+  int handler_ = -1;
+};
 
 }  // namespace sluice

@@ -126,6 +126,7 @@ void Link::ByDispatcher(const Napi::CallbackInfo& info, unsigned interface, cons
   DECLARE_LIBXDP_OPTS(xdp_program_opts, options);
   options.open_filename = path.c_str();
   options.prog_name = name.c_str();
+  const FragsSection section(HasFrags());
   xdp_program* program = xdp_program__create(&options);
   const long failed = libxdp_get_error(program);
   if (failed != 0) Fail(env, "open", static_cast<int>(-failed), what, LastLibraryMessage());

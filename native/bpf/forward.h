@@ -26,6 +26,7 @@
 #include "clock.h"
 #include "flow_find.h"
 #include "flow_state.h"
+#include "kernel_features.h"
 #include "maps.h"
 #include "outcome.h"
 #include "segment_size.h"
@@ -126,7 +127,7 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 		return NOT_FORWARDED;
 	total = bpf_ntohs(ip->tot_len);
 	if (total + ETH_HLEN > length) {
-		length = bpf_xdp_get_buff_len(ctx);
+		length = frame_bytes(ctx);
 		if (total + ETH_HLEN > length)
 			return NOT_FORWARDED;
 	}
@@ -200,7 +201,7 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 		return NOT_FORWARDED;
 	payload = bpf_ntohs(ip->payload_len);
 	if (payload + sizeof(*ip) + ETH_HLEN > length) {
-		length = bpf_xdp_get_buff_len(ctx);
+		length = frame_bytes(ctx);
 		if (payload + sizeof(*ip) + ETH_HLEN > length)
 			return NOT_FORWARDED;
 	}

@@ -13,6 +13,7 @@
 #include <linux/if_ether.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "kernel_features.h"
 #include "maps.h"
 
 /* Which kind of context: known when compiling, so that each program keeps only the helper that its hook has. */
@@ -29,7 +30,7 @@ struct frame {
 static __always_inline int load(const struct frame *frame, __u32 offset, void *into, __u32 length_bytes)
 {
 	if (frame->hook == IN_XDP)
-		return bpf_xdp_load_bytes(frame->ctx, offset, into, length_bytes) == 0;
+		return load_xdp(frame->ctx, offset, into, length_bytes);
 	return bpf_skb_load_bytes(frame->ctx, offset, into, length_bytes) == 0;
 }
 

@@ -24,6 +24,7 @@
 #include "flow_state.h"
 #include "forward.h"
 #include "forwarding_table.h"
+#include "kernel_features.h"
 #include "maps.h"
 #include "new_row.h"
 #include "new_way.h"
@@ -84,7 +85,7 @@ __noinline int read_opening(struct xdp_md *ctx, const struct port_row *in, __u32
 {
 	struct packet packet = {};
 	__u32 header_bytes = family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-	__u32 length = bpf_xdp_get_buff_len(ctx);
+	__u32 length = frame_bytes(ctx);
 	void *end, *transport;
 	struct iphdr *ip;
 	__u32 total, ttl;

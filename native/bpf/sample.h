@@ -60,8 +60,9 @@ static __always_inline struct sample *new_sample(__u32 length, __u32 port, __u32
 /* Out of line: what is hardly ever run shall not lie between what always is. */
 static __noinline int sample_xdp(struct xdp_md *ctx, __u32 port)
 {
-	__u32 length = bpf_xdp_get_buff_len(ctx);
-	struct sample *sample = new_sample(length, port, IN_XDP);
+	__u32 length = frame_bytes(ctx);
+	/* A number of bytes that varies is for the helper only. */
+	struct sample *sample = kernel_has_frags ? new_sample(length, port, IN_XDP) : NULL;
 
 	if (!sample)
 		return 0;

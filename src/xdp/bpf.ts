@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly maxEntries?: Readonly<Record<string, number>>;
   /** A folder of bpffs: maps that are pinned there are taken, the others are made and pinned. */
   readonly pinFolder?: string | null;
+  /** Whether programs take frames in several buffers; absent, when the kernel has them (Linux 5.18). */
+  readonly frags?: boolean;
 }
 
 export interface TestRunOptions {
@@ -77,7 +79,10 @@ export class BpfObject {
   }
 
   static load(path: string = BPF_OBJECT_PATH, options: LoadOptions = {}): BpfObject {
-    return new BpfObject(path, new native.BpfObject(path, options.maxEntries ?? {}, options.pinFolder ?? null));
+    return new BpfObject(
+      path,
+      new native.BpfObject(path, options.maxEntries ?? {}, options.pinFolder ?? null, options.frags),
+    );
   }
 
   program(name: string): BpfProgram {

@@ -119,6 +119,7 @@ interface Native {
     path: string,
     maxEntries: Readonly<Record<string, number>>,
     pinFolder?: string | null,
+    frags?: boolean,
   ) => NativeBpfObject;
   readonly BpfMap: new (fd: number) => NativeBpfMap;
   /** @returns a descriptor. */

@@ -57,11 +57,15 @@ export interface Door {
  * In a namespace of its own, with the veth pairs pa-pb (two queues; the door's uplink is pa, its socket on queue 0) and
  * qa-qb (a port without socket that drops what is not ours).
  */
-export function openDoor(): Door {
+/** @param frags as for `BpfObject.load`. */
+export function openDoor(frags?: boolean): Door {
   moveIntoOwnNamespace();
   vethPair("pa", "pb", 2);
   vethPair("qa", "qb");
-  const object = BpfObject.load(undefined, { maxEntries: { flows: ROWS, flows6: ROWS } });
+  const object = BpfObject.load(undefined, {
+    maxEntries: { flows: ROWS, flows6: ROWS },
+    ...(frags === undefined ? {} : { frags }),
+  });
   const xdp = object.program("sluice_xdp");
   const egress = object.program("sluice_egress");
   const umem = new Umem({ frameCount: 64, frameSize: 2048 });

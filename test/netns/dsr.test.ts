@@ -2,14 +2,12 @@
  * Requests that one node sends on to another: translated with the replies coming back, or by each kind of direct server
  * return, between two gateways that run as in production. The switches change while they run.
  */
-import { createHash } from "node:crypto";
-import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Capture } from "../lab/capture.ts";
 import { curl, downloadSha256, uploadSha256 } from "../lab/curl.ts";
-import { deterministicPieces } from "../lab/deterministic-body.ts";
+import { writeDeterministicBody } from "../lab/deterministic-body.ts";
 import { NARROW_MTU } from "../lab/dual-stack.ts";
 import { ipPacket } from "../lab/ip-packet.ts";
 import { Lab } from "../lab/lab.ts";
@@ -66,12 +64,7 @@ beforeAll(async () => {
   lab = new Lab("slt");
   network = await twoNodes(lab);
   upload = join(lab.folder, "upload");
-  const hash = createHash("sha256");
-  for (const piece of deterministicPieces(BODY_MEGABYTES * 1_000_000)) {
-    appendFileSync(upload, piece);
-    hash.update(piece);
-  }
-  bodySha256 = hash.digest("hex");
+  bodySha256 = writeDeterministicBody(upload, BODY_MEGABYTES * 1_000_000);
 });
 
 afterAll(() => lab?.close());

@@ -2,13 +2,12 @@
  * What clients and backends see of a gateway, whatever is behind it, in both families: the same tests for pods in the
  * node's stack and for hosts on a second NIC. Each of them then has its own.
  */
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Capture } from "../lab/capture.ts";
 import { curl, downloadSha256, uploadSha256 } from "../lab/curl.ts";
-import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
+import { writeDeterministicBody } from "../lab/deterministic-body.ts";
 import { type DualStack, dualStack, type MakeBackends, NARROW_MTU, PLACES } from "../lab/dual-stack.ts";
 import { icmpError } from "../lab/icmp-error.ts";
 import { Lab } from "../lab/lab.ts";
@@ -19,20 +18,23 @@ const UDP_ASK = join(import.meta.dirname, "..", "lab", "udp-ask.ts");
 /** curl's exit code for a connection that was refused. */
 const REFUSED = 7;
 
-const body = deterministicBody(TWENTY_MEGABYTES);
-const bodySha256 = sha256(body);
+const isLong = process.env["SLUICE_LONG"] === "1";
+const BODY_MEGABYTES = isLong ? 1000 : 20;
+const PATIENCE = { timeoutSeconds: isLong ? 300 : 60 };
+const TEST_MILLISECONDS = 2.5 * 1000 * PATIENCE.timeoutSeconds;
 
 /** @returns the network, for tests that come after these. */
 export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
   let lab: Lab;
   let network: DualStack;
   let upload: string;
+  let bodySha256: string;
 
   beforeAll(async () => {
     lab = new Lab("slf");
     network = await dualStack(lab, inside);
     upload = join(lab.folder, "upload");
-    writeFileSync(upload, body);
+    bodySha256 = writeDeterministicBody(upload, BODY_MEGABYTES * 1_000_000);
   });
 
   afterAll(() => lab?.close());
@@ -66,9 +68,9 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
       for (const seen of clients) expect(PLACES.map((places) => places.client)).toContain(seen.replace("::ffff:", ""));
     });
 
-    test("20 MB arrive whole, down and up", async () => {
-      expect(await downloadSha256(network.client, `${url(web)}20mb`)).toBe(bodySha256);
-      expect(await uploadSha256(network.client, `${url(web)}upload`, upload)).toBe(bodySha256);
+    test("a big body arrives whole, down and up", { timeout: TEST_MILLISECONDS }, async () => {
+      expect(await downloadSha256(network.client, `${url(web)}${BODY_MEGABYTES}mb`, PATIENCE)).toBe(bodySha256);
+      expect(await uploadSha256(network.client, `${url(web)}upload`, upload, PATIENCE)).toBe(bodySha256);
     });
 
     test("the VIP answers pings, with 1400 bytes too", () => {
@@ -142,17 +144,21 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
       expect(toVip.filter(({ bytes }) => macAt(bytes, 6) === nodeMac)).toEqual([]);
     });
 
-    test("20 MB arrive whole over a link of 1400 bytes before the backend, and the client has learned of it", async () => {
-      expect(await uploadSha256(network.client, `${url(narrow)}upload`, upload)).toBe(bodySha256);
-      expect(await downloadSha256(network.client, `${url(narrow)}20mb`)).toBe(bodySha256);
+    test("a big body arrives whole over a link of 1400 bytes before the backend, and the client has learned of it", {
+      timeout: TEST_MILLISECONDS,
+    }, async () => {
+      expect(await uploadSha256(network.client, `${url(narrow)}upload`, upload, PATIENCE)).toBe(bodySha256);
+      expect(await downloadSha256(network.client, `${url(narrow)}${BODY_MEGABYTES}mb`, PATIENCE)).toBe(bodySha256);
       expect(pathMtu(network.client, narrow)).toBe(NARROW_MTU);
     });
 
-    test("20 MB arrive whole over a link of 1400 bytes before the client, and the backend has learned of it", async () => {
+    test("a big body arrives whole over a link of 1400 bytes before the client, and the backend has learned of it", {
+      timeout: TEST_MILLISECONDS,
+    }, async () => {
       network.router.ip(`route add ${client}/${family === 4 ? 32 : 128} dev to-client mtu lock ${NARROW_MTU}`);
       // Not by the other VIP: about the way there the client knows already, and says so in its SYN.
-      expect(await downloadSha256(network.client, `${url(web)}20mb`)).toBe(bodySha256);
-      expect(await uploadSha256(network.client, `${url(web)}upload`, upload)).toBe(bodySha256);
+      expect(await downloadSha256(network.client, `${url(web)}${BODY_MEGABYTES}mb`, PATIENCE)).toBe(bodySha256);
+      expect(await uploadSha256(network.client, `${url(web)}upload`, upload, PATIENCE)).toBe(bodySha256);
       expect(network.web.map(({ namespace }) => pathMtu(namespace, client))).toContain(NARROW_MTU);
     });
   });
