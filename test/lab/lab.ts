@@ -9,14 +9,14 @@
  *     |  process   [ eth0 ]------|---------|----[ to-client ]  FRR    |
  *     +--------------------------+ connect +--------------------------+
  *        |
- *        v  close(): processes end, namespaces go (and with them interfaces, BPF links), files go
+ *        v  close(): processes end, pins and namespaces go (and with them interfaces, BPF links), files go
  *
  * Nothing survives: `close` runs at the end, when this process exits for any reason it can notice, and on SIGINT,
  * SIGTERM and SIGHUP. What a killed run left behind is swept by the next lab with the same prefix. Removal does not
  * await anything, so that it also works from an exit handler.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Namespace } from "./namespace.ts";
@@ -37,6 +37,7 @@ export interface LinkEnd {
 
 const NAMESPACES = "/run/netns";
 const OWNERS = "/run/sluice-lab";
+const BPF_FILESYSTEM = "/sys/fs/bpf";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export class Lab {
@@ -80,6 +81,7 @@ export class Lab {
   removeNamespace(namespace: Namespace): void {
     this.#namespaces.splice(this.#namespaces.indexOf(namespace), 1);
     for (const started of namespace.processes()) started.signal("SIGKILL");
+    unpin(namespace.name);
     command("ip", ["netns", "del", namespace.name]);
   }
 
@@ -161,7 +163,26 @@ function sweep(prefix: string, pids: readonly number[]): void {
     const deadline = performance.now() + patienceMilliseconds;
     while (inside().length > 0 && performance.now() < deadline) pause(10);
   }
-  for (const name of names) command("ip", ["netns", "del", name]);
+  for (const name of names) {
+    unpin(name);
+    command("ip", ["netns", "del", name]);
+  }
+}
+
+/** A gateway that had to be killed has left its programs and maps pinned, in a folder named after its namespace. */
+function unpin(namespace: string): void {
+  const owner = `-ns${statSync(join(NAMESPACES, namespace)).ino}`;
+  for (const folder of pinned().filter((name) => name.endsWith(owner))) {
+    rmSync(join(BPF_FILESYSTEM, folder), { recursive: true, force: true });
+  }
+}
+
+function pinned(): string[] {
+  try {
+    return readdirSync(BPF_FILESYSTEM);
+  } catch {
+    return [];
+  }
 }
 
 function namespacesOf(prefix: string): string[] {

@@ -1,7 +1,7 @@
 /** The lab library itself: whatever happens to the process that made a lab, nothing of it stays. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -59,6 +59,15 @@ test("what a killed lab left is removed by the next one of its prefix", async ()
   const next = new Lab(PREFIX);
   next.close();
   expect(remains()).toEqual([]);
+});
+
+test("what a killed gateway has left pinned goes with its namespace", () => {
+  const lab = new Lab(PREFIX);
+  lab.namespace("node");
+  const pins = `/sys/fs/bpf/sluice-node1-eth0-ns${statSync(`/run/netns/${PREFIX}-node`).ino}`;
+  mkdirSync(pins);
+  lab.close();
+  expect(existsSync(pins)).toBe(false);
 });
 
 test("a lab is refused while another process holds its prefix", async () => {
