@@ -1,10 +1,13 @@
 /** IPv4 and IPv6 to hosts on a second NIC, without the node's stack. */
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { curl, uploadSha256 } from "../lab/curl.ts";
+import type { FlowStatus } from "../../src/agent/status.ts";
+import { curl, type TransferOptions, uploadSha256 } from "../lab/curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
-import { hostsOnLan, NARROW_MTU, PLACES } from "../lab/dual-stack.ts";
+import { hostsOnLan, NARROW_MTU, PLACES, type Places } from "../lab/dual-stack.ts";
+import type { Namespace } from "../lab/namespace.ts";
 import { pathMtu } from "../lab/path-mtu.ts";
+import { waitFor } from "../lab/wait-for.ts";
 import { behavesOnRealNetworks } from "./dual-stack-behavior.ts";
 
 const network = behavesOnRealNetworks(hostsOnLan);
@@ -22,19 +25,48 @@ test("neighbours that the kernel has forgotten, backends and routers, are asked 
   }
 });
 
-test.each(PLACES)("IPv$family packets too long for the gateway's own way on are told the MTU by it", async (places) => {
-  const { node, client, gateway, web: backends } = network();
-  const { family, web } = places;
+test.each(PLACES)("IPv$family connections begun over a narrow link need not be told its MTU", async (places) => {
+  await withNarrowLan(async () => {
+    expect(await upload(places, network().client)).toBe(true);
+    expect(pathMtu(network().client, places.web)).toBe(0);
+  });
+});
+
+test.each(PLACES)(
+  "IPv$family packets that have become too long for the way on are told the MTU by the gateway",
+  async (places) => {
+    const { client, gateway } = network();
+    const tooLong = () => gateway.status().datapath.reasons["MtuExceeded"] ?? 0;
+    const before = tooLong();
+    // Slow enough to go on for two seconds: the segments' size was agreed on while there was room.
+    const uploaded = upload(places, client, { megabytesPerSecond: 10 });
+    const uploading = ({ state, requestBytes }: FlowStatus) => state === "established" && requestBytes > 100_000;
+    await waitFor("the upload to begin", async () => (await gateway.read<FlowStatus[]>("/v1/flows")).some(uploading));
+    await withNarrowLan(async () => {
+      expect(await uploaded).toBe(true);
+      expect(pathMtu(client, places.web)).toBe(NARROW_MTU);
+    });
+    expect(tooLong()).toBeGreaterThan(before);
+  },
+);
+
+async function upload({ family, web }: Places, client: Namespace, options: TransferOptions = {}): Promise<boolean> {
+  const { gateway, web: backends } = network();
   // A host that has learned of a narrow way to the client tells it in its SYN, and then nothing is too long.
   for (const { namespace } of backends) namespace.run(["ip", `-${family}`, "route", "flush", "cache"]);
-  node.ip(`link set lan0 mtu ${NARROW_MTU}`);
-  const tooLong = () => gateway.status().datapath.reasons["MtuExceeded"] ?? 0;
-  const before = tooLong();
   const body = deterministicBody(TWENTY_MEGABYTES);
   const file = `${gateway.socket}.upload`;
   writeFileSync(file, body);
   const url = `http://${family === 4 ? web : `[${web}]`}/upload`;
-  expect(await uploadSha256(client, url, file)).toBe(sha256(body));
-  expect(pathMtu(client, web)).toBe(NARROW_MTU);
-  expect(tooLong()).toBeGreaterThan(before);
-});
+  return (await uploadSha256(client, url, file, options)) === sha256(body);
+}
+
+async function withNarrowLan(act: () => Promise<void>): Promise<void> {
+  const { node } = network();
+  node.ip(`link set lan0 mtu ${NARROW_MTU}`);
+  try {
+    await act();
+  } finally {
+    node.ip("link set lan0 mtu 1500");
+  }
+}
