@@ -146,6 +146,37 @@ describe("an owner", () => {
     network.run(500);
     expect(moved(before, owners(network))).toEqual([]);
   });
+
+  test("whose link was gone takes nothing before it hears the others again", () => {
+    const network = settled(5, 20);
+    const [alone, ...others] = network.nodes;
+    network.cut([alone!], others);
+    network.cut(others, [alone!]);
+    network.refuse(alone!, network.vips);
+    network.run(3000);
+    const answersOnce = () => {
+      for (const vip of network.vips) expect(network.answering(vip)).toHaveLength(1);
+    };
+    // A carrier is there before frames pass.
+    network.refuse(alone!, []);
+    network.run(300, answersOnce);
+    network.heal();
+    network.run(500, answersOnce);
+    network.run(10_000);
+    expect(network.loads()).toEqual([4, 4, 4, 4, 4]);
+  });
+
+  test("whose link is back takes what it can where the others stay silent", () => {
+    const network = settled(2, 4);
+    const [back, dead] = network.nodes;
+    network.refuse(back!, network.vips);
+    network.run(1000);
+    network.kill(dead!);
+    network.run(3000);
+    network.refuse(back!, []);
+    network.run(1000);
+    expect(back!.answers.size).toBe(4);
+  });
 });
 
 describe("a move", () => {

@@ -125,7 +125,7 @@ export class OwnerAgreement {
         this.#changed(now);
         return;
       case "ability":
-        this.#candidacy.refused = new Set(event.refused);
+        if (this.#candidacy.refuse(new Set(event.refused))) this.#listenUntil = now + this.#listening;
         this.#candidacy.poor = new Set(event.poor);
         this.#macs = event.macs;
         this.#restate(now);
@@ -200,7 +200,7 @@ export class OwnerAgreement {
     if (now - this.#changedAt >= this.timing.settleMilliseconds) this.#balance(now);
   }
 
-  /** Who has just begun claims nothing before it has heard those who may have it. Until then it says that it is not ready. */
+  /** Who has just begun, or was alone without its link, claims nothing before it hears those who may have it: it is not ready. */
   #listen(now: number): void {
     const isListening = now < this.#listenUntil && this.roll.living().length < this.roll.members.size;
     if (isListening) this.#unsettled = true;

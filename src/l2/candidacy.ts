@@ -8,10 +8,10 @@ import type { Roll } from "./roll.ts";
 const PASSED_OVER_MILLISECONDS = 10_000;
 
 export class Candidacy {
-  /** What this node can't own, and what not well. */
-  refused: ReadonlySet<string> = new Set();
+  /** What this node can own, but not well. */
   poor: ReadonlySet<string> = new Set();
   draining = false;
+  #refused: ReadonlySet<string> = new Set();
   readonly #roll: Roll;
   #planned: ReadonlyMap<string, PlannedVip> = new Map();
   /** Until when a node is passed over for an address, by both. */
@@ -28,6 +28,18 @@ export class Candidacy {
     this.#planned = new Map(vips.map((planned) => [planned.vip, planned]));
   }
 
+  /** What this node can't own. */
+  get refused(): ReadonlySet<string> {
+    return this.#refused;
+  }
+
+  /** @returns whether it can own something again. */
+  refuse(vips: ReadonlySet<string>): boolean {
+    const isAbleAgain = [...this.#refused].some((vip) => !vips.has(vip));
+    this.#refused = vips;
+    return isAbleAgain;
+  }
+
   vips(): Iterable<string> {
     return this.#planned.keys();
   }
@@ -38,7 +50,7 @@ export class Candidacy {
 
   /** Whether this node could answer for an address. */
   canOwn(vip: string): boolean {
-    return !this.draining && this.isPlannedHere(vip) && !this.refused.has(vip);
+    return !this.draining && this.isPlannedHere(vip) && !this.#refused.has(vip);
   }
 
   /** Who may own an address, the best kind of them: this node too. */

@@ -164,7 +164,7 @@ describe("BFD at 50 ms x 3", () => {
       await waitFor("the route to go", () => !first());
       await new Promise((resolve) => setTimeout(resolve, 300));
       const { longestGapMilliseconds, count } = await paths.gap();
-      expect(longestGapMilliseconds).toBeLessThan(250);
+      expect(longestGapMilliseconds).toBeLessThan(await net.slackFor(250));
       expect(longestGapMilliseconds, "the first path was in use and lost").toBeGreaterThan(20);
       expect(count).toBeGreaterThan(50);
       await blocked;
@@ -185,7 +185,8 @@ describe("BFD at 50 ms x 3", () => {
     const lostAt = performance.now();
     try {
       await net.gone(VIP, 2);
-      expect(performance.now() - lostAt).toBeLessThan(250);
+      const milliseconds = performance.now() - lostAt;
+      expect(milliseconds).toBeLessThan(await net.slackFor(250));
     } finally {
       net.loseEverything(false);
     }
@@ -236,9 +237,11 @@ test("without addresses: both sides find each other on the link (unnumbered)", a
     net.loseEverything(true);
     const lostAt = performance.now();
     await net.gone(VIP, 2);
-    expect(performance.now() - lostAt).toBeLessThan(250);
+    const milliseconds = performance.now() - lostAt;
+    expect(milliseconds).toBeLessThan(await net.slackFor(250));
   } finally {
     net.router.try(["nft", "delete table inet lost"]);
+    net.router.try(["ip", "link", "del", "u0"]);
     frr.configure("router bgp 65001", "no neighbor u0 interface remote-as external");
   }
 });

@@ -11,6 +11,7 @@ import type { InstanceSpec, PeerSpec, PeerStatus, SpeakerSpec } from "../../src/
 import { peer } from "../fixtures/bgp-peers.ts";
 import { Lab } from "../lab/lab.ts";
 import type { Namespace } from "../lab/namespace.ts";
+import { slackFor } from "../lab/slack.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { SpeakerInNamespace } from "./speaker-in-namespace.ts";
 
@@ -83,6 +84,11 @@ export class PeerLab {
   async gone(prefix: string, timeoutSeconds = 10): Promise<void> {
     const isGone = () => this.kernelRoute(prefix) === "";
     await waitFor(`${prefix} to leave the router's kernel`, isGone, { timeoutSeconds, everyMilliseconds: 10 });
+  }
+
+  /** What may take so many milliseconds on an idle machine may take this long on this one now. */
+  slackFor(milliseconds: number): Promise<number> {
+    return slackFor(milliseconds, () => this.kernelRoute(VIP));
   }
 
   /** Every packet to the router is lost; no interface goes down, so nobody is told. */

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WhoAnswer } from "../../src/announcer/announcer-message.ts";
 import { ask } from "../../src/api/client.ts";
 import { curl } from "../lab/curl.ts";
-import { agreed, type L2Segment, l2Segment, startGateways, WEB } from "../lab/l2-segment.ts";
+import { agreed, type L2Segment, l2Segment, l2Status, startGateways, WEB } from "../lab/l2-segment.ts";
 import { Lab } from "../lab/lab.ts";
+import { attachProgram, compileProgram } from "../lab/traffic-program.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const lab = new Lab("sln2");
@@ -47,5 +48,23 @@ describe("twenty addresses on a link with five gateways", () => {
     const arping = segment.client.try(["arping", "-c", "3", "-w", "3", "-I", "eth0", WEB[4]]).stdout;
     expect(new Set(arping.match(/([0-9a-f]{2}:){5}[0-9a-f]{2}/gi)).size).toBe(1);
     expect(segment.router.run(["ip", "neigh", "show", "dev", "to-n6"])).not.toContain(WEB[4]);
+  });
+
+  test("are asked for by another node too: an owner that does not answer is told of, until it does", async () => {
+    const name = (await agreed(segment)).get(WEB[4]);
+    const owner = segment.nodes.find((node) => node.name === name)!;
+    const missing = async () => {
+      const { owners } = await l2Status(owner);
+      return owners.filter(({ unseenBy }) => unseenBy !== null).map(({ address }) => address);
+    };
+    attachProgram(segment.bridge, owner.bridgePort, compileProgram(lab, "deaf"), "egress");
+    const log = () => owner.gateway!.process.log().split("\n");
+    const alarm = () => log().find((line) => line.includes("another node asked for the address on the link in vain"));
+    const told = await waitFor("the owner to tell", () => alarm() ?? null, { timeoutSeconds: 30 });
+    expect(JSON.parse(told)).toMatchObject({ level: 40, address: WEB[4] });
+    expect(await missing()).toEqual([WEB[4]]);
+    segment.bridge.run(["tc", "qdisc", "del", "dev", owner.bridgePort, "clsact"]);
+    await waitFor("the address to be seen", async () => (await missing()).length === 0, { timeoutSeconds: 30 });
+    expect((await agreed(segment)).get(WEB[4])).toBe(owner.name);
   });
 });

@@ -63,7 +63,8 @@ test("the check names both far ends, where they are, what to do, and ends with 1
 });
 
 test("without repair nothing is changed, the log and the status tell it, and TCP hangs", async () => {
-  await restart();
+  // Flows in the kernel get by on a veth: its far end believes an unfinished checksum, which no NIC would.
+  await restart("--datapath", "userspace");
   expect(gateway.status().datapath.offloads.problems.map((problem) => problem.interface)).toEqual(["net0", "lan0"]);
   expect(gateway.ask("status").replaceAll(/\s+/g, " ")).toContain("`ethtool -K to-node tx off`");
   expect(gateway.process.log()).toContain("the other end of net0, to-node");
