@@ -3,10 +3,10 @@
  * Sluice on every node, in network namespaces of this machine.
  *
  * Without a flag it is a guided tour: what to type, what comes back, what that shows. `--check` prints a row for each
- * claim and nothing else; `--keep` leaves everything up until Ctrl-C.
+ * claim and nothing else; `--keep` leaves everything up until Ctrl-C. After `chaos` events may be named: only these happen.
  */
 import { parseArgs } from "node:util";
-import { CHAOS } from "../test/labs/chaos/chaos-lab.ts";
+import { chaosLab } from "../test/labs/chaos/chaos-lab.ts";
 import { DATAPATHS, type DocumentLab, goTo, type LabOptions, type StandingLab } from "../test/labs/document-lab.ts";
 import { EDGE } from "../test/labs/edge/edge-lab.ts";
 import { LEAF_SPINE } from "../test/labs/leaf-spine/leaf-spine-lab.ts";
@@ -14,16 +14,16 @@ import { METALLB } from "../test/labs/metallb/metallb-lab.ts";
 import { type Row, Tour } from "../test/labs/tour.ts";
 import { build } from "./build.ts";
 
-const LABS = { "leaf-spine": LEAF_SPINE, edge: EDGE, metallb: METALLB, chaos: CHAOS } as const;
+const LABS = { "leaf-spine": LEAF_SPINE, edge: EDGE, metallb: METALLB, chaos: chaosLab() } as const;
 
 interface Asked {
-  readonly name: keyof typeof LABS;
+  readonly lab: DocumentLab<StandingLab>;
   readonly check: boolean;
   readonly keep: boolean;
   readonly options: LabOptions;
 }
 
-const USAGE = `usage: npm run lab -- ${Object.keys(LABS).join("|")} [--check] [--keep] [--datapath ${DATAPATHS.join("|")}] \
+const USAGE = `usage: npm run lab -- ${Object.keys(LABS).join("|")} [EVENT...] [--check] [--keep] [--datapath ${DATAPATHS.join("|")}] \
 [--router frr|bird] [--family ipv4|ipv6]`;
 
 function asked(args: readonly string[]): Asked {
@@ -34,10 +34,11 @@ function asked(args: readonly string[]): Asked {
     allowPositionals: true,
     options: { check: flag, keep: flag, datapath: text, router: text, family: text },
   });
-  const [name = "", ...more] = positionals;
-  if (!(name in LABS) || more.length > 0) throw new Error(`which lab? ${USAGE}`);
+  const [name = "", ...events] = positionals;
+  if (!(name in LABS) || (events.length > 0 && name !== "chaos")) throw new Error(`which lab? ${USAGE}`);
+  const lab = events.length > 0 ? chaosLab(events) : LABS[name as keyof typeof LABS];
   return {
-    name: name as keyof typeof LABS,
+    lab: lab as DocumentLab<StandingLab>,
     check: values.check,
     keep: values.keep,
     options: {
@@ -55,10 +56,7 @@ function oneOf<T extends string>(flag: string, choices: readonly T[], value: str
   return found;
 }
 
-async function run<Network extends StandingLab>(
-  definition: DocumentLab<Network>,
-  { check, keep, options }: Asked,
-): Promise<boolean> {
+async function run({ lab: definition, check, keep, options }: Asked): Promise<boolean> {
   const startedAt = performance.now();
   await build();
   const tour = new Tour((text) => process.stdout.write(text), { commands: !check });
@@ -99,8 +97,7 @@ async function stayUp(network: StandingLab): Promise<never> {
 }
 
 try {
-  const what = asked(process.argv.slice(2));
-  if (!(await run(LABS[what.name] as DocumentLab<StandingLab>, what))) process.exitCode = 1;
+  if (!(await run(asked(process.argv.slice(2))))) process.exitCode = 1;
 } catch (error) {
   process.stderr.write(`lab: ${(error as Error).message}\n`);
   process.exitCode = 1;

@@ -17,6 +17,7 @@ import {
   PODS_MAC,
   PORT,
   RECEIVER,
+  RECEIVER_MAC,
   ROUTER_MAC,
   SENDER,
   SENDER_MAC,
@@ -31,9 +32,9 @@ const PSH_ACK = 0x18;
 const FIN_ACK = 0x11;
 const RST = 0x04;
 
-const request = (flags: number) =>
+const request = (flags: number, destinationMac = SENDER_MAC) =>
   segmentFrame({
-    destinationMac: SENDER_MAC,
+    destinationMac,
     sourceMac: ROUTER_MAC,
     source: CLIENT[4],
     destination: VIPS[4],
@@ -123,6 +124,23 @@ describe("the receiver's flow", () => {
     expect(expiry.tick(1, 220)).toBe(0);
     expect(expiry.tick(1, 100 + 9000)).toBe(1);
     expect([flows4.isLive(row), flows4.isLive(reply)]).toEqual([false, false]);
+  });
+});
+
+describe("a flow that has lost its reply row", () => {
+  // A client's port, used by way of two nodes one after the other: both flows have the same reply row, and one ends it.
+  it.each([
+    ["sent here by another node", () => node(SENDER, { mode: "dsr-opt" }).take(request(SYN)).frame],
+    ["begun here", () => request(SYN, RECEIVER_MAC)],
+  ])("begins anew with the client's next SYN, so that the pod's answer leaves as the VIP: one %s", (_title, syn) => {
+    const receiver = node(RECEIVER, { mode: "dsr-opt" });
+    const { flows4 } = receiver;
+    expect(receiver.take(syn()).verdict).toBe(Verdict.Transmit);
+    expect(flows4.withdraw(flows4.peer(requestRow(flows4)), 100)).toBe(true);
+    expect(receiver.take(syn()).verdict).toBe(Verdict.Transmit);
+    const answered = receiver.take(answer(SYN_ACK), PODS);
+    expect(answered.verdict).toBe(Verdict.Transmit);
+    expect([...answered.frame.subarray(26, 30)]).toEqual([198, 51, 100, 10]);
   });
 });
 

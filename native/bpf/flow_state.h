@@ -70,7 +70,7 @@ static __always_inline __u32 closing_flags(__u32 peer)
 static __always_inline int may_begin_again(__u32 state, __u32 peer)
 {
 	if (peer == NO_STATE)
-		return (state & (TCP_FIN | TCP_RST)) != 0;
+		return 1;
 	return ((state | peer) & TCP_RST) || (state & peer & TCP_FIN);
 }
 

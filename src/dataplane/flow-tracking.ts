@@ -9,6 +9,7 @@
  */
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, RST, SYN } from "../wire/transport.ts";
+import { sendsDsr } from "./egress.ts";
 import { reopenFlow } from "./first-frame.ts";
 import { flowState } from "./flow-state.ts";
 import { NO_ROW } from "./flow-table.ts";
@@ -54,12 +55,15 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
  * opens, so that it gets a backend of today. After a RST, which anybody may have sent, it stays where it is as long as
  * its backend takes new flows: so a forged RST and a forged SYN together move nothing. The same goes for the client's FIN
  * where the replies never come by here (DSR): whether the other side has closed, nobody can see. A SYN that nobody has
- * answered and that is sent again goes to another backend when its own takes no new flows any more.
+ * answered and that is sent again goes to another backend when its own takes no new flows any more. A flow whose replies
+ * come by here but have no row begins anew in any case: they would leave with the backend's address. (It shared that row
+ * with a flow of the same port that came another way, straight or from another node.)
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
   const peer = flows.peer(row);
+  if (peer === NO_ROW && !sendsDsr(words[row + layout.egress]!)) return reopenFlow(pipeline, i, isIpv4, row, peer);
   const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
   const isGivenUp = !pipeline.table.takesNewFlows(words[row + layout.owner]!);
   if ((flags & (FIN | RST)) === 0) {

@@ -80,7 +80,10 @@ export class Cluster {
       cluster: ["--kubernetes", "--kubeconfig", this.#kubeconfig, "--state", state],
       node,
       uplink: "net0",
-      arguments: ["--cluster-secret", this.#secretFile, "--keep-flows", ...this.#options.arguments],
+      arguments: [
+        ...["--cluster-secret", this.#secretFile, "--keep-flows", "--goodbye", "graceful"],
+        ...this.#options.arguments,
+      ],
     });
     this.#gateways.set(node, gateway);
     return gateway;

@@ -1,5 +1,5 @@
 /** What failures and changes cost under load, as a test. */
-import { CHAOS } from "./chaos/chaos-lab.ts";
+import { chaosLab } from "./chaos/chaos-lab.ts";
 import { longLabSuite } from "./lab-suite.ts";
 
-longLabSuite(CHAOS, { family: "ipv4", router: "frr", datapath: null });
+longLabSuite(chaosLab(), { family: "ipv4", router: "frr", datapath: null });

@@ -212,25 +212,41 @@ function resultWords(result: LoadResult): string {
 
 const ready: Stop<ClusterOnLeafSpine> = {
   title: "Five pods, one address, announced by all nodes",
-  why: "The document's manifests, with direct server return.",
+  why: "The document's manifests, with direct server return, and graceful restart for the routes to a node's pods.",
   async show(tour, lab) {
-    lab.cluster.server.apply(ciliumConfig({ "enable-bgp-control-plane": "true", "bpf-lb-mode": "dsr" }));
-    for (const file of ["bgp-peering-policies", "lb-pool-observed", "nginx"]) lab.apply(tour, `seed-b/${file}.yaml`);
+    const { server } = lab.cluster;
+    server.apply(ciliumConfig({ "enable-bgp-control-plane": "true", "bpf-lb-mode": "dsr" }));
+    const policies = withGracefulRestart(lab.cluster.manifest("seed-b/bgp-peering-policies.yaml"));
+    tour.show("server", "kubectl apply -f bgp-peering-policies.yaml", server.apply(policies));
+    for (const file of ["lb-pool-observed", "nginx"]) lab.apply(tour, `seed-b/${file}.yaml`);
     await lab.untilRouted(lab.network.spine02, `${ADDRESS}/32`);
   },
 };
 
-export const CHAOS: DocumentLab<ClusterOnLeafSpine> = {
-  name: "chaos",
-  title: "The leaf-spine network under load, while parts of it fail",
-  claims: EVENTS.map(({ claim }) => claim),
-  stops: [
-    ready,
-    ...EVENTS.map((event) => ({
-      title: event.title,
-      why: event.why,
-      show: (tour: Tour, lab: ClusterOnLeafSpine) => underLoad(tour, lab, event),
-    })),
-  ],
-  build: (options) => ClusterOnLeafSpine.build("slc", options),
-};
+/** The document's peering policies, whose neighbours it leaves without graceful restart. */
+function withGracefulRestart(policies: string): string {
+  return policies.replaceAll(/( +)peerASN: \d+/g, "$&\n$1gracefulRestart: {enabled: true, restartTimeSeconds: 120}");
+}
+
+/** @param only claims of the events that are to happen. Each begins with five pods, whatever has been before. */
+export function chaosLab(only: readonly string[] = EVENTS.map(({ claim }) => claim)): DocumentLab<ClusterOnLeafSpine> {
+  const events = only.map((name) => {
+    const event = EVENTS.find(({ claim }) => claim === name);
+    if (event !== undefined) return event;
+    throw new Error(`there is no event "${name}": ${EVENTS.map(({ claim }) => claim).join(", ")}`);
+  });
+  return {
+    name: "chaos",
+    title: "The leaf-spine network under load, while parts of it fail",
+    claims: events.map(({ claim }) => claim),
+    stops: [
+      ready,
+      ...events.map((event) => ({
+        title: event.title,
+        why: event.why,
+        show: (tour: Tour, lab: ClusterOnLeafSpine) => underLoad(tour, lab, event),
+      })),
+    ],
+    build: (options) => ClusterOnLeafSpine.build("slc", options),
+  };
+}
