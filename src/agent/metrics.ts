@@ -69,7 +69,9 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   const ends = counter("sluice_policy_flow_ends_total", "Ends of flows that a policy was told of", ["policy"]);
   const errors = counter("sluice_policy_errors_total", "Hooks of a policy that failed", ["policy"]);
   const up = gauge("sluice_policy_up", "Whether a policy is asked: 0 when not loaded or switched off", ["policy"]);
-  const overBudget = counter("sluice_policy_over_budget_total", "Timed calls (1 in 64) that took too long", ["policy"]);
+  const overBudget = counter("sluice_policy_over_budget_total", "Calls that took too long (1 flow in 128 is timed)", [
+    "policy",
+  ]);
   for (const { name: policy, version, stats } of gateway.datapath.policies.status()) {
     answers.inc({ policy, answer: "continue" }, stats.continued);
     answers.inc({ policy, answer: "allow" }, stats.allowed);

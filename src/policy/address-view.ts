@@ -30,6 +30,11 @@ export class AddressView implements FlowAddress {
     this.#hash = NOT_COMPUTED;
   }
 
+  /** There is another address now where it looks already. */
+  renew(): void {
+    this.#hash = NOT_COMPUTED;
+  }
+
   /** Computed when it is asked for the first time. */
   get hash(): number {
     if (this.#hash === NOT_COMPUTED) {

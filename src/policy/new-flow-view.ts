@@ -25,7 +25,6 @@ const NOTHING = -1;
 export class NewFlowView implements NewFlow {
   readonly client: AddressView;
   readonly vip: AddressView;
-  backendCount = 0;
   /** Argument of the last answer: index of a backend, or row of a VIP; -1 for none. */
   chosen = NOTHING;
   /** Why the last answer was no. */
@@ -41,7 +40,6 @@ export class NewFlowView implements NewFlow {
   readonly #clock: Float64Array;
   #frame = 0;
   #vip = 0;
-  #payloadAt = 0;
 
   /** @param clock nanoseconds of the monotonic clock, in its first element. */
   constructor(pipeline: Pipeline, directory: ServiceDirectory, interfaces: readonly string[], clock: Float64Array) {
@@ -50,21 +48,23 @@ export class NewFlowView implements NewFlow {
     this.#interfaces = interfaces;
     this.#clock = clock;
     this.client = new AddressView(pipeline.key, pipeline.flows6);
+    this.client.show(pipeline.key, KEY_SOURCE);
     this.vip = new AddressView(pipeline.key, pipeline.flows6);
+    this.vip.show(pipeline.key, KEY_DESTINATION);
     this.#backend = new AddressView(pipeline.key, pipeline.flows6);
   }
 
-  /** Turns the view to the frame whose key the pipeline has loaded. @param vip row of the forwarding table. */
+  /**
+   * Turns the view to the frame whose key the pipeline has loaded. Whatever can be, is looked up when it is asked for: most
+   * policies look at one thing only. @param vip row of the forwarding table.
+   */
   show(i: number, vip: number): void {
-    const { key, table, batch } = this.#pipeline;
     this.#frame = i;
     this.#vip = vip;
     this.byNat = false;
     this.watched = false;
-    this.client.show(key, KEY_SOURCE);
-    this.vip.show(key, KEY_DESTINATION);
-    this.backendCount = table.backendCount(vip);
-    this.#payloadAt = batch.transport[i]! + this.#headerBytes(batch.transport[i]!, batch.protocol[i]!);
+    this.client.renew();
+    this.vip.renew();
   }
 
   get service(): string {
@@ -96,6 +96,10 @@ export class NewFlowView implements NewFlow {
     return this.#pipeline.batch.hash[this.#frame]! >>> 1;
   }
 
+  get backendCount(): number {
+    return this.#pipeline.table.backendCount(this.#vip);
+  }
+
   backendAddress(index: number): FlowAddress {
     const { table } = this.#pipeline;
     this.#backend.show(table.backends, table.backendAt(this.#vip, this.#within(index, this.backendCount, "backend")));
@@ -114,11 +118,11 @@ export class NewFlowView implements NewFlow {
   }
 
   get payloadLength(): number {
-    return this.#pipeline.batch.end[this.#frame]! - this.#payloadAt;
+    return this.#pipeline.batch.end[this.#frame]! - this.#payloadAt();
   }
 
   payload(index: number): number {
-    return this.#pipeline.view.getUint8(this.#payloadAt + this.#within(index, this.payloadLength, "payload byte"));
+    return this.#pipeline.view.getUint8(this.#payloadAt() + this.#within(index, this.payloadLength, "payload byte"));
   }
 
   deny(reason: string): Answer {
@@ -151,9 +155,12 @@ export class NewFlowView implements NewFlow {
     return AnswerKind.Capture as Answer;
   }
 
-  #headerBytes(l4: number, protocol: number): number {
-    if (protocol === PROTOCOL_TCP) return (this.#pipeline.view.getUint8(l4 + TCP_DATA_OFFSET) & 0xf0) >>> 2;
-    return protocol === PROTOCOL_UDP ? UDP_HEADER_BYTES : SCTP_HEADER_BYTES;
+  #payloadAt(): number {
+    const { batch, view } = this.#pipeline;
+    const l4 = batch.transport[this.#frame]!;
+    const protocol = batch.protocol[this.#frame]!;
+    if (protocol === PROTOCOL_TCP) return l4 + ((view.getUint8(l4 + TCP_DATA_OFFSET) & 0xf0) >>> 2);
+    return l4 + (protocol === PROTOCOL_UDP ? UDP_HEADER_BYTES : SCTP_HEADER_BYTES);
   }
 
   #within(index: number, count: number, what: string): number {

@@ -2,7 +2,7 @@
  * Asks the policies of a VIP about a new flow, in their order, until one decides.
  *
  * A hook may do anything: what it throws or answers wrongly is counted and comes to what its `onError` says, also when it
- * has been switched off for it (guarded-calls.ts). One call in sixty-four is timed.
+ * has been switched off for it (guarded-calls.ts). The calls of one flow in 128 are timed.
  */
 import { NO_BACKEND } from "../dataplane/forwarding-layout.ts";
 import type { NewFlowPolicies } from "../dataplane/new-flow-policies.ts";
@@ -13,8 +13,8 @@ import { NewFlowView } from "./new-flow-view.ts";
 import { STAT, STAT_WORDS } from "./policy-stats.ts";
 import type { ServiceDirectory } from "./service-directory.ts";
 
-/** One call in so many is timed: a power of two. */
-const TIMED = 64;
+/** The calls of one flow in so many are timed, a power of two: reading the clock takes longer than a short hook. */
+const TIMED = 128;
 /** A hook should take a few microseconds at most: it holds up the frames behind its own. */
 const BUDGET_NANOSECONDS = 50_000;
 /** A policy as it runs in this worker. */
@@ -44,6 +44,17 @@ export interface ChainSurroundings extends CallSurroundings {
   readonly onReason: (policy: string, reason: string, number: number) => void;
 }
 
+/** A policy with an `onNewFlow`, and what is the same for each of its calls. */
+interface AskedPolicy extends RunningPolicy {
+  readonly hooks: PolicyHooks & Required<Pick<PolicyHooks, "onNewFlow">>;
+  /** In a VIP's word of policies. */
+  readonly bit: number;
+  /** Where its statistics begin. */
+  readonly stat: number;
+  /** Numbers from 1, in the order in which they were told. */
+  readonly reasons: Map<string, number>;
+}
+
 /** Reasons are few; the rest of a module that makes them up is not kept. */
 const MAX_REASONS = 32;
 
@@ -54,6 +65,7 @@ export class PolicyChain implements NewFlowPolicies {
   watched = false;
   policy = 0;
   readonly #policies: readonly RunningPolicy[];
+  readonly #asked: readonly AskedPolicy[];
   readonly #view: NewFlowView;
   readonly #surroundings: ChainSurroundings;
   /** When the call that is timed began, and when it ended: in memory, for a number of its own would be allocated. */
@@ -61,11 +73,10 @@ export class PolicyChain implements NewFlowPolicies {
   readonly #ended = new Float64Array(1);
   readonly #pipeline: Pipeline;
   readonly #calls: GuardedCalls;
-  /** Numbers from 1, in the order in which they were told. */
-  readonly #reasons: Map<string, number>[];
   /** Number of the reason of the last answer; 0 for none. */
   #reason = 0;
-  #asked = 0;
+  /** Flows asked about since the last one that was timed. */
+  #untimed = 0;
 
   /** @param policies in the order in which they are asked. */
   constructor(
@@ -77,10 +88,13 @@ export class PolicyChain implements NewFlowPolicies {
   ) {
     this.#pipeline = pipeline;
     this.#policies = policies;
+    this.#asked = policies.flatMap(({ name, slot, hooks, onError }) => {
+      if (!isAsked(hooks)) return [];
+      return [{ name, slot, hooks, onError, bit: 1 << slot, stat: slot * STAT_WORDS, reasons: new Map() }];
+    });
     this.#view = new NewFlowView(pipeline, directory, interfaces, surroundings.batchClock);
     this.#surroundings = surroundings;
     this.#calls = new GuardedCalls(surroundings);
-    this.#reasons = policies.map(() => new Map());
   }
 
   ask(i: number, vip: number): boolean {
@@ -89,18 +103,23 @@ export class PolicyChain implements NewFlowPolicies {
     this.policy = 0;
     this.#reason = 0;
     this.#view.show(i, vip);
-    const isAllowed = this.#askInOrder(i, vip);
+    const isTimed = this.#untimed === 0;
+    this.#untimed = (this.#untimed + 1) & (TIMED - 1);
+    const isAllowed = this.#askInOrder(i, vip, isTimed);
+    // Once for all of them: the next one's number takes the place of the last one's.
+    this.#calls.end();
     this.byNat = this.#view.byNat;
     this.watched = this.#view.watched;
     return isAllowed;
   }
 
-  #askInOrder(i: number, vip: number): boolean {
+  #askInOrder(i: number, vip: number, isTimed: boolean): boolean {
     const mask = this.#pipeline.table.policies(vip);
-    for (let index = 0; index < this.#policies.length; index++) {
-      const policy = this.#policies[index]!;
-      if ((mask & (1 << policy.slot)) === 0) continue;
-      const answer = this.#answerOf(index, policy);
+    const asked = this.#asked;
+    for (let index = 0; index < asked.length; index++) {
+      const policy = asked[index]!;
+      if ((mask & policy.bit) === 0) continue;
+      const answer = this.#answerOf(policy, isTimed);
       if (answer === AnswerKind.Continue) continue;
       this.policy = policy.slot + 1;
       this.#note(i, answer);
@@ -136,41 +155,35 @@ export class PolicyChain implements NewFlowPolicies {
   }
 
   /** @returns the kind of the answer, after it has been checked and counted. */
-  #answerOf(index: number, policy: RunningPolicy): number {
-    if (policy.hooks.onNewFlow === undefined) return AnswerKind.Continue;
+  #answerOf(policy: AskedPolicy, isTimed: boolean): number {
     if (this.#calls.isOff(policy)) return outcomeOfError(policy);
-    const stat = policy.slot * STAT_WORDS;
     const { stats } = this.#surroundings;
-    stats[stat + STAT.asked]! += 1;
+    stats[policy.stat + STAT.asked]! += 1;
     this.#view.chosen = -1;
-    const timed = (this.#asked++ & (TIMED - 1)) === 0;
-    if (timed) this.#surroundings.readClock(this.#begun);
+    if (isTimed) this.#surroundings.readClock(this.#begun);
     this.#calls.begin(policy);
     let answer: unknown;
     try {
       answer = policy.hooks.onNewFlow(this.#view);
     } catch (error) {
-      this.#calls.end();
       return this.#fail(policy, error);
     }
-    this.#calls.end();
-    if (timed) this.#time(stat);
-    return this.#count(index, policy, answer);
+    if (isTimed) this.#time(policy.stat);
+    if (answer !== AnswerKind.Continue) return this.#count(policy, answer);
+    stats[policy.stat + STAT.continued]! += 1;
+    return AnswerKind.Continue;
   }
 
-  #count(index: number, policy: RunningPolicy, answer: unknown): number {
+  /** Any answer but `Continue`. */
+  #count(policy: AskedPolicy, answer: unknown): number {
     const { stats, onReason } = this.#surroundings;
-    const stat = policy.slot * STAT_WORDS;
+    const { stat, reasons } = policy;
     switch (answer) {
-      case AnswerKind.Continue:
-        stats[stat + STAT.continued]! += 1;
-        return AnswerKind.Continue;
       case AnswerKind.Allow:
         stats[stat + STAT.allowed]! += 1;
         return AnswerKind.Allow;
       case AnswerKind.Deny: {
         stats[stat + STAT.denied]! += 1;
-        const reasons = this.#reasons[index]!;
         const { reason } = this.#view;
         if (!reasons.has(reason) && reasons.size < MAX_REASONS) {
           reasons.set(reason, reasons.size + 1);
@@ -208,6 +221,10 @@ export class PolicyChain implements NewFlowPolicies {
     this.#calls.fail(policy, error);
     return outcomeOfError(policy);
   }
+}
+
+function isAsked(hooks: PolicyHooks): hooks is AskedPolicy["hooks"] {
+  return hooks.onNewFlow !== undefined;
 }
 
 function outcomeOfError(policy: RunningPolicy): number {
