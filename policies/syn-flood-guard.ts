@@ -71,7 +71,8 @@ export default definePolicy<Options>({
       },
       onFlowEnd(flow) {
         if (flow.reason === "closed" && flow.requestPackets >= WHOLE_CONNECTION_PACKETS) {
-          known.leave(known.enter(flow.client));
+          known.enter(flow.client);
+          known.leave();
         }
       },
     };

@@ -20,13 +20,18 @@ const WAY_USED = ADDRESS_WORDS + 1;
 const WAY_HEADER = ADDRESS_WORDS + 2;
 /** Some ten milliseconds: nobody holds a lock for that long and lives. */
 const LOCK_TRIES = 1_000_000;
+/** Values of a client's hash. */
+const HASHES = 2 ** 31;
 
 export class ClientTable {
   /** The words of all clients; those of one begin where `enter` says. */
   readonly words: Int32Array;
-  readonly #sets: number;
+  /** Sets for each value of a hash: a product costs less than a remainder. */
+  readonly #setsPerHash: number;
   readonly #wayWords: number;
   readonly #setWords: number;
+  /** Where the set begins that is locked. */
+  #entered = 0;
 
   /** Words of shared memory for so many clients with so many words each. */
   static memoryWords(clients: number, words: number): number {
@@ -37,7 +42,7 @@ export class ClientTable {
     this.words = memory;
     this.#wayWords = WAY_HEADER + words;
     this.#setWords = SET_HEADER + WAYS * this.#wayWords;
-    this.#sets = memory.length / this.#setWords;
+    this.#setsPerHash = memory.length / this.#setWords / HASHES;
   }
 
   /**
@@ -47,7 +52,8 @@ export class ClientTable {
    */
   enter(client: FlowAddress): number {
     const { words } = this;
-    const set = (client.hash % this.#sets) * this.#setWords;
+    const set = this.#setOf(client);
+    this.#entered = set;
     for (let tries = 0; Atomics.compareExchange(words, set + LOCK, 0, 1) !== 0 && tries < LOCK_TRIES; tries++);
     const clock = ++words[set + CLOCK]!;
     let victim = set + SET_HEADER;
@@ -77,7 +83,7 @@ export class ClientTable {
    */
   find(client: FlowAddress): number {
     const { words } = this;
-    const set = (client.hash % this.#sets) * this.#setWords;
+    const set = this.#setOf(client);
     for (let way = 0; way < WAYS; way++) {
       const at = set + SET_HEADER + way * this.#wayWords;
       if (words[at + WAY_USED] === 0) return -1;
@@ -86,9 +92,13 @@ export class ClientTable {
     return -1;
   }
 
-  /** Unlocks what `enter` locked. @param at what it returned. */
-  leave(at: number): void {
-    Atomics.store(this.words, at - (at % this.#setWords) + LOCK, 0);
+  /** Unlocks what `enter` locked. */
+  leave(): void {
+    Atomics.store(this.words, this.#entered + LOCK, 0);
+  }
+
+  #setOf(client: FlowAddress): number {
+    return ((client.hash * this.#setsPerHash) | 0) * this.#setWords;
   }
 }
 

@@ -52,7 +52,7 @@ export class TokenBuckets {
     }
     const allowed = left + THOUSANDTHS <= this.#burst;
     words[at + SPENT] = allowed ? left + THOUSANDTHS : left;
-    this.#table.leave(at);
+    this.#table.leave();
     return allowed;
   }
 }
