@@ -111,4 +111,4 @@ function tryRun(command: string, args: readonly string[]): string | null {
   return status === 0 ? stdout : null;
 }
 
-if (import.meta.main) process.stdout.write(`${JSON.stringify(kubeBinaries())}\n`);
+if (import.meta.main) process.stdout.write(`${JSON.stringify({ ...kubeBinaries(), helm: helmBinary() })}\n`);

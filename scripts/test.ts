@@ -13,6 +13,8 @@ import type { SuiteOutcome } from "./suite-reporter.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const SUITES = ["unit", "native", "netns", "interop", "kubernetes", "labs"];
+/** Suites that need programs which Go builds for some minutes, once: that goes on while the suites before them run. */
+const NEEDS_GO = ["kubernetes", "labs"];
 /** Suites that need the kernel: namespaces, BPF programs, raw sockets. */
 const NEEDS_ROOT = ["native", "netns", "interop", "kubernetes", "labs"];
 
@@ -59,6 +61,25 @@ function vitest(args: readonly string[], outcomeFile: string): Promise<number> {
   });
 }
 
+/** Resolves when they are there, or could not be built: the suite that needs them will say so. */
+function buildGoPrograms(interruption: AbortSignal): Promise<void> {
+  const words = ["-n", "19", process.execPath, "scripts/kube-testserver.ts"];
+  // A group of its own, for Go's compilers to end with it.
+  const child = spawn("nice", words, { cwd: ROOT, stdio: ["ignore", "ignore", "inherit"], detached: true });
+  const end = () => {
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  };
+  interruption.addEventListener("abort", end);
+  return new Promise((resolve) => {
+    const done = () => {
+      interruption.removeEventListener("abort", end);
+      resolve();
+    };
+    child.on("error", done);
+    child.on("exit", done);
+  });
+}
+
 function print(sums: readonly SuiteSum[]): void {
   process.stdout.write("\n");
   for (const { suite, passed, failed, skipped, broken, seconds } of sums) {
@@ -85,11 +106,18 @@ async function main(args: readonly string[]): Promise<void> {
   if (privileged.length > 0 && process.getuid?.() !== 0) {
     throw new Error(`the suites ${privileged.join(", ")} make network namespaces and need root; unit does not`);
   }
+  const interruption = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interruption.abort());
   await build();
+  const goPrograms = suites.some((suite) => NEEDS_GO.includes(suite))
+    ? buildGoPrograms(interruption.signal)
+    : Promise.resolve();
   const folder = mkdtempSync(join(tmpdir(), "sluice-test-"));
   try {
     const sums: SuiteSum[] = [];
     for (const suite of suites) {
+      if (NEEDS_GO.includes(suite)) await goPrograms;
+      if (interruption.signal.aborted) throw new Error("interrupted");
       process.stdout.write(`\n== ${suite}\n`);
       sums.push(await runSuite(suite, filters, join(folder, `${suite}.json`)));
     }
