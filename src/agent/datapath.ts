@@ -98,7 +98,6 @@ export class Datapath {
   readonly #balancing: BalancingMemory;
   #table: ForwardingTable;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
-  #flowsEnded = 0;
 
   /** Rejects with one clear error when something is in the way; then nothing is left behind either. */
   static async start(options: RunOptions, ownKey: HashKey, log: Logger): Promise<Datapath> {
@@ -276,7 +275,7 @@ export class Datapath {
     this.#opening = watchOpening(this.mode, object, this.ports, parts.log);
     this.#expiryTimer = setInterval(() => {
       const now = this.now();
-      for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(1 / EXPIRY_ROUNDS, now);
+      for (const expiry of this.#expiry) expiry.tick(1 / EXPIRY_ROUNDS, now);
     }, EXPIRY_MILLISECONDS);
   }
 
@@ -318,8 +317,9 @@ export class Datapath {
     return this.#table.epoch;
   }
 
-  get flowsEnded(): number {
-    return this.#flowsEnded;
+  /** Open now. Many may end them: the sweep, workers, the kernel; their rows' owners are counted by all. */
+  get flowsLive(): number {
+    return this.flows[0]!.load.total();
   }
 
   /** What the announcer needs: where it may speak, and the maps of what is answered for. */
@@ -382,8 +382,7 @@ export class Datapath {
   /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
   #askAgain(vips: ReadonlySet<number>): void {
     if (vips.size === 0) return;
-    for (const flows of this.flows)
-      this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), FlowEnd.askedAgain, this.now());
+    for (const flows of this.flows) withdrawOwned(flows, (vip) => vips.has(vip), FlowEnd.askedAgain, this.now());
   }
 
   /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
@@ -393,8 +392,7 @@ export class Datapath {
     if (!this.#isJudged) return;
     const retired = this.ids.missingFrom(spec);
     if (retired.isEmpty) return;
-    for (const flows of this.flows)
-      this.#flowsEnded += withdrawOwned(flows, retired.isGone, FlowEnd.unserved, this.now());
+    for (const flows of this.flows) withdrawOwned(flows, retired.isGone, FlowEnd.unserved, this.now());
     this.ids.retain(spec);
   }
 }
