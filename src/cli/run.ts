@@ -11,6 +11,7 @@ import type { RunOptions } from "../agent/run-options.ts";
 import { drainReport, flowList, gatewayStatus } from "../agent/status.ts";
 import { Timeline } from "../agent/timeline.ts";
 import { ApiServer } from "../api/server.ts";
+import { dropStartCapabilities } from "../xdp/capabilities.ts";
 
 export async function runCommand(options: RunOptions): Promise<void> {
   const timeline = new Timeline();
@@ -48,6 +49,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
     if (options.http !== null) await api.listenTcp(options.http, options.httpSecrets);
     if (options.metrics) await api.listenForMetrics(options.metrics);
     gateway = await Gateway.start(options, log);
+    dropStartCapabilities();
     log.info({ signal: await stopped }, "stopping");
   } finally {
     await gateway?.stop();
