@@ -8,22 +8,28 @@
  * kernel adds those of the frames that it forwards (it leaves all frames of a row with a RST to us).
  */
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
-import { ACK, FIN, RST, SYN } from "../wire/transport.ts";
+import { ACK, FIN, PSH, RST, SYN } from "../wire/transport.ts";
 import { sendsDsr } from "./egress.ts";
 import { reopenFlow } from "./first-frame.ts";
-import { flowState } from "./flow-state.ts";
+import { flowState, lastSeen } from "./flow-state.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { offloadBegun, offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { limitSegmentSize } from "./segment-size.ts";
 import { STATE_CLOSED_FIRST, STATE_FLAGS } from "./state-word.ts";
 
+/** From FIN to PSH. */
+const PSH_SHIFT = 3;
+/** Longer than a host waits before it sends again what got lost at the end of a connection. */
+const SILENT_SECONDS = 3;
+
 /**
- * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, or one
- * of the flags that change a state.
+ * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, data
+ * after a FIN, or one of the flags that change a state.
  */
 export function isNews(state: number, flags: number): boolean {
-  return (((state & (flags | RST)) ^ flags) | (flags & (SYN | FIN | RST))) !== 0;
+  const dataAfterFin = (state << PSH_SHIFT) & flags & PSH;
+  return (((state & (flags | RST)) ^ flags) | (flags & (SYN | FIN | RST)) | dataAfterFin) !== 0;
 }
 
 /** @returns the row to forward by: a new one where the frame opens the flow anew; `NO_ROW` when it has been dropped. */
@@ -32,7 +38,7 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
   const { batch } = pipeline;
   const { words, layout } = flows;
   const mayBegin = (flags & (SYN | ACK)) === SYN && !flows.isReply(known);
-  const row = mayBegin ? beginAgain(pipeline, i, isIpv4, known) : known;
+  const row = mayBegin ? beginAgain(pipeline, i, isIpv4, known) : beginInMiddle(pipeline, i, isIpv4, known, flags);
   if (row === NO_ROW) return NO_ROW;
   const state = row + layout.state;
   if ((flags & SYN) !== 0 && batch.protocol[i] === PROTOCOL_TCP) limitSegmentSize(pipeline, i, isIpv4, row);
@@ -48,6 +54,22 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
     else offloadEstablished(pipeline, flows, row);
   }
   return row;
+}
+
+/**
+ * Data of a client that has closed: where its port has begun a connection by way of another node, which routers have moved
+ * here since, that connection is a flow of its own. In the old one's place it would go to the old one's backend, whose
+ * reset would end it. What a client repeats at the end of a connection comes sooner.
+ */
+function beginInMiddle(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, flags: number): number {
+  const flows = pipeline.flowsOf(isIpv4);
+  const { words, layout } = flows;
+  if ((flags & (PSH | FIN | RST)) !== PSH || (words[row + layout.state]! & FIN) === 0 || flows.isReply(row)) return row;
+  const peer = flows.peer(row);
+  // A FIN of the client alone may be forged; where replies don't come by here, there is no other to be seen.
+  const isOver = peer === NO_ROW || flowState(flows, row, peer) === "closed";
+  if (!isOver || pipeline.now - lastSeen(flows, row, peer) < SILENT_SECONDS) return row;
+  return reopenFlow(pipeline, i, isIpv4, row, peer);
 }
 
 /**
@@ -67,7 +89,8 @@ function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number)
   const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
   const isGivenUp = !pipeline.table.takesNewFlows(words[row + layout.owner]!);
   if ((flags & (FIN | RST)) === 0) {
-    return isGivenUp && (flags & ACK) === 0 ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+    // A flow that this very SYN has opened shows no flag yet.
+    return isGivenUp && (flags & (SYN | ACK)) === SYN ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
   }
   if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
   if ((flags & RST) === 0 && peer !== NO_ROW) return row;
