@@ -305,8 +305,9 @@ export class Datapath {
     return this.#table.epoch;
   }
 
-  get flowsEnded(): number {
-    return this.#endings.count;
+  /** Open now. Many may end them: the sweep, workers, the kernel; their rows' owners are counted by all. */
+  get flowsLive(): number {
+    return this.flows[0]!.load.total();
   }
 
   /** What the announcer needs: where it may speak, and the maps of what is answered for. */
