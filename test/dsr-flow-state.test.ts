@@ -1,5 +1,6 @@
 /** Flows of which a node sees one direction: their states, their rows, their way out after a change of routes. */
 import { describe, expect, it } from "vitest";
+import { FLOWS_OPENED } from "../src/dataplane/counters.ts";
 import { FlowExpiry } from "../src/dataplane/expiry.ts";
 import { Fib } from "../src/dataplane/fib.ts";
 import { flowState } from "../src/dataplane/flow-state.ts";
@@ -52,6 +53,17 @@ describe("a client that uses its port again", () => {
     for (const flags of [SYN, ACK, FIN_ACK]) sender.take(request(flags));
     expect(sender.take(request(SYN)).verdict).toBe(Verdict.Transmit);
     expect(state(sender.flows4)).toBe("opening");
+  });
+
+  it("gets a backend of today once it has been silent: another node would say the same in the flow's middle", () => {
+    const sender = node(SENDER, { mode: "dsr-ipip" });
+    const opened = () => sender.counters.totals[FLOWS_OPENED];
+    for (const flags of [SYN, ACK, FIN_ACK]) sender.take(request(flags));
+    sender.take(request(SYN), undefined, 102);
+    expect(opened()).toBe(1);
+    sender.take(request(FIN_ACK), undefined, 102);
+    sender.take(request(SYN), undefined, 105);
+    expect(opened()).toBe(2);
   });
 
   it("begins a flow with the request, where another node has seen its SYN: the pod's node hears of it", () => {

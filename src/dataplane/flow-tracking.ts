@@ -12,7 +12,7 @@ import { ACK, FIN, PSH, RST, SYN } from "../wire/transport.ts";
 import { sendsDsr } from "./egress.ts";
 import { reopenFlow } from "./first-frame.ts";
 import { flowState, lastSeen } from "./flow-state.ts";
-import { NO_ROW } from "./flow-table.ts";
+import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { offloadBegun, offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { limitSegmentSize } from "./segment-size.ts";
@@ -68,18 +68,22 @@ function beginInMiddle(pipeline: Pipeline, i: number, isIpv4: boolean, row: numb
   const peer = flows.peer(row);
   // A FIN of the client alone may be forged; where replies don't come by here, there is no other to be seen.
   const isOver = peer === NO_ROW || flowState(flows, row, peer) === "closed";
-  if (!isOver || pipeline.now - lastSeen(flows, row, peer) < SILENT_SECONDS) return row;
-  return reopenFlow(pipeline, i, isIpv4, row, peer);
+  return isOver && isSilent(pipeline, flows, row, peer) ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+}
+
+function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number): boolean {
+  return now - lastSeen(flows, row, peer) >= SILENT_SECONDS;
 }
 
 /**
  * A SYN on a flow that has ended: the client uses its port again. After both FINs the old flow is over and a new one
  * opens, so that it gets a backend of today. After a RST, which anybody may have sent, it stays where it is as long as
  * its backend takes new flows: so a forged RST and a forged SYN together move nothing. The same goes for the client's FIN
- * where the replies never come by here (DSR): whether the other side has closed, nobody can see. A SYN that nobody has
- * answered and that is sent again goes to another backend when its own takes no new flows any more. A flow whose replies
- * come by here but have no row begins anew in any case: they would leave with the backend's address. (It shared that row
- * with a flow of the same port that came another way, straight or from another node.)
+ * where the replies never come by here (DSR): whether the other side has closed, nobody can see. After a silence, though,
+ * the backend is one of today, which other nodes choose as well should routers move the new flow there. A SYN that nobody
+ * has answered and that is sent again goes to another backend when its own takes no new flows any more. A flow whose
+ * replies come by here but have no row begins anew in any case: they would leave with the backend's address. (It shared
+ * that row with a flow of the same port that came another way, straight or from another node.)
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
@@ -94,7 +98,8 @@ function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number)
   }
   if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
   if ((flags & RST) === 0 && peer !== NO_ROW) return row;
-  if (isGivenUp) return reopenFlow(pipeline, i, isIpv4, row, peer);
+  const isOver = (flags & RST) === 0 && isSilent(pipeline, flows, row, peer);
+  if (isGivenUp || isOver) return reopenFlow(pipeline, i, isIpv4, row, peer);
   Atomics.and(words, row + layout.state, ~STATE_FLAGS);
   if (peer !== NO_ROW) Atomics.and(words, peer + layout.state, ~STATE_FLAGS);
   return row;
