@@ -110,7 +110,7 @@ export class Datapath {
     cleanup: (() => void | Promise<void>)[],
   ): Promise<Datapath> {
     const foundation = await layFoundation(options, ownKey, log, cleanup);
-    const { object, ports, queues, mtu, key, kernelForwards } = foundation;
+    const { object, ports, queues, mtu, key, kernelForwards, pins } = foundation;
 
     const fragments = fragmentTableMemory();
     const balancing = { affinity: affinityMemory(), load: object.map("backend_load").mmap() };
@@ -121,7 +121,7 @@ export class Datapath {
       ports: new PortTable(object.map("port_rows").mmap()),
       neighbors: new NeighborTable(object.map("neighbors").mmap()),
     };
-    const kernel = opensInKernel(options.datapath) ? new KernelForwarding(object) : null;
+    const kernel = opensInKernel(options.datapath) ? new KernelForwarding(object, pins?.mapPath("epoch")) : null;
     cleanup.push(() => kernel?.close());
     const network = new NetworkTables(ports, tables, (fib) => {
       pool?.publishFib(fib.words);
