@@ -29,7 +29,7 @@ test("it has every switch and every annotation that the program reads", () => {
   for (const [, key] of source("service.ts").matchAll(/`\$\{prefix\}([\w-]+)`/g))
     expect(text).toContain(`metallb.io/${key}`);
   const switches = [
-    ...source("cilium-config.ts").matchAll(/(?:isOn\(|oneOf\(|data\[|: )"([a-z0-9]+(?:-[a-z0-9]+)+)"/g),
+    ...source("cilium-config.ts").matchAll(/(?:isOn\(|oneOf\(|data\[|Milliseconds: )"([a-z0-9]+(?:-[a-z0-9]+)+)"/g),
   ];
   expect(switches.length).toBeGreaterThan(12);
   for (const [, key] of switches) expect(text).toContain(`| \`${key}\` |`);
