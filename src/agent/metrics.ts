@@ -131,4 +131,5 @@ async function l2Metrics({ links }: Gateway, gauge: MakeGauge, counter: MakeCoun
   heartbeats.inc({ what: "sent" }, status.heartbeatsSent);
   heartbeats.inc({ what: "received" }, status.heartbeatsReceived);
   heartbeats.inc({ what: "refused" }, status.heartbeatsRefused);
+  heartbeats.inc({ what: "unsent" }, status.heartbeatsUnsent);
 }

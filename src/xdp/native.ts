@@ -95,8 +95,8 @@ export interface NativePacketSocket {
 
 export interface NativeDatagramSocket {
   divert(offset: number, mask: number): number;
-  send(datagram: Uint8Array, address: Uint8Array, port: number): number;
-  receive(into: Uint8Array): number;
+  send(datagram: Uint8Array, addresses: Uint8Array, port: number): number;
+  receive(into: Uint8Array, lengths: Int32Array, ages: Float64Array): number;
   close(): void;
 }
 
