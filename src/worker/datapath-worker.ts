@@ -29,6 +29,7 @@ import type { PolicyChain } from "../policy/policy-chain.ts";
 import { WorkerPolicies } from "../policy-host/worker-policies.ts";
 import { FrameTracer } from "../trace/frame-tracer.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
+import { keepForwardingCapabilities } from "../xdp/capabilities.ts";
 import { PressureMap } from "../xdp/queue-pressure.ts";
 import { PACKET_CONTINUES } from "../xdp/ring.ts";
 import { Umem } from "../xdp/umem.ts";
@@ -65,6 +66,7 @@ const MAX_KICKS = (RING_SLOTS / 32) * 2;
 
 /** Runs until `CONTROL_STOP` is set. Throws when a socket can't be opened; the kernel objects are closed in any case. */
 export function runDatapathWorker(task: WorkerTask): void {
+  keepForwardingCapabilities();
   const layout = layFrames(task.longestFrameBytes, task.sockets.length, RING_SLOTS * 2);
   const { frameSize, frameCount, roomFrames, roomCount } = layout;
   const umem = new Umem({ frameCount: frameCount + roomFrames * roomCount, frameSize, headroom: HEADROOM });
