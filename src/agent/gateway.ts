@@ -21,7 +21,7 @@ import type { Plan } from "../control/plan.ts";
 import { type ForwardingSpec, NO_DSR } from "../dataplane/forwarding-spec.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import type { ClusterNode } from "../intent/node.ts";
-import { formatProblem, type Problem } from "../intent/problem.ts";
+import type { Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
 import type { Speaker } from "../speaker/speaker.ts";
@@ -38,6 +38,7 @@ import { LinkAnnouncement } from "./link-announcement.ts";
 import type { PlanTrial, TrialMode } from "./plan-trial.ts";
 import { PlanTrials } from "./plan-trials.ts";
 import { PressureWatch } from "./pressure-watch.ts";
+import { ProblemLog, unknownNode } from "./problem-log.ts";
 import type { RunOptions } from "./run-options.ts";
 import { ServiceMoves } from "./service-moves.ts";
 
@@ -57,11 +58,11 @@ export class Gateway {
   readonly #interfaces: OwnInterfaces;
   readonly #heldFile: HeldFile | null;
   readonly #healthChecks: HealthCheckPorts | null;
+  readonly #problems: ProblemLog;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
   #plan: Plan | null = null;
   #intent: Intent = EMPTY_INTENT;
-  #problems: readonly Problem[] = [];
   #files: readonly string[] = [];
   /** In force, or on its way. */
   #loaded: LoadedManifests | null = null;
@@ -94,6 +95,7 @@ export class Gateway {
     this.options = options;
     this.datapath = datapath;
     this.#log = log;
+    this.#problems = new ProblemLog(log);
     this.moves = new ServiceMoves(options.node);
     this.#pressure = new PressureWatch(() => datapath.counters(), log);
     this.announcer = new Announcer(options.speakerSocket ?? null);
@@ -106,7 +108,7 @@ export class Gateway {
 
   /** What is wrong with the configuration, and where. */
   get problems(): readonly Problem[] {
-    return this.#problems;
+    return this.#problems.problems;
   }
 
   get files(): readonly string[] {
@@ -276,10 +278,9 @@ export class Gateway {
     this.#heldFile?.write(planned.services);
     this.#loaded = loaded;
     this.#files = loaded.files;
-    this.#tell(
-      [...loaded.problems, ...policies.problems, ...problems, ...planned.problems],
-      loaded.intent.nodes.some(({ name }) => name === this.options.node),
-    );
+    const isKnown = loaded.intent.nodes.some(({ name }) => name === this.options.node);
+    const found = [...loaded.problems, ...policies.problems, ...problems, ...planned.problems];
+    this.#problems.tell(isKnown ? found : [...found, unknownNode(this.options.node)]);
 
     await this.announcer.withdrawBefore(own.bgp);
     await this.links.withdrawBefore(own.l2);
@@ -304,26 +305,6 @@ export class Gateway {
       },
       "configuration in force",
     );
-  }
-
-  #tell(problems: readonly Problem[], nodeIsKnown: boolean): void {
-    const node = this.options.node;
-    const unknown: Problem = {
-      severity: "warning",
-      object: `Node/${node}`,
-      field: "",
-      message: `nothing describes the Node ${node}, so it announces nothing; add it, or say its name with --node`,
-      where: null,
-    };
-    const all = nodeIsKnown ? problems : [...problems, unknown];
-    const known = new Set(this.#problems.map(formatProblem));
-    for (const problem of all.filter(({ severity }) => severity !== "note")) {
-      const text = formatProblem(problem);
-      if (known.has(text)) continue;
-      if (problem.severity === "error") this.#log.error(text);
-      else this.#log.warn(text);
-    }
-    this.#problems = all;
   }
 }
 

@@ -12,6 +12,7 @@ import { BackendLoad } from "./backend-load.ts";
 import { flowHash, type HashKey } from "./flow-hash.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { FlowTable, NO_ROW, PROBE_LIMIT, TAG_LIVE, TAG_MATCH, TAG_OVERFLOW, TAG_PROTOCOL } from "./flow-table.ts";
+import { type FrameBatch, FrameKind } from "./frame-batch.ts";
 
 export const ROW_WORDS = 16;
 export const ROW_BYTES = 64;
@@ -59,8 +60,16 @@ export class FlowTable4 extends FlowTable {
     return flowHash(this.#k0, this.#k1, source, destination, ports, protocol);
   }
 
-  override touch(hash: number): void {
-    this.touched[0] = this.words[(hash & this.mask) * ROW_WORDS + ROW_TAG]!;
+  override touchAll({ hash: hashes, kind: kinds, count }: FrameBatch): void {
+    const words = this.words;
+    const mask = this.mask;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const kind = kinds[i]!;
+      if (kind !== FrameKind.Plain && kind !== FrameKind.Flow4) continue;
+      sum = (sum + words[(hashes[i]! & mask) * ROW_WORDS + ROW_TAG]!) | 0;
+    }
+    this.touched[0] = sum;
   }
 
   /** The live row of a key, as the index of its first word, or `NO_ROW`. */

@@ -140,7 +140,7 @@ function forwardUntilStopped(
   const wakeEntry = sockets.length * POLL_WORDS;
   const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
   const clock = new Float64Array(1);
-  const policies = new WorkerPolicies({
+  const policies = new WorkerPolicies(pipeline, {
     batchClock: clock,
     readClock: monotonic,
     stats: task.policyStats,
@@ -150,7 +150,7 @@ function forwardUntilStopped(
     onReason: (policy, reason, number) => tell({ kind: "policy-reason", policy, reason, number }),
   });
   for (const flows of [pipeline.flows4, pipeline.flows6]) flows.ends = new FlowEndLog(task.flowEnds);
-  let chain = policies.chain(task.policies, pipeline);
+  let chain = policies.chain(task.policies);
   pipeline.policies = chain;
   let tracer = task.trace === null ? null : new FrameTracer(task.trace, batch, umem.bytes);
   let commandsSeen = 0;
@@ -382,7 +382,7 @@ function forwardUntilStopped(
       const { message } = received;
       if (message.kind === "table") {
         pipeline.table = new ForwardingTable(message.columns);
-        chain = policies.chain(message.policies, pipeline);
+        chain = policies.chain(message.policies);
         pipeline.policies = chain;
       } else if (message.kind === "fib") {
         pipeline.fib = new Fib(message.words);
