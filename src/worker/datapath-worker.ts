@@ -105,7 +105,7 @@ function forwardUntilStopped(
   const wakeEntry = sockets.length * POLL_WORDS;
   const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
   const clock = new Float64Array(1);
-  const policies = new WorkerPolicies({
+  const policies = new WorkerPolicies(pipeline, {
     batchClock: clock,
     readClock: monotonic,
     stats: task.policyStats,
@@ -114,7 +114,7 @@ function forwardUntilStopped(
     onTrouble: (policy, message, isOff) => tell({ kind: "policy-trouble", policy, message, isOff }),
     onReason: (policy, reason, number) => tell({ kind: "policy-reason", policy, reason, number }),
   });
-  let chain = policies.chain(task.policies, pipeline);
+  let chain = policies.chain(task.policies);
   pipeline.policies = chain;
   let tracer = task.trace === null ? null : new FrameTracer(task.trace, batch, umem.bytes);
   let commandsSeen = 0;
@@ -346,7 +346,7 @@ function forwardUntilStopped(
       const { message } = received;
       if (message.kind === "table") {
         pipeline.table = new ForwardingTable(message.columns);
-        chain = policies.chain(message.policies, pipeline);
+        chain = policies.chain(message.policies);
         pipeline.policies = chain;
       } else if (message.kind === "fib") {
         pipeline.fib = new Fib(message.words);
