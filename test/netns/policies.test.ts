@@ -92,9 +92,10 @@ test("deployed by a manifest it denies one client and sends another to the canar
 });
 
 test("its manifest edited, it does at once what that says", async () => {
-  lab.configuration.edit(`denied: ["${OTHER_CLIENT}"]`, "denied: []");
+  const manifest = readFileSync(join(lab.configuration.folder, "my-policy.yaml"), "utf8");
+  lab.configuration.write("my-policy.yaml", manifest.replace(`["${OTHER_CLIENT}"]`, "[]"));
   await waitFor("the other client to be served", () => lab.ask(OTHER_CLIENT) !== "");
-  lab.configuration.edit("denied: []", `denied: ["${OTHER_CLIENT}"]`);
+  lab.configuration.write("my-policy.yaml", manifest);
   await waitFor("the other client to be denied", () => lab.ask(OTHER_CLIENT) === "");
 });
 
