@@ -60,7 +60,16 @@
 #define EGRESS_DECREMENT_TTL (1u << 10)
 #define EGRESS_CHECK_TTL (1u << 11)
 #define EGRESS_DSR (1u << 12)
+#define EGRESS_DSR_KIND_SHIFT 13
 #define EGRESS_NEIGHBOR_SHIFT 16
+
+/* DsrKind in src/dataplane/egress.ts. */
+#define DSR_OPTION 0
+#define DSR_IPIP 1
+#define DSR_GUE 2
+#define DSR_GENEVE 3
+#define DSR_LINK 4
+#define DSR_RECEIVED 5
 
 struct flow_row {
 	__u32 source_address;

@@ -26,6 +26,7 @@
 #include "admission.h"
 #include "dsr_option.h"
 #include "forward.h"
+#include "forward_reshaped.h"
 #include "frame.h"
 #include "live_reply.h"
 #include "maps.h"
@@ -116,6 +117,14 @@ static __always_inline int to_socket(struct xdp_md *ctx, const struct settings *
 	return verdict;
 }
 
+static __always_inline int forwarded(struct xdp_md *ctx, const struct settings *set, __u32 port, int verdict)
+{
+	count(OUTCOME_FORWARD);
+	if (is_sampled(set))
+		sample_xdp(ctx, port);
+	return verdict;
+}
+
 static __always_inline int open_door(struct xdp_md *ctx)
 {
 	__u32 ifindex = ctx->ingress_ifindex;
@@ -123,22 +132,27 @@ static __always_inline int open_door(struct xdp_md *ctx)
 	__u32 zero = 0;
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum outcome outcome;
+	int verdict;
 
 	if (!port) {
 		count(OUTCOME_PASS_UNKNOWN_PORT);
 		return XDP_PASS;
 	}
-	if (set && (set->flags & SETTINGS_FORWARD) && !port->vlan[0]) {
-		int verdict = forward(ctx, set, port->id);
-
-		if (verdict != NOT_FORWARDED) {
-			count(OUTCOME_FORWARD);
-			if (is_sampled(set))
-				sample_xdp(ctx, port->id);
-			return verdict;
-		}
+	if (set && (set->flags & SETTINGS_FORWARD)) {
+		verdict = port->vlan[0] ? TO_BE_RESHAPED : forward(ctx, set, port->id);
+		if (verdict == TO_BE_RESHAPED)
+			verdict = forward_reshaped(ctx, port->id, WRAPPED_NOT);
+		if (verdict != NOT_FORWARDED)
+			return forwarded(ctx, set, port->id, verdict);
 	}
 	outcome = judge(ctx, port, ifindex);
+	if (set && (set->flags & SETTINGS_FORWARD) &&
+	    (outcome == OUTCOME_REDIRECT_TUNNEL || outcome == OUTCOME_REDIRECT_DSR_OPTION)) {
+		verdict = forward_reshaped(ctx, port->id,
+					   outcome == OUTCOME_REDIRECT_TUNNEL ? WRAPPED_BY_TUNNEL : WRAPPED_BY_OPTION);
+		if (verdict != NOT_FORWARDED)
+			return forwarded(ctx, set, port->id, verdict);
+	}
 	if (outcome == OUTCOME_DROP_SOURCE_LIMIT) {
 		count(outcome);
 		return XDP_DROP;

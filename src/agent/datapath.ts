@@ -79,7 +79,7 @@ export class Datapath {
   /** Whether a spec has said which of them are still wanted. */
   #isJudged: boolean;
   readonly #foundation: Foundation;
-  /** What the kernel opens flows by; `null` where it opens none. */
+  /** What the kernel forwards and opens flows by; `null` where it does neither. */
   readonly #kernel: KernelForwarding | null;
   readonly #opening: OpeningWatch;
   readonly #keepFlows: boolean;
@@ -129,7 +129,7 @@ export class Datapath {
       ports: new PortTable(object.map("port_rows").mmap()),
       neighbors: new NeighborTable(object.map("neighbors").mmap()),
     };
-    const kernel = opensInKernel(options.datapath) ? new KernelForwarding(object) : null;
+    const kernel = kernelForwards ? new KernelForwarding(object, opensInKernel(options.datapath)) : null;
     cleanup.push(() => kernel?.close());
     const network = new NetworkTables(ports, tables, (fib) => {
       pool?.publishFib(fib.words);
@@ -147,8 +147,7 @@ export class Datapath {
       portNames: ports.map(({ name }) => name),
     });
     // Sockets that share frame memory are all zero-copy or none is; a veth never is.
-    const drivers = new Set(ports.map(({ name }) => driverName(name)));
-    const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
+    const bind: BindMode = new Set(ports.map(({ name }) => driverName(name))).size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
     const policies = new NodePolicies(foundation, options, log);
     cleanup.push(() => policies.close());
@@ -166,6 +165,7 @@ export class Datapath {
             neighbors: object.map("neighbors").fd,
             xsks: object.map("xsks").fd,
             backend_load: object.map("backend_load").fd,
+            path_mtus: object.map("path_mtus").fd,
             queues: object.map("queues").fd,
           },
           offloads: kernelForwards,

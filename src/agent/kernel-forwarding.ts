@@ -1,6 +1,7 @@
 /**
- * What the kernel's program needs to open flows itself: the forwarding table of the epoch in force, its Maglev tables, and
- * the routes. An epoch is a map of its own that takes the place of the last one at once, and when that is done no program
+ * What the kernel's program needs besides flows, ports and neighbours: to forward those of direct server return, the ends of
+ * tunnels; to open flows itself, the forwarding table of the epoch in force, its Maglev tables, and the routes. An epoch is a
+ * map of its own that takes the place of the last one at once, and when that is done no program
  * works by the last one any more: the kernel waits for them.
  */
 import type { Fib } from "../dataplane/fib.ts";
@@ -27,8 +28,11 @@ export class KernelForwarding {
   readonly #maglev: BpfMap;
   readonly #chunks = new Map<number, BpfMap>();
   readonly #routes: MapMirror;
+  readonly #opens: boolean;
 
-  constructor(object: BpfObject) {
+  /** @param opens whether it ever opens flows. */
+  constructor(object: BpfObject, opens: boolean) {
+    this.#opens = opens;
     this.#forwarding = object.map("forwarding");
     this.#maglev = object.map("maglev");
     this.#routes = new MapMirror(object.map("routes"));
@@ -47,8 +51,8 @@ export class KernelForwarding {
 
   /** @param made the Maglev tables that are new or other than at the last call. */
   publish(columns: ForwardingColumns, made: readonly number[]): void {
-    for (const place of made) this.#copyTable(columns.maglev, place);
-    const words = kernelTable(columns, MAGLEV_CHUNKS * columns.maglev.tablesPerChunk);
+    if (this.#opens) for (const place of made) this.#copyTable(columns.maglev, place);
+    const words = kernelTable(columns, this.#opens ? MAGLEV_CHUNKS * columns.maglev.tablesPerChunk : null);
     const map = BpfMap.createArray("epoch", KERNEL_ROW_WORDS * 4, words.length / KERNEL_ROW_WORDS, BPF_F_INNER_MAP);
     map.mmap().set(words);
     this.#forwarding.update(FIRST, word(map.fd));
@@ -57,6 +61,7 @@ export class KernelForwarding {
 
   /** Follows the routes; a gateway has a row among the neighbours then, resolved or not. */
   route(fib: Fib, neighbors: NeighborTable): void {
+    if (!this.#opens) return;
     this.#routes.apply(new Map(fib.entries().map((entry) => [String(entry), routeEntry(fib, entry, neighbors)])));
   }
 

@@ -74,6 +74,7 @@ export function runDatapathWorker(task: WorkerTask): void {
     ports: BpfMap.fromFd(task.mapFds.port_rows),
     neighbors: BpfMap.fromFd(task.mapFds.neighbors),
     load: BpfMap.fromFd(task.mapFds.backend_load),
+    pathMtus: BpfMap.fromFd(task.mapFds.path_mtus),
     queues: BpfMap.fromFd(task.mapFds.queues),
   };
   const sockets: XskSocket[] = [];
@@ -104,7 +105,7 @@ function forwardUntilStopped(
   task: WorkerTask,
   umem: Umem,
   layout: FrameLayout,
-  maps: Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors" | "load" | "queues", BpfMap>>,
+  maps: Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors" | "load" | "queues" | "pathMtus", BpfMap>>,
   sockets: readonly XskSocket[],
 ): void {
   const { control, counters, messages } = task;
@@ -125,6 +126,7 @@ function forwardUntilStopped(
       fragments: new FragmentTable(task.fragments),
       affinity: new AffinityTable(task.affinity),
       counters,
+      pathMtus: maps.pathMtus.mmap(),
       offloads: task.offloads,
     },
     new ForwardingTable(task.table),

@@ -25,7 +25,7 @@ export const SETTINGS_FLOW_MASK = 2;
 /** Word of `settings` that says which layout the tables have, for a process that finds those of another. */
 export const SETTINGS_LAYOUT = 7;
 /** Raise it when a struct of native/bpf changes. */
-export const SETTINGS_LAYOUT_NOW = 3;
+export const SETTINGS_LAYOUT_NOW = 4;
 
 /** Word of `settings` with its flags. */
 export const SETTINGS_FLAGS = 6;

@@ -6,6 +6,7 @@
  *   left by XDP            the frame and all rows are as they were, and what the pipeline sends goes to the worker
  */
 import { afterAll, expect } from "vitest";
+import { DsrMaps } from "../../src/agent/dsr-maps.ts";
 import { KernelForwarding } from "../../src/agent/kernel-forwarding.ts";
 import { Fib } from "../../src/dataplane/fib.ts";
 import { TAG_OFFLOADED } from "../../src/dataplane/flow-table.ts";
@@ -66,9 +67,11 @@ export function openTwinStage(opens = false): TwinStage {
   const settings = object.map("settings").mmap();
   const flows = { 4: object.map("flows").mmap(), 6: object.map("flows6").mmap() };
   const ports = object.map("port_rows").mmap();
+  const pathMtus = object.map("path_mtus").mmap();
   const neighbors = object.map("neighbors").mmap();
   const tally: Tally = { forwarded: 0, opened: 0, left: [] };
-  const kernel = new KernelForwarding(object);
+  const kernel = new KernelForwarding(object, opens);
+  const dsr = new DsrMaps(object);
   settings.set([REPLAY_KEY.k0, REPLAY_KEY.k1, ROWS - 1, ROWS - 1]);
   settings[SETTINGS_FLAGS] = opens ? SETTINGS_FORWARD | SETTINGS_OPEN : SETTINGS_FORWARD;
   indexes.forEach((index, port) => {
@@ -83,7 +86,7 @@ export function openTwinStage(opens = false): TwinStage {
   });
 
   function prepare(scenario: Scenario): ReplayStage {
-    for (const table of [flows[4], flows[6], ports, neighbors]) table.fill(0);
+    for (const table of [flows[4], flows[6], ports, neighbors, pathMtus]) table.fill(0);
     for (const name of ["owned4", "owned6"]) {
       const map = object.map(name);
       for (const { key } of map.entries()) map.delete(key);
@@ -93,6 +96,7 @@ export function openTwinStage(opens = false): TwinStage {
       if (address.family === 4) object.map("owned4").update(key.slice(12), words(3));
       else object.map("owned6").update(key, words(3));
     }
+    dsr.apply(scenario.spec);
     scenario.node.interfaces.forEach(({ tags }, port) => {
       const vlan = tags.map((tag) => ({
         protocol: ((tag & 0xff) << 8) | ((tag >>> 8) & 0xff),
@@ -100,10 +104,9 @@ export function openTwinStage(opens = false): TwinStage {
       }));
       setDoorPort(object.map("ports"), indexes[port]!, { id: port, vlan });
     });
-    return { flows4: flows[4], flows6: flows[6], ports, neighbors, offloads: true, watch, onTable };
+    return { flows4: flows[4], flows6: flows[6], ports, neighbors, pathMtus, offloads: true, watch, onTable };
 
     function onTable({ columns }: ForwardingTable): void {
-      if (!opens) return;
       kernel.route(Fib.build(scenario.node.routes), new NeighborTable(neighbors));
       const tables = columns.maglev.chunks.length * columns.maglev.tablesPerChunk;
       kernel.publish(
