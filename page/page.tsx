@@ -1,13 +1,15 @@
 /**
  * The status page: what this gateway does and what it knows of the others, while it happens. It only reads. Everything on
- * it comes from `GET /v1/watch`; the two forms and the live frames ask for more when somebody wants it.
+ * it comes from `GET /v1/watch`; the forms and the live frames ask for more when somebody wants it.
  */
 import { render } from "preact";
 import { useState } from "preact/hooks";
 import { DatapathPanel } from "./datapath-panel.tsx";
 import { ExplainPanel } from "./explain-panel.tsx";
+import { FleetPanel } from "./fleet-panel.tsx";
 import { type Live, useLive } from "./live.ts";
 import { Mark, Panel } from "./panel.tsx";
+import { PlanPanel } from "./plan-panel.tsx";
 import { PoliciesPanel } from "./policies-panel.tsx";
 import { LinksPanel, PeersPanel, PoolsPanel } from "./routing-panels.tsx";
 import { ServicesPanel } from "./services-panel.tsx";
@@ -18,6 +20,7 @@ import { TrafficChart } from "./traffic-chart.tsx";
 import { amount, duration } from "./words.ts";
 
 const PARTS = [
+  ["fleet", "Nodes"],
   ["traffic", "Traffic"],
   ["services", "Services"],
   ["peers", "BGP"],
@@ -27,6 +30,7 @@ const PARTS = [
   ["datapath", "Datapath"],
   ["timeline", "Timeline"],
   ["explain", "Explain"],
+  ["plan", "Plan"],
   ["trace", "Live frames"],
 ] as const;
 
@@ -44,11 +48,14 @@ function Page() {
         <p class="waiting">Waiting for the gateway…</p>
       ) : (
         <main>
+          {live.fleet === null ? null : <FleetPanel fleet={live.fleet} rates={live.fleetRates} />}
           <Traffic live={live} theme={theme} />
           <ServicesPanel
             services={live.overview.services}
             more={live.overview.moreServices}
             rates={live.rates}
+            fleet={live.fleet}
+            fleetRates={live.fleetRates}
             explain={(service) => setAsked({ service, time: Date.now() })}
           />
           <div class="halves">
@@ -64,6 +71,7 @@ function Page() {
             </div>
           </div>
           <ExplainPanel asked={asked} />
+          <PlanPanel />
           <TracePanel />
         </main>
       )}

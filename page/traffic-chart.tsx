@@ -1,5 +1,5 @@
 /** Frames a second over the last two minutes: what came in, what went on, what was dropped. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import type { Point } from "./live.ts";
 import { amount, clock } from "./words.ts";
@@ -15,6 +15,7 @@ const SERIES = [
 export function TrafficChart({ points, theme }: { points: readonly Point[]; theme: string }) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const system = useSystemScheme();
   // Anew with each theme, for the colours come from there.
   useEffect(() => {
     const element = place.current!;
@@ -26,7 +27,7 @@ export function TrafficChart({ points, theme }: { points: readonly Point[]; them
       resized.disconnect();
       made.destroy();
     };
-  }, [theme]);
+  }, [theme, system]);
   useEffect(() => plot.current?.setData(columns(points)), [points]);
   const last = points.at(-1);
   const words =
@@ -36,13 +37,30 @@ export function TrafficChart({ points, theme }: { points: readonly Point[]; them
   return <div class="chart" ref={place} role="img" aria-label={`Frames a second over two minutes: ${words}`} />;
 }
 
+/** The system may turn dark in the evening. */
+function useSystemScheme(): boolean {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const [isDark, setDark] = useState(dark.matches);
+  useEffect(() => {
+    const changed = () => setDark(dark.matches);
+    dark.addEventListener("change", changed);
+    return () => dark.removeEventListener("change", changed);
+  }, []);
+  return isDark;
+}
+
 function columns(points: readonly Point[]): uPlot.AlignedData {
   return [points.map(({ time }) => time), ...SERIES.map(({ pick }) => points.map(pick))] as uPlot.AlignedData;
 }
 
 function options(element: HTMLElement): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
+  // A variable's own value is still `light-dark(...)`; as somebody's colour it is the one that is in force.
+  const colour = (name: string) => {
+    element.style.color = `var(${name})`;
+    const { color } = getComputedStyle(element);
+    element.style.removeProperty("color");
+    return color;
+  };
   const axis = {
     stroke: colour("--quiet"),
     grid: { stroke: colour("--rule"), width: 1 },
@@ -66,7 +84,7 @@ function options(element: HTMLElement): uPlot.Options {
         width: 2,
         points: { show: false },
         value: (_plot: uPlot, value: number | null) => (value === null ? "" : `${amount(value)}/s`),
-        ...(at === 0 ? { fill: `${colour(name)}1f` } : {}),
+        ...(at === 0 ? { fill: colour(name).replace(/^rgb\((.*)\)$/, "rgb($1, 0.12)") } : {}),
       })),
     ],
   };

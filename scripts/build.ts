@@ -22,6 +22,7 @@ const PROGRAM = {
   "announcer-thread": join(ROOT, "src/announcer/announcer-thread.ts"),
   "bfd-thread": join(ROOT, "src/speaker/bfd-thread.ts"),
   "control-hooks-thread": join(ROOT, "src/policy-host/control-hooks-thread.ts"),
+  "plan-trial-thread": join(ROOT, "src/agent/plan-trial-thread.ts"),
   "try-policy-thread": join(ROOT, "src/policy-host/try-policy-thread.ts"),
   // What policy modules import as sluice/policy.
   policy: join(ROOT, "src/policy/define-policy.ts"),

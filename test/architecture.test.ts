@@ -33,6 +33,7 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   config: ["manifests", "intent", "net"],
   kubernetes: ["control", "ipam", "manifests", "intent", "bgp", "net"],
   agent: "all",
+  fleet: ["agent", "bgp", "net"],
   api: "all",
   cli: "all",
   replay: ["dataplane", "policy", "wire", "net"],

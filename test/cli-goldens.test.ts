@@ -19,6 +19,7 @@ const ASKING: Readonly<Record<string, readonly string[]>> = {
   services: ["services"],
   flows: ["flows"],
   policies: ["policies"],
+  fleet: ["fleet"],
   "bgp-peers": ["bgp", "peers"],
   "bgp-advertised": ["bgp", "advertised", "tor1"],
   "bgp-routes-advertised": ["bgp", "routes", "advertised", "tor1"],

@@ -1,8 +1,11 @@
 /** What the status page computes, without a browser (test/netns/status-page.test.ts has one). */
 import { expect, test } from "vitest";
+import { fleetRates } from "../page/fleet-rates.ts";
 import { ratesBetween } from "../page/rates.ts";
 import { amount, duration } from "../page/words.ts";
 import type { Overview } from "../src/agent/overview.ts";
+import type { FleetStatus } from "../src/fleet/fleet.ts";
+import type { NodeReport } from "../src/fleet/node-report.ts";
 
 function overview(time: number, uptimeSeconds: number, frames: number): Overview {
   return {
@@ -29,6 +32,24 @@ test("rates are of workers and kernel together, by the time that passed", () => 
 
 test("between two processes there is no rate", () => {
   expect(ratesBetween(overview(1000, 500, 100), overview(3000, 1, 0))).toBeNull();
+});
+
+test("rates of all nodes are by each node's own clock, and those that did not answer twice have none", () => {
+  const fleet = (...reports: readonly (Partial<NodeReport> & { node: string })[]) =>
+    ({ members: reports.map((report) => ({ node: report.node, report, trouble: null })) }) as unknown as FleetStatus;
+  const report = (node: string, time: number, uptimeSeconds: number, frames: number) => ({
+    ...{ node, time, uptimeSeconds, framesForwarded: frames, framesDropped: frames / 10 },
+    services: { "default/web": { frames, flowsOpened: 0 } },
+  });
+  const before = fleet(report("n1", 1000, 10, 0), report("n2", 9000, 10, 1000), report("n3", 0, 100, 50));
+  const after = fleet(report("n1", 3000, 12, 100), report("n2", 10_000, 11, 1100), report("n3", 3000, 1, 70));
+  const rates = fleetRates(before, after);
+  expect([...rates.forwarded]).toEqual([
+    ["n1", 50],
+    ["n2", 100],
+  ]);
+  expect(rates.dropped.get("n2")).toBe(10);
+  expect(rates.services.get("default/web")).toBe(150);
 });
 
 test("numbers and times are short", () => {

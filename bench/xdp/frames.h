@@ -18,6 +18,7 @@ struct bench {
 	__u32 vip; /* the first one, in host order; flows take turns */
 	__u32 checksum; /* of the header without addresses, not complemented or folded */
 	__u32 vips;
+	__u32 now; /* seconds, for rows that go in */
 };
 
 struct {

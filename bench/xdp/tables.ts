@@ -17,6 +17,8 @@ const FIRST_VIP = parseIpAddress("198.18.0.0")!;
 const MAC = "02:00:00:00:0a:01";
 const LOOPBACK = 1;
 const TCP = 6;
+/** Word of `struct bench`. */
+export const BENCH_NOW = 8;
 /** Words of `struct lru_row`, up to the counters. */
 const LRU_WORDS = 14;
 
@@ -78,11 +80,12 @@ export function loadLruForInserts(path: string, flows: number): BpfObject {
   return object;
 }
 
-export function loadOursForInserts(path: string, flows: number): BpfObject {
+export function loadOursForInserts(path: string, flows: number) {
   const rows = rowsFor(flows);
   const object = BpfObject.load(path, { maxEntries: { flows: rows } });
   prepare(object, { ...ONE_VIP, flows: flows * 16 }, rows);
-  return object;
+  const bench = object.map("bench").mmap();
+  return { object, flows: new FlowTable4(object.map("flows").mmap(), KEY), bench };
 }
 
 function rowsFor(flows: number): number {

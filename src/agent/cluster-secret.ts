@@ -15,7 +15,16 @@ export function loadHashKey(path: string | null): HashKey {
 
 /** What authenticates heartbeats between nodes; `null` without a secret that they share. */
 export function loadHeartbeatKey(path: string | null): Uint8Array | null {
-  return path === null ? null : createHash("sha256").update("sluice heartbeats").update(readSecret(path)).digest();
+  return path === null ? null : derivedKey("sluice heartbeats", path);
+}
+
+/** What seals what nodes tell each other of themselves. */
+export function loadFleetKey(path: string): Uint8Array {
+  return derivedKey("sluice fleet", path);
+}
+
+function derivedKey(purpose: string, path: string): Uint8Array {
+  return createHash("sha256").update(purpose).update(readSecret(path)).digest();
 }
 
 export function hashKeyOf(secret: Uint8Array): HashKey {

@@ -10,8 +10,6 @@ import { affinityMemory } from "../dataplane/affinity-table.ts";
 import type { BalancingMemory } from "../dataplane/balancing-memory.ts";
 import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
 import { type Counters, countersMemory, type VipCounterName } from "../dataplane/counters.ts";
-import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
-import { FlowEnd } from "../dataplane/flow-end.ts";
 import { FlowEndLog } from "../dataplane/flow-end-log.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
@@ -32,6 +30,7 @@ import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
 import { monotonic } from "../xdp/wait.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
+import { FlowEndings } from "./flow-endings.ts";
 import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
 import { FrameTrace } from "./frame-trace.ts";
@@ -49,9 +48,6 @@ import { traceSource } from "./trace-source.ts";
 import { TrafficCounters } from "./traffic-counters.ts";
 
 const MAX_VIPS = 1 << 16;
-/** The whole table is looked over in about ten seconds. */
-const EXPIRY_MILLISECONDS = 250;
-const EXPIRY_ROUNDS = 40;
 /** An Ethernet header, and two tags. */
 const LINK_HEADER_BYTES = 14 + 8;
 
@@ -76,8 +72,6 @@ export class Datapath {
   readonly offloads: OffloadReport;
   /** Live flows of the process before this one. */
   readonly flowsTakenOver: number;
-  /** Whether a spec has said which of them are still wanted. */
-  #isJudged: boolean;
   readonly #foundation: Foundation;
   /** What the kernel forwards and opens flows by; `null` where it does neither. */
   readonly #kernel: KernelForwarding | null;
@@ -91,14 +85,12 @@ export class Datapath {
   readonly #traffic: TrafficCounters;
   readonly #links: readonly Link[];
   readonly #portList: readonly Port[];
-  readonly #expiry: readonly FlowExpiry[];
-  readonly #expiryTimer: NodeJS.Timeout;
+  readonly #endings: FlowEndings;
   readonly #clock = new Float64Array(1);
   readonly #memory: TableMemory;
   readonly #balancing: BalancingMemory;
   #table: ForwardingTable;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
-  #flowsEnded = 0;
 
   /** Rejects with one clear error when something is in the way; then nothing is left behind either. */
   static async start(options: RunOptions, ownKey: HashKey, log: Logger): Promise<Datapath> {
@@ -263,8 +255,6 @@ export class Datapath {
     this.flowsTakenOver = taken ? adoptIds(this.flows, this.ids, this.now()) : 0;
     // By these the kernel opens flows until the first epoch of this process is in force.
     for (const left of taken ? (this.#kernel?.idsLeft() ?? []) : []) this.ids.adopt(left);
-    this.#isJudged = this.flowsTakenOver === 0;
-    this.#expiry = this.flows.map((flows) => new FlowExpiry(flows));
     this.ports = ports.map((port, id) => ({
       id,
       name: port.name,
@@ -274,10 +264,7 @@ export class Datapath {
     }));
     this.trace = new FrameTrace(traceSource(this, parts.workers, object));
     this.#opening = watchOpening(this.mode, object, this.ports, parts.log);
-    this.#expiryTimer = setInterval(() => {
-      const now = this.now();
-      for (const expiry of this.#expiry) this.#flowsEnded += expiry.tick(1 / EXPIRY_ROUNDS, now);
-    }, EXPIRY_MILLISECONDS);
+    this.#endings = new FlowEndings(this.flows, this.ids, () => this.now(), this.flowsTakenOver > 0);
   }
 
   /** Makes the workers serve a new spec. Addresses are steered here only after every worker knows them. */
@@ -300,8 +287,8 @@ export class Datapath {
     this.#table = table;
     this.#kernel?.publish(table.columns, this.#memory.maglev.takeMade());
     this.#steering.widen(spec);
-    this.#endRetiredFlows(spec);
-    this.#askAgain(vipsToAskAgain(policies, spec, this.ids));
+    this.#endings.retire(spec);
+    this.#endings.askAgain(vipsToAskAgain(policies, spec, this.ids));
     this.policies.serves(spec, this.ids);
     this.#spec = spec;
   }
@@ -319,7 +306,7 @@ export class Datapath {
   }
 
   get flowsEnded(): number {
-    return this.#flowsEnded;
+    return this.#endings.count;
   }
 
   /** What the announcer needs: where it may speak, and the maps of what is answered for. */
@@ -364,7 +351,7 @@ export class Datapath {
 
   /** Detaches first, so that no frame is steered to a worker that has gone. */
   async stop(): Promise<void> {
-    clearInterval(this.#expiryTimer);
+    this.#endings.close();
     this.trace.close();
     const { pins, stack, claim } = this.#foundation;
     if (!this.#keepFlows) pins?.remove();
@@ -377,24 +364,5 @@ export class Datapath {
     this.#object.close();
     if (!this.#keepFlows || pins === null) stack?.remove();
     claim?.close();
-  }
-
-  /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
-  #askAgain(vips: ReadonlySet<number>): void {
-    if (vips.size === 0) return;
-    for (const flows of this.flows)
-      this.#flowsEnded += withdrawOwned(flows, (vip) => vips.has(vip), FlowEnd.askedAgain, this.now());
-  }
-
-  /** Flows of VIPs and backends that the spec no longer has end now, and their ids are free again. */
-  #endRetiredFlows(spec: ForwardingSpec): void {
-    // What a process takes over is not ended by the empty plan that it may begin with.
-    this.#isJudged ||= spec.vips.length > 0;
-    if (!this.#isJudged) return;
-    const retired = this.ids.missingFrom(spec);
-    if (retired.isEmpty) return;
-    for (const flows of this.flows)
-      this.#flowsEnded += withdrawOwned(flows, retired.isGone, FlowEnd.unserved, this.now());
-    this.ids.retain(spec);
   }
 }

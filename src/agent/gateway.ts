@@ -20,6 +20,7 @@ import { withParts } from "../control/parts.ts";
 import type { Plan } from "../control/plan.ts";
 import { type ForwardingSpec, NO_DSR } from "../dataplane/forwarding-spec.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
+import type { ClusterNode } from "../intent/node.ts";
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
@@ -32,14 +33,19 @@ import type { TraceListener } from "./frame-trace.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
 import { withoutHostPorts } from "./host-ports.ts";
 import { LinkAnnouncement } from "./link-announcement.ts";
+import type { PlanTrial, TrialMode } from "./plan-trial.ts";
+import { PlanTrials } from "./plan-trials.ts";
 import { PressureWatch } from "./pressure-watch.ts";
 import type { RunOptions } from "./run-options.ts";
+import { ServiceMoves } from "./service-moves.ts";
 
 export class Gateway {
   readonly options: RunOptions;
   readonly datapath: Datapath;
   readonly startedAt = Date.now();
   readonly convergence = new ConvergenceMetrics();
+  readonly moves: ServiceMoves;
+  readonly #trials = new PlanTrials();
   readonly #log: Logger;
   readonly #pressure: PressureWatch;
   readonly announcer: Announcer;
@@ -82,6 +88,7 @@ export class Gateway {
     this.options = options;
     this.datapath = datapath;
     this.#log = log;
+    this.moves = new ServiceMoves(options.node);
     this.#pressure = new PressureWatch(() => datapath.counters(), log);
     this.announcer = new Announcer(options.speakerSocket ?? null);
     this.#planner = new NodePlanner(options.node);
@@ -110,6 +117,21 @@ export class Gateway {
     const { owners } = await this.links.status();
     const live = Object.fromEntries(owners.map(({ address, owner }) => [address, owner]));
     return explainService(this.#intent, withLiveOwners(this.#plan, live), key);
+  }
+
+  /** What manifests would change; nothing changes by asking. */
+  tryPlan(text: string, mode: TrialMode): Promise<PlanTrial> {
+    if (this.#loaded === null || this.#plan === null) throw new Error("no configuration is in force yet");
+    const held = Object.entries(this.#plan.services).map(([name, { ingress, pool }]) => [name, { ingress, pool }]);
+    return this.#trials.try({
+      ...{ text, mode, sources: this.#loaded.sources, held: Object.fromEntries(held), parts: this.options.parts },
+      givesAddresses: this.options.kubernetes?.ipam ?? true,
+    });
+  }
+
+  /** The machines of the cluster. */
+  get nodes(): readonly ClusterNode[] {
+    return this.#intent.nodes;
   }
 
   /** `null` without a cluster. */
@@ -181,7 +203,12 @@ export class Gateway {
     });
     const { node, clusterSecret, l2Port, l2Timing } = this.options;
     const setup = { node, key: loadHeartbeatKey(clusterSecret), port: l2Port, timing: l2Timing };
-    this.#links = new LinkAnnouncement({ ...setup, ...this.datapath.doorToLinks }, this.datapath, this.#log);
+    this.#links = new LinkAnnouncement(
+      { ...setup, ...this.datapath.doorToLinks },
+      this.datapath,
+      this.moves,
+      this.#log,
+    );
     if (this.options.kubernetes !== null) {
       // The client is large, and those who run on files have no use for it.
       const kubernetes = await import("../kubernetes/cluster-member.ts");
@@ -249,6 +276,7 @@ export class Gateway {
     await this.announcer.announce(own.bgp, podPrefixes(intent, this.options.node));
     await this.links.announce(own.l2, intent.nodes);
     this.#healthChecks?.apply(healthChecksOnNode(intent, this.options.node));
+    this.moves.planned(this.#plan, planned, Date.now());
     this.#plan = planned;
     this.#intent = intent;
     this.#cluster?.planned(planned);

@@ -17,6 +17,7 @@ import type { OwnedService } from "../kubernetes/link-reporter.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
 import type { Datapath } from "./datapath.ts";
 import { L2Metrics } from "./l2-metrics.ts";
+import type { ServiceMoves } from "./service-moves.ts";
 
 const NO_STATUS: L2Status = {
   ...{ owners: [], members: [], links: [] },
@@ -32,6 +33,7 @@ const LINGER_MILLISECONDS = 1000;
 
 export class LinkAnnouncement {
   readonly metrics: L2Metrics;
+  readonly #moves: ServiceMoves;
   readonly #setup: AnnouncerSetup;
   readonly #datapath: Datapath;
   readonly #log: Logger;
@@ -45,8 +47,9 @@ export class LinkAnnouncement {
   #isRestarting = false;
   #closed = false;
 
-  constructor(setup: AnnouncerSetup, datapath: Datapath, log: Logger) {
+  constructor(setup: AnnouncerSetup, datapath: Datapath, moves: ServiceMoves, log: Logger) {
     this.#setup = setup;
+    this.#moves = moves;
     this.#datapath = datapath;
     this.#log = log;
     this.metrics = new L2Metrics(() => this.#served());
@@ -164,9 +167,14 @@ export class LinkAnnouncement {
 
   #hear(event: AnnouncerEvent): void {
     this.metrics.count(event);
+    this.#moves.heard(event, (address) => this.#servicesOf(address), Date.now());
     const { type, ...rest } = event;
     const isTrouble = type === "conflict" || type === "unseen" || (type === "member" && !event.alive);
     this.#log[isTrouble ? "warn" : "info"](rest, SENTENCES[type]);
+  }
+
+  #servicesOf(address: string): readonly string[] {
+    return this.#spec.addresses.find((one) => one.address === address)?.services ?? [];
   }
 
   #lookForTraffic(): void {

@@ -2,6 +2,7 @@
  * Keeps the datapath's ports, FIB and neighbours as the kernel has them. The kernel stays the one that knows: it
  * resolves neighbours, routers' daemons write its routes, and this mirrors both into the shared tables.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Fib, NO_ROUTE, type Route } from "../dataplane/fib.ts";
 import type { VipSpec } from "../dataplane/forwarding-spec.ts";
 import { Handoffs } from "../dataplane/handoffs.ts";
@@ -31,7 +32,7 @@ export interface Port {
   readonly pair: number | null;
 }
 
-/** Workers' requests are looked at this often: short against the second that a client waits before it tries again. */
+/** Workers' requests are served as they come, but no more often than this: each frame of a scan may be one. */
 const REQUEST_MILLISECONDS = 20;
 /** A neighbour that doesn't answer is asked for again at this pace, as long as frames need it. */
 const ASK_AGAIN_MILLISECONDS = 500;
@@ -52,7 +53,8 @@ export class NetworkTables {
   fib: Fib = Fib.build([]);
   readonly #list: readonly Port[];
   readonly #mirror: NetworkMirror;
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #refreshing: NodeJS.Timeout;
+  #closed = false;
   readonly #words = new Int32Array(ADDRESS_WORDS);
   #known = new Map<string, NextHop>();
   #nextHops = new Map<string, NextHop>();
@@ -81,8 +83,8 @@ export class NetworkTables {
       this.#update(this.#mirror.snapshot(), changed.has("routes"));
       if (changed.has("routes")) onFib(this.fib);
     });
-    this.#timers.push(setInterval(() => this.#serveRequests(), REQUEST_MILLISECONDS).unref());
-    this.#timers.push(setInterval(() => this.#refresh(), REFRESH_MILLISECONDS).unref());
+    this.#refreshing = setInterval(() => this.#refresh(), REFRESH_MILLISECONDS).unref();
+    void this.#serveRequests();
   }
 
   /** Makes sure that the next hops towards backends are resolved before the first frame needs them. */
@@ -131,7 +133,9 @@ export class NetworkTables {
   }
 
   close(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#closed = true;
+    this.neighborRequests.wake();
+    clearInterval(this.#refreshing);
     this.#mirror.close();
   }
 
@@ -204,13 +208,19 @@ export class NetworkTables {
     return this.#mirror.snapshot().routes.flatMap(({ nextHops }) => nextHops.flatMap(({ gateway }) => gateway ?? []));
   }
 
-  #serveRequests(): void {
-    this.neighborRequests.drain((addressAt, port) => {
-      const address = loadAddress(this.neighborRequests.words, addressAt);
-      const index = this.neighbors.want(this.#wordsOf(address), port);
-      this.#ask(address, port);
-      if (index >= 0) setTimeout(() => this.neighbors.clearWanted(index), ASK_AGAIN_MILLISECONDS).unref();
-    });
+  async #serveRequests(): Promise<void> {
+    for (let seen = 0; ; ) {
+      await this.neighborRequests.next(seen);
+      if (this.#closed) return;
+      seen = this.neighborRequests.count;
+      this.neighborRequests.drain((addressAt, port) => {
+        const address = loadAddress(this.neighborRequests.words, addressAt);
+        const index = this.neighbors.want(this.#wordsOf(address), port);
+        this.#ask(address, port);
+        if (index >= 0) setTimeout(() => this.neighbors.clearWanted(index), ASK_AGAIN_MILLISECONDS).unref();
+      });
+      await sleep(REQUEST_MILLISECONDS, undefined, { ref: false });
+    }
   }
 
   #refresh(): void {

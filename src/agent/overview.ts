@@ -3,6 +3,7 @@ import type { MemberStatus, OwnerStatus } from "../announcer/announcer-message.t
 import type { PoolPlan } from "../control/plan.ts";
 import type { Gateway } from "./gateway.ts";
 import type { PolicyStatus } from "./node-policies.ts";
+import type { ServiceMove } from "./service-moves.ts";
 import { type GatewayStatus, gatewayStatus, type ServiceStatus } from "./status.ts";
 
 /** A page is no place for more. */
@@ -19,6 +20,8 @@ export interface ServiceOverview {
   readonly owners: readonly string[];
   /** Why it has no address, or what else is wrong with it. */
   readonly trouble: readonly string[];
+  /** When it last failed over, as far as this node had a part in it. */
+  readonly lastMove: ServiceMove | null;
   /** What this node serves of it; none where it serves nothing. */
   readonly vips: readonly ServiceStatus[];
 }
@@ -49,6 +52,7 @@ export async function overviewOf(gateway: Gateway): Promise<Overview> {
       announcers: eligibleNodes,
       owners: owners.flatMap((one) => (one.services.includes(name) && one.owner !== null ? [one.owner] : [])),
       trouble: conditions.filter((one) => one.status === "False").map(({ message }) => message),
+      lastMove: gateway.moves.byService.get(name) ?? null,
       vips: vips.get(name) ?? [],
     }),
   );

@@ -57,6 +57,8 @@ export interface RunOptions {
   readonly http: string | null;
   /** What is asked of those who read there; nothing unless given. */
   readonly httpSecrets?: HttpSecrets;
+  /** TCP port on which the nodes ask each other for what the status page shows of them; absent, they do not. */
+  readonly fleetPort?: number | null;
   /** `host:port` with metrics and probes only. */
   readonly metrics?: string | null;
   /** File with the secret that all nodes of the cluster share; `null` makes one up. */

@@ -30,7 +30,7 @@ export class TrafficCounters {
   }
 
   sum(): Counters {
-    const counters = sumCounters(this.#workers);
+    const counters = sumCounters(this.#workers, this.#ids.vips().keys());
     const traffic = this.#object.map("vip_traffic");
     for (const id of this.#ids.vips().keys()) addVipTraffic(traffic, id, counters.vips, id * VIP_STRIDE);
     const { open, evicted } = this.xdp();

@@ -10,10 +10,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ApiServer, type ApiSource } from "./server.ts";
 
 const drained: number[] = [];
+const planned: string[] = [];
 const SOURCE = {
   status: async () => ({ node: "n1" }),
   metrics: async () => "sluice_worker_up 1\n",
   ready: () => true,
+  tryPlan: async (text: string, mode: string) => {
+    planned.push(`${mode} ${text}`);
+    return { objects: [] };
+  },
   drain: async (grace: number) => void drained.push(grace),
   drainProgress: async () => ({ state: "marked" }),
 } as unknown as ApiSource;
@@ -49,6 +54,18 @@ test("the address that reads shows the status, and changes nothing", async () =>
   expect((await ask({ port: readPort, path: "/v1/status" })).body).toBe('{"node":"n1"}');
   expect((await ask({ port: readPort, path: "/v1/drain?grace=1", method: "POST" })).status).toBe(405);
   expect(drained).toEqual([]);
+});
+
+test("a plan may be asked for where everything is only read, by who says what it is, and not on the address for metrics", async () => {
+  const post = (port: number, type: string, body: string, mode = "apply") =>
+    fetch(`http://127.0.0.1:${port}/v1/plan?mode=${mode}`, { method: "POST", headers: { "content-type": type }, body });
+  expect((await post(readPort, "application/yaml", "kind: Service", "delete")).status).toBe(200);
+  // What a form on somebody else's page can make a browser send.
+  expect((await post(readPort, "text/plain", "kind: Service")).status).toBe(415);
+  expect((await post(readPort, "application/yaml", "kind: Service", "replace")).status).toBe(400);
+  expect((await post(readPort, "application/yaml", " ".repeat(300 << 10))).status).toBe(413);
+  expect((await post(metricsPort, "application/yaml", "kind: Service")).status).toBe(405);
+  expect(planned).toEqual(["delete kind: Service"]);
 });
 
 test("nobody but its owner may use the socket, nor come near one in a folder that was made for it", async () => {

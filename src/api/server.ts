@@ -4,6 +4,7 @@
  *
  *   GET /v1/status   GET /v1/services   GET /v1/policies   GET /v1/flows?limit=N   GET /v1/bgp/... (bgp-api.ts)
  *   GET /v1/l2/...   POST /v1/l2/move (l2-api.ts)
+ *   GET /v1/fleet   POST /v1/plan?mode=apply|delete (plan-api.ts)
  *   GET /v1/explain/service?name=NAMESPACE/NAME
  *   GET /v1/explain/packet?source=A&sourcePort=N&destination=A&destinationPort=N&protocol=tcp|udp[&from=INTERFACE]
  *   GET /v1/monitor   GET /v1/capture (trace-api.ts)   GET /v1/timeline   GET /v1/watch (watch-api.ts)   GET / (page-files.ts)
@@ -15,10 +16,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
+import type { PlanTrial, TrialMode } from "../agent/plan-trial.ts";
 import { answerBgp, type BgpSource } from "./bgp-api.ts";
 import { HttpGuard, type HttpSecrets, NO_SECRETS } from "./http-guard.ts";
 import { answerL2, changeL2, type L2Source } from "./l2-api.ts";
 import { answerPageFile, isPageFile } from "./page-files.ts";
+import { answerPlan, PLAN_PATH } from "./plan-api.ts";
 import { answerTrace, type FrameSource, showsFrames } from "./trace-api.ts";
 import { Watchers, type WatchSource } from "./watch-api.ts";
 
@@ -28,6 +31,8 @@ export interface ApiSource {
   services(): Promise<unknown>;
   flows(limit: number): unknown;
   policies(): unknown;
+  /** What manifests would change, which asking does not. */
+  tryPlan(text: string, mode: TrialMode): Promise<PlanTrial>;
   bgp(): BgpSource;
   l2(): L2Source;
   frames(): FrameSource;
@@ -117,7 +122,7 @@ export class ApiServer {
       }
       const url = new URL(request.url ?? "/", "http://sluice");
       const answered =
-        request.method === "POST" && reach === "change"
+        request.method === "POST" && reach === "change" && url.pathname !== PLAN_PATH
           ? this.#change(url, response)
           : this.#answer(request, url, response, reach);
       answered.catch((error: Error) => {
@@ -148,6 +153,9 @@ export class ApiServer {
   }
 
   async #answer(request: IncomingMessage, url: URL, response: ServerResponse, reach: Reach): Promise<void> {
+    if (request.method === "POST" && reach !== "metrics" && url.pathname === PLAN_PATH) {
+      return answerPlan((text, mode) => this.#source.tryPlan(text, mode), url, request, response);
+    }
     if (request.method !== "GET") return send(response, 405, "text/plain", "only GET is served here\n");
     if (reach === "metrics" && !FOR_METRICS.includes(url.pathname)) {
       return send(response, 404, "text/plain", `here are only ${FOR_METRICS.join(", ")}\n`);
@@ -162,6 +170,8 @@ export class ApiServer {
         return json(this.#source.policies());
       case "/v1/flows":
         return json(this.#source.flows(Number(url.searchParams.get("limit") ?? DEFAULT_FLOWS) || DEFAULT_FLOWS));
+      case "/v1/fleet":
+        return json(await this.#source.watch.fleet());
       case "/v1/drain":
         return json(await this.#source.drainProgress());
       case "/v1/explain/service":

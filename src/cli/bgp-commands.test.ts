@@ -19,6 +19,7 @@ const api = new ApiServer({
   policies: () => [],
   metrics: nothing,
   ready: () => true,
+  tryPlan: () => Promise.reject(new Error("nobody asks")),
   explainService: () => null,
   explainPacket: () => null,
   services: async () => [],
@@ -29,7 +30,11 @@ const api = new ApiServer({
   frames: () => {
     throw new Error("nobody asks");
   },
-  watch: { timeline: new Timeline(), overview: () => Promise.reject(new Error("nobody asks")) },
+  watch: {
+    timeline: new Timeline(),
+    overview: () => Promise.reject(new Error("nobody asks")),
+    fleet: () => Promise.reject(new Error("nobody asks")),
+  },
   l2: () => {
     throw new Error("nobody asks");
   },

@@ -13,6 +13,7 @@ import { addCompletionCommand } from "./completion.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
 import { addDrainCommands } from "./drain.ts";
 import { addExplainCommands } from "./explain-commands.ts";
+import { fleetTable } from "./fleet-table.ts";
 import { addL2Commands } from "./l2-commands.ts";
 import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
@@ -24,6 +25,7 @@ const DEFAULT_SOCKET = "/run/sluice/sluice.sock";
 const DEFAULT_HTTP = "127.0.0.1:9472";
 const DEFAULT_STATE = "/var/lib/sluice/last-known-good.json";
 const DEFAULT_L2_PORT = 9473;
+const DEFAULT_FLEET_PORT = 9475;
 const DEFAULT_FLOW_ROWS = 1 << 20;
 
 /** Runs the command that `args` name. @returns the exit status. */
@@ -110,6 +112,11 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
     .option("--http-token <file>", "who reads there must know the token in this file")
     .option("--http-cert <file>", "serve there by TLS, with this certificate (PEM)")
     .option("--http-key <file>", "and its key")
+    .option(
+      "--fleet [port]",
+      `show all nodes on each other's status page: they ask each other there, sealed by the cluster secret; ${DEFAULT_FLEET_PORT} unless told otherwise`,
+      positive,
+    )
     .option("--metrics <host:port>", "serve /metrics and probes there, and nothing else")
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
@@ -133,6 +140,8 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         throw new Error("--no-forwarding: needs --no-l2 (who answers for an address gets its traffic)");
       if ((flags.httpCert === undefined) !== (flags.httpKey === undefined))
         throw new Error("--http-cert and --http-key: one needs the other");
+      if (flags.fleet !== undefined && flags.clusterSecret === undefined)
+        throw new Error("--fleet: needs --cluster-secret, by which the nodes know each other");
       if (!flags.kubernetes && flags.filename.length === 0) throw new Error("one of -f and --kubernetes is required");
       const options: RunOptions = {
         kubernetes: flags.kubernetes
@@ -164,6 +173,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
           tokenFile: flags.httpToken ?? null,
           tls: flags.httpCert === undefined ? null : { certificate: flags.httpCert, key: flags.httpKey },
         },
+        fleetPort: flags.fleet === true ? DEFAULT_FLEET_PORT : (flags.fleet ?? null),
         metrics: flags.metrics ?? null,
         clusterSecret: flags.clusterSecret ?? null,
         l2Port: flags.l2Port,
@@ -280,6 +290,15 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
       .addHelpText("after", "\nExample:\n  sluice policies -o json"),
     () => "/v1/policies",
     policiesTable,
+  );
+
+  show(
+    program
+      .command("fleet")
+      .description("all nodes, as this one finds them: sessions, datapath, traffic, and what is wrong")
+      .addHelpText("after", "\nExample:\n  sluice fleet"),
+    () => "/v1/fleet",
+    fleetTable,
   );
 
   addBgpCommands(program, show, DEFAULT_SOCKET);

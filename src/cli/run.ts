@@ -3,6 +3,7 @@
  * error.
  */
 import { multistream, pino } from "pino";
+import { loadFleetKey } from "../agent/cluster-secret.ts";
 import { Gateway } from "../agent/gateway.ts";
 import { metricsText } from "../agent/metrics.ts";
 import { overviewOf } from "../agent/overview.ts";
@@ -11,6 +12,9 @@ import type { RunOptions } from "../agent/run-options.ts";
 import { drainReport, flowList, gatewayStatus } from "../agent/status.ts";
 import { Timeline } from "../agent/timeline.ts";
 import { ApiServer } from "../api/server.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import { FleetDoor } from "../fleet/fleet-door.ts";
+import { reportOf } from "../fleet/node-report.ts";
 
 export async function runCommand(options: RunOptions): Promise<void> {
   const timeline = new Timeline();
@@ -21,17 +25,23 @@ export async function runCommand(options: RunOptions): Promise<void> {
     if (gateway === null) throw new Error("the gateway is still starting");
     return gateway;
   };
+  const { node, fleetPort } = options;
+  const others = fleetPort == null ? null : { key: loadFleetKey(options.clusterSecret!), port: fleetPort };
+  const report = () => reportOf(running());
+  const fleet = new Fleet({ self: node, report, nodes: () => running().nodes, others });
+  const door = others === null ? null : new FleetDoor(others.key, report);
   const api = new ApiServer({
     status: () => gatewayStatus(running()),
     services: async () => (await gatewayStatus(running())).services,
     flows: (limit) => flowList(running(), limit),
+    tryPlan: (text, mode) => running().tryPlan(text, mode),
     policies: () => running().datapath.policies.status(),
     explainService: (name) => running().explainService(name),
     explainPacket: (packet) => explainPacketAt(running().datapath, packet),
     bgp: () => running().speaker,
     l2: () => running().links,
     frames: () => running().frames,
-    watch: { timeline, overview: () => overviewOf(running()) },
+    watch: { timeline, overview: () => overviewOf(running()), fleet: () => fleet.status() },
     drainProgress: () => drainReport(running()),
     drain: (graceSeconds) => running().drain(graceSeconds),
     undrain: () => running().undrain(),
@@ -47,10 +57,12 @@ export async function runCommand(options: RunOptions): Promise<void> {
   try {
     if (options.http !== null) await api.listenTcp(options.http, options.httpSecrets);
     if (options.metrics) await api.listenForMetrics(options.metrics);
+    if (others !== null) await door?.listen(others.port);
     gateway = await Gateway.start(options, log);
     log.info({ signal: await stopped }, "stopping");
   } finally {
     await gateway?.stop();
+    await door?.close();
     await api.close();
   }
 }

@@ -12,6 +12,8 @@ import { readManifestText } from "./manifest-text.ts";
 export interface LoadedManifests {
   readonly intent: Intent;
   readonly problems: readonly Problem[];
+  /** What the Intent was joined from. */
+  readonly sources: readonly SourcedManifest[];
   /** The files that were found, in order. */
   readonly files: readonly string[];
 }
@@ -51,9 +53,10 @@ export class ManifestState {
   }
 
   current(): LoadedManifests {
-    const { intent, problems } = this.#composer.compose(this.#files.flatMap(({ manifests }) => manifests));
+    const sources = this.#files.flatMap(({ manifests }) => manifests);
+    const { intent, problems } = this.#composer.compose(sources);
     return {
-      intent,
+      ...{ intent, sources },
       problems: [...this.#missing, ...this.#files.flatMap((file) => file.problems), ...problems],
       files: this.#files.map(({ path }) => path),
     };

@@ -60,8 +60,11 @@ describe("a backend whose node has a gateway that starts or ends", () => {
     expect(open(service, gateways(true, true))).toEqual(["10.2.1.1", "10.2.2.1"]);
     expect(open(service, gateways(true, false))).toEqual(["10.2.1.1"]);
     expect(open(service, gateways(false, false))).toEqual(["10.2.1.1", "10.2.2.1"]);
+  });
+
+  test("gets none by its own node either, which would else send elsewhere what others have begun", () => {
     // The node that asks is n1.
-    expect(open(service, gateways(false, true))).toEqual(["10.2.1.1", "10.2.2.1"]);
+    expect(open(lbService("a", DSR), gateways(false, true))).toEqual(["10.2.2.1"]);
   });
 
   test("is like any other where its replies come back here", () => {

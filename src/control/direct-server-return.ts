@@ -35,11 +35,11 @@ export function receivingObstacle({ node: name }: ServiceBackend, intent: Intent
 }
 
 /**
- * Whether the gateway of a backend's node takes part just now, as far as anything tells. The node that asks takes part: what
- * it gets of connections that others began must go where they sent it.
+ * Whether the gateway of a backend's node takes part just now, as far as anything tells. The node that asks goes by the same
+ * word as the others: what it gets of connections that they began must go where they sent it.
  */
-export function isReceiving({ node }: ServiceBackend, { gateways }: Intent, ownName: string): boolean {
-  return gateways === null || node === null || node === ownName || gateways.includes(node);
+export function isReceiving({ node }: ServiceBackend, { gateways }: Intent): boolean {
+  return gateways === null || node === null || gateways.includes(node);
 }
 
 /** Our ends of tunnels and who may send to them; nothing while no Service uses direct server return. */

@@ -141,8 +141,7 @@ function usableBackends(
   const usableState = reachable.some(({ state }) => state === "ready") ? "ready" : "serving";
   const isUsable = ({ state }: ServiceBackend) => state === usableState;
   // Where the node's gateway starts or ends, nobody would turn the replies round just now: others are preferred.
-  const isReceived = (backend: ServiceBackend) =>
-    isUsable(backend) && (mode === "nat" || isReceiving(backend, intent, nodeName));
+  const isReceived = (backend: ServiceBackend) => isUsable(backend) && (mode === "nat" || isReceiving(backend, intent));
   const isChosen = reachable.some(isReceived) ? isReceived : isUsable;
   return reachable.map((backend) => ({
     address: backend.address,

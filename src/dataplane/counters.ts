@@ -54,18 +54,27 @@ export function countersMemory(maxVips: number): Counters {
   };
 }
 
-/** Adds up what several workers counted. */
-export function sumCounters(all: readonly Counters[]): Counters {
-  const sum = (pick: (counters: Counters) => Float64Array): Float64Array => {
-    const result = new Float64Array(Math.max(0, ...all.map((counters) => pick(counters).length)));
-    for (const counters of all) {
-      pick(counters).forEach((value, index) => {
-        result[index]! += value;
-      });
-    }
-    return result;
+/**
+ * Adds up what several workers counted: the totals, and of the VIPs those with these ids, as there is room for far more of
+ * them than there are.
+ */
+export function sumCounters(all: readonly Counters[], vipIds: Iterable<number>): Counters {
+  const ids = [...vipIds];
+  const sum: Counters = {
+    totals: new Float64Array(TOTALS.length),
+    reasons: new Float64Array(DROP_REASONS.length),
+    vips: new Float64Array(ids.reduce((most, id) => Math.max(most, id + 1), 0) * VIP_STRIDE),
   };
-  return { totals: sum((c) => c.totals), reasons: sum((c) => c.reasons), vips: sum((c) => c.vips) };
+  for (const { totals, reasons, vips } of all) {
+    add(sum.totals, totals, 0, totals.length);
+    add(sum.reasons, reasons, 0, reasons.length);
+    for (const id of ids) add(sum.vips, vips, id * VIP_STRIDE, (id + 1) * VIP_STRIDE);
+  }
+  return sum;
+}
+
+function add(into: Float64Array, from: Float64Array, start: number, end: number): void {
+  for (let index = start; index < end; index++) into[index]! += from[index]!;
 }
 
 function doubles(count: number): Float64Array {

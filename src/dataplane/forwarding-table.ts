@@ -219,12 +219,22 @@ export class ForwardingTable {
     return this.#vips[vip + VIP_POLICIES]!;
   }
 
-  /** The same, of those on this node only: for requests that another node has sent here. */
+  /**
+   * The same, of those on this node only: for requests that another node has sent here. When none of them takes new flows,
+   * that node does not know it yet, and one of the others serves on.
+   */
   localBackend(vip: number, hash: number): number {
     const chosen = this.backend(vip, hash);
-    if (chosen === NO_BACKEND || this.isLocal(chosen)) return chosen;
-    const first = this.#vips[vip + VIP_FIRST]!;
+    if (chosen !== NO_BACKEND && this.isLocal(chosen)) return chosen;
     const count = this.#vips[vip + VIP_COUNT]!;
+    const serving = this.#localMember(vip, hash, 0, count);
+    return serving === NO_BACKEND ? this.#localMember(vip, hash, count, this.#vips[vip + VIP_MEMBERS]!) : serving;
+  }
+
+  /** The first on this node of the members `from` to `to`, beginning at one that the hash says. */
+  #localMember(vip: number, hash: number, from: number, to: number): number {
+    const first = this.#vips[vip + VIP_FIRST]! + from;
+    const count = to - from;
     for (let step = 0; step < count; step++) {
       const backend = (first + (((hash >>> 0) + step) % count)) * BACKEND_WORDS;
       if (this.isLocal(backend)) return backend;

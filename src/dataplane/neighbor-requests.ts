@@ -2,13 +2,15 @@
  * The note that workers leave for the main thread: "a frame needs the MAC of this next hop". A small ring in shared
  * memory, many writers, one reader; when it is full a request is lost, and the next frame asks again.
  *
- *   word 0 written   1 read   then entries [address (wire/raw.ts), port + 1: 0 while it is being written]
+ *   word 0 written   1 read   2 entries that are whole   then entries [address (wire/raw.ts), port + 1: 0 while it is being written]
  */
 import { ADDRESS_WORDS, copyAddress } from "../wire/raw.ts";
 
 const ENTRIES = 64;
 const ENTRY_WORDS = ADDRESS_WORDS + 1;
-const HEADER = 2;
+const HEADER = 3;
+/** The word that changes, and at which who waits is woken, with every request. */
+const WHOLE = 2;
 
 export class NeighborRequests {
   readonly words: Int32Array;
@@ -23,6 +25,25 @@ export class NeighborRequests {
     const entry = HEADER + (Atomics.add(words, 0, 1) & (ENTRIES - 1)) * ENTRY_WORDS;
     copyAddress(words, entry, address, at);
     Atomics.store(words, entry + ADDRESS_WORDS, port + 1);
+    Atomics.add(words, WHOLE, 1);
+    Atomics.notify(words, WHOLE);
+  }
+
+  /** How many requests there have been. Taken before `drain`, it lets `next` miss none that comes in between the two. */
+  get count(): number {
+    return Atomics.load(this.words, WHOLE);
+  }
+
+  /** Resolves when there have been more, or at `wake`: who has nothing to do is not run. */
+  async next(count: number): Promise<void> {
+    const waiting = Atomics.waitAsync(this.words, WHOLE, count);
+    if (waiting.async) await waiting.value;
+  }
+
+  /** Ends the waiting of `next`. */
+  wake(): void {
+    Atomics.add(this.words, WHOLE, 1);
+    Atomics.notify(this.words, WHOLE);
   }
 
   /** Calls `resolve` for each request since the last call, with the place of its address in `words`. */

@@ -115,6 +115,7 @@ export class ClusterMember {
 }
 
 /** Addresses come from somebody else, whatever pools there are. */
-function withoutIpam({ intent, problems }: LoadedCluster): LoadedCluster {
-  return { intent: { ...intent, settings: { ...intent.settings, defaultServiceIpam: "none" } }, problems };
+function withoutIpam(loaded: LoadedCluster): LoadedCluster {
+  const settings = { ...loaded.intent.settings, defaultServiceIpam: "none" as const };
+  return { ...loaded, intent: { ...loaded.intent, settings } };
 }

@@ -15,6 +15,8 @@ import type { StoredObject, WatchedKind } from "./object-watch.ts";
 export interface LoadedCluster {
   readonly intent: Intent;
   readonly problems: readonly Problem[];
+  /** What the Intent was joined from. */
+  readonly sources: readonly SourcedManifest[];
 }
 
 interface Entry {
@@ -117,7 +119,7 @@ export class ClusterState {
       }
     }
     const { intent, problems } = this.#composer.compose(sources);
-    return { intent, problems: [...found, ...problems] };
+    return { intent, sources, problems: [...found, ...problems] };
   }
 
   #of({ kind, namespace, labelSelector }: WatchedKind): Map<string, Entry> {

@@ -132,7 +132,7 @@ export class ClusterWatch implements WatchSink {
     if (saved === null) return;
     const state = new ClusterState();
     for (const { kind, objects } of saved.kinds) state.replaceAll(kind, objects);
-    const { intent, problems } = state.current();
+    const { intent, sources, problems } = state.current();
     const message = `does not answer (${this.faults[0] ?? "still waiting"}); the state of ${saved.savedAt} is in use`;
     const away: Problem = {
       severity: "warning",
@@ -141,7 +141,7 @@ export class ClusterWatch implements WatchSink {
       message,
       where: `API server ${this.#api.server}`,
     };
-    this.#options.onChange({ intent, problems: [away, ...problems] });
+    this.#options.onChange({ intent, sources, problems: [away, ...problems] });
   }
 
   #content(): SavedCluster {

@@ -75,13 +75,12 @@ export class WorkerPool {
   #trace: readonly (TraceOrder | null)[] = [];
   #started = false;
   #stopping = false;
-  readonly #watchdog: NodeJS.Timeout;
+  /** While there are policies: nothing else can keep a worker from coming back. */
+  #watchdog: NodeJS.Timeout | null = null;
 
   constructor(specs: readonly WorkerSpec[], listener: WorkerListener) {
     this.#specs = specs;
     this.#listener = listener;
-    this.#watchdog = setInterval(() => this.#watch(), WATCH_MILLISECONDS);
-    this.#watchdog.unref();
     this.#pool = new Piscina({
       filename: workerFile(),
       name: "runDatapathWorker",
@@ -106,6 +105,8 @@ export class WorkerPool {
   /** Makes every worker forward by a new table and ask these policies; resolves when all do. */
   async publishTable(columns: ForwardingColumns, policies: PolicyScene | null): Promise<void> {
     this.#newest = { ...this.#newest, table: columns, policies };
+    // Once there have been some a worker may still be in one of their calls.
+    if (policies !== null) this.#watchdog ??= setInterval(() => this.#watch(), WATCH_MILLISECONDS).unref();
     this.#send({ kind: "table", columns, policies });
     const deadline = Date.now() + ACKNOWLEDGE_MILLISECONDS;
     for (const worker of this.#workers) {
@@ -143,7 +144,7 @@ export class WorkerPool {
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
-    clearInterval(this.#watchdog);
+    if (this.#watchdog !== null) clearInterval(this.#watchdog);
     for (const { control, wake } of this.#workers) {
       Atomics.store(control, CONTROL_STOP, 1);
       wake.signal();

@@ -130,11 +130,15 @@ export async function startGateways(segment: L2Segment, nodes: readonly L2Node[]
 }
 
 /** Asked over its socket from here: a command of its own for each question would keep two cores busy. */
-export async function startGateway({ lab, configuration, secret }: L2Segment, node: L2Node): Promise<void> {
+export async function startGateway(
+  { lab, configuration, secret }: L2Segment,
+  node: L2Node,
+  further: readonly string[] = [],
+): Promise<void> {
   const socket = join(lab.folder, `${node.name}.sock`);
   const options = { configuration: configuration.folder, node: node.name, uplink: "net0", inside: "stack" };
   // Seven gateways share this machine: their tables need not be large.
-  const more = ["--cluster-secret", secret, "--flows", "65536"];
+  const more = ["--cluster-secret", secret, "--flows", "65536", ...further];
   const process = node.namespace.start("sluice", Gateway.command({ ...options, arguments: more }, socket));
   const inForce = () => process.exit() !== null || process.log().includes("configuration in force");
   await waitFor(`${node.name} to serve`, inForce, { timeoutSeconds: 40, seen: () => process.log().slice(-2000) });

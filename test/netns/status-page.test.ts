@@ -118,6 +118,28 @@ test("by the keyboard alone a packet can be explained", async () => {
   await expect.poll(() => explain.locator("form").nth(1).textContent()).toMatch(/forwarded for default\/my-service/);
 });
 
+test("what a manifest would change is told, and nothing is changed by asking", async () => {
+  const plan = panel("Plan");
+  await plan.getByLabel("Manifests").fill(SECOND_SERVICE);
+  await plan.getByRole("button").click();
+  const answer = plan.locator(".answer");
+  await expect.poll(() => answer.textContent(), { timeout: 20_000 }).toContain("Service/shop/waiting: new");
+  expect(await answer.textContent()).toContain("198.51.100.77");
+  expect(await answer.textContent()).toContain("Nothing that is live would move");
+  const live =
+    "apiVersion: v1\nkind: Service\nmetadata: {name: my-service, namespace: default}\nspec: {ports: [{port: 80}]}";
+  await plan.getByLabel("Manifests").fill(live);
+  await plan.getByLabel("If they were").selectOption("delete");
+  await plan.getByRole("button").click();
+  await expect.poll(() => answer.textContent(), { timeout: 20_000 }).toContain("Something that is live would move");
+  expect(await answer.textContent()).toContain(`route ${VIP}/32 from node1`);
+  await plan.scrollIntoViewIfNeeded();
+  await scrolled();
+  await picture("status-page-plan");
+  expect(gateway.status().services.map(({ service }) => service)).toEqual(["default/my-service"]);
+  expect(isVipRouted(network)).toBe(true);
+});
+
 test("live frames are shown while somebody looks, and a filter that makes no sense is refused in words", async () => {
   const trace = panel("Live frames");
   await trace.getByLabel("Service").fill("default/my-service");
@@ -151,7 +173,7 @@ test("on a phone nothing but tables scrolls sideways", async () => {
 
 test("everything that can be operated has a name, headings are in order, and nothing was complained about", async () => {
   const nameless = await page.evaluate<string[]>(
-    `[...document.querySelectorAll("button, input, select, a")]
+    `[...document.querySelectorAll("button, input, select, textarea, a")]
       .filter((one) => !(one.innerText || one.getAttribute("aria-label") || one.closest("label")?.innerText))
       .map((one) => one.outerHTML)`,
   );

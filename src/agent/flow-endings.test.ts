@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { gateway, ROUTER_MAC, VIP, WAN, WAN_MAC } from "../../test/fixtures/gateway.ts";
+import { segmentFrame } from "../../test/fixtures/segments.ts";
+import { EMPTY_FORWARDING_SPEC } from "../dataplane/forwarding-spec.ts";
+import { FlowEndings } from "./flow-endings.ts";
+
+const SYN = 0x02;
+
+/** A flow that nobody has answered, opened in second 1000, and the clock by which it is judged. */
+function oneFlow(takenOver: boolean) {
+  const { batch, bytes, pipeline, flows4, ids } = gateway(1, 1 << 14, 1024);
+  const frame = segmentFrame({
+    destinationMac: WAN_MAC,
+    sourceMac: ROUTER_MAC,
+    source: "203.0.113.10",
+    destination: VIP,
+    sourcePort: 40000,
+    destinationPort: 80,
+    protocol: "TCP",
+    flags: SYN,
+  });
+  bytes.set(frame, 256);
+  batch.count = 1;
+  batch.offset[0] = 256;
+  batch.length[0] = frame.length;
+  batch.port[0] = WAN;
+  pipeline.run(1000);
+  const clock = { seconds: 1000 };
+  const endings = new FlowEndings([flows4], ids, () => clock.seconds, takenOver);
+  return { ids, endings, clock };
+}
+
+describe("flows that the main thread ends", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("are those of VIPs that are no longer served, whose ids are then free", () => {
+    const { ids, endings } = oneFlow(false);
+    endings.retire(EMPTY_FORWARDING_SPEC);
+    expect([endings.count, ids.vips().size]).toEqual([1, 0]);
+    endings.close();
+  });
+
+  it("are none of the process before, until a plan has something in it", () => {
+    const { ids, endings } = oneFlow(true);
+    endings.retire(EMPTY_FORWARDING_SPEC);
+    expect(endings.count).toBe(0);
+    expect(ids.vips().size).toBeGreaterThan(0);
+    endings.close();
+  });
+
+  it("are those whose VIP's policies are to be asked again", () => {
+    const { ids, endings } = oneFlow(false);
+    endings.askAgain(new Set());
+    expect(endings.count).toBe(0);
+    endings.askAgain(new Set(ids.vips().keys()));
+    expect(endings.count).toBe(1);
+    endings.close();
+  });
+
+  it("are those silent for too long, within the time of one round", () => {
+    const { endings, clock } = oneFlow(false);
+    clock.seconds = 1059;
+    vi.advanceTimersByTime(10_000);
+    expect(endings.count).toBe(0);
+    clock.seconds = 1061;
+    vi.advanceTimersByTime(10_000);
+    expect(endings.count).toBe(1);
+    endings.close();
+  });
+});

@@ -1,0 +1,74 @@
+/** What a node says of itself to the others: what fits into a line of a table for each, and its trouble in words. */
+
+import type { PortStatus } from "../agent/datapath.ts";
+import type { Gateway } from "../agent/gateway.ts";
+import type { ServiceMove } from "../agent/service-moves.ts";
+import { type GatewayStatus, gatewayStatus } from "../agent/status.ts";
+import type { PeerStatus } from "../bgp/speaker-spec.ts";
+
+/** Of more Services a report would be long, and the page shows no more. */
+const MOST_SERVICES = 500;
+
+export interface NodeReport {
+  readonly node: string;
+  /** Milliseconds since 1970, by the clock of that node: rates are of one node's reports. */
+  readonly time: number;
+  readonly uptimeSeconds: number;
+  readonly drain: GatewayStatus["drain"];
+  readonly mode: GatewayStatus["datapath"]["mode"];
+  readonly openedBy: GatewayStatus["datapath"]["opening"]["by"];
+  readonly epoch: number;
+  readonly ports: readonly Pick<PortStatus, "name" | "kind" | "mode">[];
+  readonly deadWorkers: number;
+  readonly liveFlows: number;
+  /** Since its start, workers and kernel together. */
+  readonly framesForwarded: number;
+  readonly framesDropped: number;
+  readonly reasons: Readonly<Record<string, number>>;
+  readonly sessions: readonly Pick<PeerStatus, "name" | "address" | "asn" | "state" | "lastError">[];
+  /** What is wrong with its configuration and its interfaces. */
+  readonly problems: readonly string[];
+  /** By NAMESPACE/NAME, since its start. */
+  readonly services: Readonly<Record<string, { readonly frames: number; readonly flowsOpened: number }>>;
+  /** By NAMESPACE/NAME. */
+  readonly moves: Readonly<Record<string, ServiceMove>>;
+}
+
+export async function reportOf(gateway: Gateway): Promise<NodeReport> {
+  return nodeReport(await gatewayStatus(gateway), gateway.moves.byService, Date.now());
+}
+
+export function nodeReport(
+  { node, uptimeSeconds, drain, datapath, services, bgp, config }: GatewayStatus,
+  moves: ReadonlyMap<string, ServiceMove>,
+  time: number,
+): NodeReport {
+  const { mode, opening, epoch, ports, workers, totals, reasons, flows, xdp, offloads } = datapath;
+  const byService = Map.groupBy(services, ({ service }) => service);
+  const shown = [...byService.keys()].sort().slice(0, MOST_SERVICES);
+  return {
+    ...{ node, time, uptimeSeconds, drain, mode, openedBy: opening.by, epoch, reasons },
+    ports: ports.map(({ name, kind, mode: attached }) => ({ name, kind, mode: attached })),
+    deadWorkers: workers.filter(({ alive }) => !alive).length,
+    liveFlows: flows.live,
+    framesForwarded: totals.transmitted + xdp.forward + xdp.egressForward,
+    framesDropped: totals.dropped,
+    sessions: bgp.map(({ name, address, asn, state, lastError }) => ({ name, address, asn, state, lastError })),
+    problems: [
+      ...config.problems.map(({ object, field, message }) => `${object} ${field}: ${message}`),
+      ...offloads.problems.map(({ message }) => message),
+    ],
+    services: Object.fromEntries(
+      shown.map((name) => {
+        const vips = byService.get(name)!;
+        const frames = sum(vips.map(({ requestPackets, replyPackets }) => requestPackets + replyPackets));
+        return [name, { frames, flowsOpened: sum(vips.map(({ flowsOpened }) => flowsOpened)) }];
+      }),
+    ),
+    moves: Object.fromEntries([...moves].slice(-MOST_SERVICES)),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
