@@ -102,17 +102,11 @@ static __always_inline int may_forward6(const struct settings *set, const struct
 static __always_inline int open_in_kernel(struct xdp_md *ctx, __u32 in_port);
 
 #define flow_row lru_row
-#include "sluice_xdp.h"
+#include "programs.h"
 
 static __always_inline int open_in_kernel(struct xdp_md *ctx, __u32 in_port)
 {
 	return NOT_FORWARDED;
-}
-
-SEC("xdp.frags")
-int hit(struct xdp_md *ctx)
-{
-	return write_frame(ctx) ? open_door(ctx) : XDP_ABORTED;
 }
 
 /* Every frame is the first of a flow: its row goes in, and when the map is full another one out. */
