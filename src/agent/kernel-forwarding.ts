@@ -27,15 +27,14 @@ export class KernelForwarding {
   readonly #forwarding: BpfMap;
   readonly #maglev: BpfMap;
   readonly #chunks = new Map<number, BpfMap>();
-  readonly #routes: MapMirror;
-  readonly #opens: boolean;
+  /** `null` where it never opens flows. */
+  readonly #routes: MapMirror | null;
 
   /** @param opens whether it ever opens flows. */
   constructor(object: BpfObject, opens: boolean) {
-    this.#opens = opens;
     this.#forwarding = object.map("forwarding");
     this.#maglev = object.map("maglev");
-    this.#routes = new MapMirror(object.map("routes"));
+    this.#routes = opens ? new MapMirror(object.map("routes")) : null;
   }
 
   /** The ids by which a process that died has left the kernel opening flows. */
@@ -51,8 +50,8 @@ export class KernelForwarding {
 
   /** @param made the Maglev tables that are new or other than at the last call. */
   publish(columns: ForwardingColumns, made: readonly number[]): void {
-    if (this.#opens) for (const place of made) this.#copyTable(columns.maglev, place);
-    const words = kernelTable(columns, this.#opens ? MAGLEV_CHUNKS * columns.maglev.tablesPerChunk : null);
+    if (this.#routes !== null) for (const place of made) this.#copyTable(columns.maglev, place);
+    const words = kernelTable(columns, this.#routes !== null ? MAGLEV_CHUNKS * columns.maglev.tablesPerChunk : null);
     const map = BpfMap.createArray("epoch", KERNEL_ROW_WORDS * 4, words.length / KERNEL_ROW_WORDS, BPF_F_INNER_MAP);
     map.mmap().set(words);
     this.#forwarding.update(FIRST, word(map.fd));
@@ -61,8 +60,7 @@ export class KernelForwarding {
 
   /** Follows the routes; a gateway has a row among the neighbours then, resolved or not. */
   route(fib: Fib, neighbors: NeighborTable): void {
-    if (!this.#opens) return;
-    this.#routes.apply(new Map(fib.entries().map((entry) => [String(entry), routeEntry(fib, entry, neighbors)])));
+    this.#routes?.apply(new Map(fib.entries().map((entry) => [String(entry), routeEntry(fib, entry, neighbors)])));
   }
 
   close(): void {

@@ -35,6 +35,8 @@ export const SETTINGS_FORWARD = 1 << 0;
 export const SETTINGS_OPEN = 1 << 1;
 /** or only where the worker does not keep up. */
 export const SETTINGS_OPEN_PRESSED = 1 << 2;
+/** Who sends a SYN must first show that his address is his. */
+export const SETTINGS_CHALLENGE = 1 << 3;
 
 /** Word of `settings` with the nanoseconds between new flows of one source; 0 for no limit. */
 export const SETTINGS_SOURCE_INTERVAL = 9;

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { randomFlow, xorshift } from "./random-flow.ts";
-import { DOCUMENTED_SCENARIOS, PACKET_SCENARIOS, packetNode, play } from "./twin-scenarios.ts";
+import { PACKET_SCENARIOS, packetNode, play } from "./twin-scenarios.ts";
 import { openTwinStage } from "./twin-stage.ts";
 
 const stage = openTwinStage(true);
@@ -16,10 +16,6 @@ describe("packet scenarios", () => {
   test("some of their flows were XDP's to open", () => {
     expect(tally.opened).toBeGreaterThan(5);
   });
-});
-
-describe("documented scenarios", () => {
-  test.each(DOCUMENTED_SCENARIOS)("%s", (_id, scenario) => play(stage, scenario));
 });
 
 describe("random traffic", () => {

@@ -27,7 +27,10 @@ export function packetNode(config: string): Record<string, unknown> {
 
 /** Each packet scenario twice over: what the first round has established is the kernel's in the second. */
 export const PACKET_SCENARIOS: readonly (readonly [string, Record<string, unknown>])[] = cases.map(
-  ({ id, config, prior, input }) => [id, { ...configs[config], id, frames: twice([...prior, input]) }],
+  ({ id, config, prior, input }) => {
+    const frames = [...prior, input].filter(({ frame }) => typeof frame === "string");
+    return [id, { ...configs[config], id, frames: twice(frames) }];
+  },
 );
 
 /** Those of docs/scenarios that need no policy, likewise. */
