@@ -52,6 +52,8 @@ const ratios = {
   "hybrid/direct-p99": p99(SLUICE_HYBRID),
   "kernel/direct-p99": p99(SLUICE_KERNEL),
   "userspace/direct-p99": p99(SLUICE_USERSPACE),
+  "nft/direct-p99": p99(NFT),
+  "haproxy/direct-p99": p99(HAPROXY),
 };
 for (const [key, value] of Object.entries(ratios)) console.log(`${key.padEnd(24)} ${value.toFixed(2)}`);
 saveResults("connections", serviceRows(series, "rate", "connections/s"), ratios);

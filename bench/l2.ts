@@ -32,7 +32,7 @@ const vips = Array.from({ length: ADDRESSES }, (_, index) => ({
   candidates: names,
 }));
 
-const open = (name: string, session: number, take: (message: Heartbeat) => void) =>
+const open = (name: string, session: number, take: (message: Heartbeat, at: number) => void) =>
   new HeartbeatSockets(KEY, PORT, { session: () => session, take }, { 4: places.get(name)!, 6: null });
 const fresh = () => 1 + Math.floor(Math.random() * 2 ** 40);
 
@@ -48,10 +48,10 @@ function measuredNode(name: string): OwnerAgreement {
         );
     }
   };
-  const sockets = open(name, agreement.session, (message) => step({ type: "message", message }));
+  const sockets = open(name, agreement.session, (message, at) => step({ type: "message", message, at }));
   step({ type: "plan", members: names, vips });
   setInterval(() => {
-    sockets.look();
+    if (agreement.mustHear(performance.now())) sockets.look();
     step({ type: "tick" });
   }, TICK_MILLISECONDS);
   return agreement;

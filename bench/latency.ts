@@ -2,7 +2,7 @@
  * `npm run bench -- latency`: how long a request takes on a connection that is open already: wrk with one connection,
  * where nothing waits for anything else, and with 32, through Sluice in both modes, nftables, HAProxy and nothing at all.
  *
- *   SLUICE_BENCH_ROUNDS=5 SLUICE_BENCH_SECONDS=3
+ *   SLUICE_BENCH_ROUNDS=3 SLUICE_BENCH_SECONDS=3
  */
 import { bar, drawPicture } from "./harness/picture.ts";
 import { benchSettings } from "./harness/settings.ts";
@@ -13,7 +13,7 @@ import { DIRECT, HAPROXY, NFT, SLUICE_HYBRID, SLUICE_USERSPACE } from "./service
 const CONNECTIONS = [1, 32];
 const CONTENDERS = [DIRECT, SLUICE_HYBRID, SLUICE_USERSPACE, NFT, HAPROXY];
 
-const { rounds, seconds } = benchSettings({ rounds: 5, seconds: 3 });
+const { rounds, seconds } = benchSettings({ rounds: 3, seconds: 3 });
 const rows: ResultRow[] = [];
 const ratios: Record<string, number> = {};
 for (const connections of CONNECTIONS) {

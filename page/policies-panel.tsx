@@ -26,10 +26,12 @@ export function PoliciesPanel({ policies }: { policies: readonly PolicyStatus[] 
             <>
               {stats.off === 1 ? (
                 <Mark mood="bad">switched off</Mark>
-              ) : version === null ? (
-                <Mark mood="bad">not loaded</Mark>
-              ) : (
+              ) : version !== null ? (
                 <Mark mood="good">in force</Mark>
+              ) : problem === null ? (
+                "begins"
+              ) : (
+                <Mark mood="bad">not loaded</Mark>
               )}
               {[problem, lastError].map((words) =>
                 words === null ? null : (

@@ -17,7 +17,7 @@ const COLUMNS = [
   { name: "Backends", isNumber: true },
   { name: "Frames/s", isNumber: true },
   { name: "Flows opened", isNumber: true },
-  "Last failover",
+  "Last move",
 ] as const;
 
 interface ServicesProps {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sluiceProgram } from "../src/cli/program.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "../src/manifests/custom-resource-definitions.ts";
+import { KEYS, SWITCHES } from "./settings-of-objects.ts";
 
 export const SETTINGS_FILE = join(import.meta.dirname, "../docs/settings.md");
 
@@ -40,6 +41,25 @@ Made by \`node scripts/settings.ts\` from the command line and the schemas; edit
 ## \`sluice run\`
 
 ${table(["option", "default", "meaning"], runOptions())}
+
+## Switches
+
+In \`data\` of ConfigMap \`kube-system/cilium-config\`, under the names that Cilium's users know. Others are ignored.
+
+${table(
+  ["key", "default", "meaning"],
+  SWITCHES.map(([key, ...rest]) => [`\`${key}\``, ...rest]),
+)}
+
+## Annotations and labels
+
+Annotations unless said otherwise. Of a Service, by rule of the dialect that it speaks; \`metallb.io/\` may also be
+\`metallb.universe.tf/\`.
+
+${table(
+  ["of", "key", "meaning"],
+  KEYS.map(([of, key, meaning]) => [of, `\`${key}\``, meaning]),
+)}
 
 ## Custom resources
 

@@ -14,6 +14,7 @@ const RST = 0x04;
 const ACK = 0x10;
 const SYN_ACK = SYN | ACK;
 const FIN_ACK = FIN | ACK;
+const PSH_ACK = 0x18;
 const CLIENT = "203.0.113.10";
 const TCP = 6;
 const UDP = 17;
@@ -155,6 +156,27 @@ describe("a TCP flow", () => {
     net.server(SYN_ACK);
     net.client(ACK);
     expect(net.state()).toBe("established");
+  });
+
+  it("closed by both makes way for a connection whose SYN another node has seen, though not for what is sent again", () => {
+    const net = handshake();
+    net.client(FIN_ACK);
+    net.server(FIN_ACK);
+    net.client(PSH_ACK);
+    expect(net.state()).toBe("closed");
+    net.wait(3);
+    expect(net.client(PSH_ACK).verdict).toBe(Verdict.Transmit);
+    expect(net.state()).toBe("opening");
+    net.server(ACK);
+    expect(net.state()).toBe("established");
+  });
+
+  it("that the client alone has closed, which may be forged, stays what it is", () => {
+    const net = handshake();
+    net.client(FIN_ACK);
+    net.wait(10);
+    net.client(PSH_ACK);
+    expect(net.state()).toBe("half-closed");
   });
 });
 

@@ -1,5 +1,6 @@
 /** Flows of which a node sees one direction: their states, their rows, their way out after a change of routes. */
 import { describe, expect, it } from "vitest";
+import { FLOWS_OPENED } from "../src/dataplane/counters.ts";
 import { FlowExpiry } from "../src/dataplane/expiry.ts";
 import { Fib } from "../src/dataplane/fib.ts";
 import { flowState } from "../src/dataplane/flow-state.ts";
@@ -7,22 +8,8 @@ import type { FlowTable } from "../src/dataplane/flow-table.ts";
 import { Verdict } from "../src/dataplane/frame-batch.ts";
 import { reroute } from "../src/dataplane/reroute.ts";
 import { parseIpAddress } from "../src/net/ip-address.ts";
-import {
-  CLIENT,
-  node,
-  POD,
-  POD_MAC,
-  POD_PORT,
-  PODS,
-  PODS_MAC,
-  PORT,
-  RECEIVER,
-  RECEIVER_MAC,
-  ROUTER_MAC,
-  SENDER,
-  SENDER_MAC,
-  VIPS,
-} from "./fixtures/dsr-nodes.ts";
+import { node, PODS, RECEIVER, RECEIVER_MAC, SENDER, SENDER_MAC } from "./fixtures/dsr-nodes.ts";
+import { clientSegment, podSegment } from "./fixtures/dsr-segments.ts";
 import { segmentFrame } from "./fixtures/segments.ts";
 
 const SYN = 0x02;
@@ -33,27 +20,8 @@ const FIN_ACK = 0x11;
 const RST = 0x04;
 
 const request = (flags: number, destinationMac = SENDER_MAC) =>
-  segmentFrame({
-    destinationMac,
-    sourceMac: ROUTER_MAC,
-    source: CLIENT[4],
-    destination: VIPS[4],
-    sourcePort: 40000,
-    destinationPort: PORT,
-    protocol: "TCP",
-    flags,
-  });
-const answer = (flags: number) =>
-  segmentFrame({
-    destinationMac: PODS_MAC,
-    sourceMac: POD_MAC,
-    source: POD[4],
-    destination: CLIENT[4],
-    sourcePort: POD_PORT,
-    destinationPort: 40000,
-    protocol: "TCP",
-    flags,
-  });
+  segmentFrame(clientSegment(4, { destinationMac, flags }));
+const answer = (flags: number) => segmentFrame(podSegment(4, { flags }));
 
 /** The live request row. */
 function requestRow(flows: FlowTable): number {
@@ -85,6 +53,27 @@ describe("a client that uses its port again", () => {
     for (const flags of [SYN, ACK, FIN_ACK]) sender.take(request(flags));
     expect(sender.take(request(SYN)).verdict).toBe(Verdict.Transmit);
     expect(state(sender.flows4)).toBe("opening");
+  });
+
+  it("gets a backend of today once it has been silent: another node would say the same in the flow's middle", () => {
+    const sender = node(SENDER, { mode: "dsr-ipip" });
+    const opened = () => sender.counters.totals[FLOWS_OPENED];
+    for (const flags of [SYN, ACK, FIN_ACK]) sender.take(request(flags));
+    sender.take(request(SYN), undefined, 102);
+    expect(opened()).toBe(1);
+    sender.take(request(FIN_ACK), undefined, 102);
+    sender.take(request(SYN), undefined, 105);
+    expect(opened()).toBe(2);
+  });
+
+  it("begins a flow with the request, where another node has seen its SYN: the pod's node hears of it", () => {
+    const sender = node(SENDER, { mode: "dsr-opt" });
+    for (const flags of [SYN, ACK, FIN_ACK]) sender.take(request(flags));
+    const inTime = sender.take(request(PSH_ACK), undefined, 102);
+    expect(state(sender.flows4)).toBe("half-closed");
+    const later = sender.take(request(PSH_ACK), undefined, 105);
+    expect(state(sender.flows4)).toBe("established");
+    expect(later.frame.length - inTime.frame.length).toBe(8);
   });
 });
 
@@ -125,6 +114,17 @@ describe("the receiver's flow", () => {
     expect(expiry.tick(1, 100 + 9000)).toBe(1);
     expect([flows4.isLive(row), flows4.isLive(reply)]).toEqual([false, false]);
   });
+});
+
+describe("a node whose pods take no new flows", () => {
+  it.each(["dsr-opt", "dsr-ipip", "dsr-gue", "dsr-geneve"] as const)(
+    "serves one that a node has sent here which does not know it yet (%s)",
+    (mode) => {
+      const receiver = node(RECEIVER, { mode, draining: true });
+      const sent = receiver.take(node(SENDER, { mode }).take(request(SYN)).frame);
+      expect([sent.verdict, sent.port]).toEqual([Verdict.Transmit, PODS]);
+    },
+  );
 });
 
 describe("a flow that has lost its reply row", () => {

@@ -7,7 +7,8 @@ import { expect, it } from "vitest";
 import { FLOWS_OPENED } from "../src/dataplane/counters.ts";
 import type { ForwardingMode } from "../src/dataplane/forwarding-spec.ts";
 import { FRAME_HEADROOM_BYTES, Verdict } from "../src/dataplane/frame-batch.ts";
-import { CLIENT, NET, node, PORT, RECEIVER, ROUTER_MAC, SENDER, SENDER_MAC, VIPS } from "./fixtures/dsr-nodes.ts";
+import { NET, node, RECEIVER, SENDER } from "./fixtures/dsr-nodes.ts";
+import { clientSegment } from "./fixtures/dsr-segments.ts";
 import { internetChecksum } from "./fixtures/frames.ts";
 import { segmentFrame } from "./fixtures/segments.ts";
 
@@ -23,18 +24,9 @@ const requests = (modes: readonly ForwardingMode[]) =>
     ([4, 6] as const).flatMap((outer) =>
       ([4, 6] as const).flatMap((family) =>
         (["TCP", "UDP"] as const).map((protocol, index) => {
-          const request = segmentFrame({
-            destinationMac: SENDER_MAC,
-            sourceMac: ROUTER_MAC,
-            source: CLIENT[family],
-            destination: VIPS[family],
-            sourcePort: 40000 + index,
-            destinationPort: PORT,
-            protocol,
-            flags: 2,
-            payload: new Uint8Array(40).fill(0x45),
-          });
-          return node(SENDER, { mode, outer }).take(request).frame;
+          const payload = new Uint8Array(40).fill(0x45);
+          const request = clientSegment(family, { sourcePort: 40000 + index, protocol, payload });
+          return node(SENDER, { mode, outer }).take(segmentFrame(request)).frame;
         }),
       ),
     ),

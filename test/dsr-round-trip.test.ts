@@ -6,7 +6,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Verdict } from "../src/dataplane/frame-batch.ts";
 import {
-  CLIENT,
   NET,
   node,
   POD,
@@ -22,6 +21,7 @@ import {
   SENDER_MAC,
   VIPS,
 } from "./fixtures/dsr-nodes.ts";
+import { clientSegment, podSegment } from "./fixtures/dsr-segments.ts";
 import { internetChecksum } from "./fixtures/frames.ts";
 import { addressBytes, type Segment, segmentFrame, transportFault } from "./fixtures/segments.ts";
 
@@ -29,21 +29,7 @@ const MODES = ["dsr-opt", "dsr-ipip", "dsr-gue", "dsr-geneve"] as const;
 const TUNNELS = ["dsr-ipip", "dsr-gue", "dsr-geneve"] as const;
 const FAMILIES = [4, 6] as const;
 type Family = (typeof FAMILIES)[number];
-const SYN = 0x02;
 const ACK = 0x10;
-const SYN_ACK = 0x12;
-
-const request = (family: Family, over: Partial<Segment> = {}): Segment => ({
-  destinationMac: SENDER_MAC,
-  sourceMac: ROUTER_MAC,
-  source: CLIENT[family],
-  destination: VIPS[family],
-  sourcePort: 40000,
-  destinationPort: PORT,
-  protocol: "TCP",
-  flags: SYN,
-  ...over,
-});
 
 /** The client's packet as the pod must get it. */
 const atPod = (sent: Segment, family: Family, ttl: number): Segment => ({
@@ -53,18 +39,6 @@ const atPod = (sent: Segment, family: Family, ttl: number): Segment => ({
   destination: POD[family],
   destinationPort: POD_PORT,
   ttl,
-});
-
-const answer = (family: Family, over: Partial<Segment> = {}): Segment => ({
-  destinationMac: PODS_MAC,
-  sourceMac: POD_MAC,
-  source: POD[family],
-  destination: CLIENT[family],
-  sourcePort: POD_PORT,
-  destinationPort: 40000,
-  protocol: "TCP",
-  flags: SYN_ACK,
-  ...over,
 });
 
 /** The pod's answer as it must leave. */
@@ -90,7 +64,7 @@ describe.each(MODES)("%s", (mode) => {
         const [protocol, data, sourcePort, dscp] = drawn;
         const sender = node(SENDER, { mode });
         const receiver = node(RECEIVER, { mode });
-        const sent = request(family, { protocol, payload: data, sourcePort, tos: dscp << 2 });
+        const sent = clientSegment(family, { protocol, payload: data, sourcePort, tos: dscp << 2 });
         const onTheWay = sender.take(segmentFrame(sent));
         expect(onTheWay.reason).toBe("");
         expect([...onTheWay.frame.subarray(0, 6)]).toEqual([2, 0, 0, 0, 0, 3]);
@@ -99,7 +73,7 @@ describe.each(MODES)("%s", (mode) => {
         expect(delivered.port).toBe(PODS);
         expect(delivered.frame).toEqual(segmentFrame(atPod(sent, family, podTtl)));
 
-        const reply = answer(family, { protocol, payload: data, destinationPort: sourcePort });
+        const reply = podSegment(family, { protocol, payload: data, destinationPort: sourcePort });
         const returned = receiver.take(segmentFrame(reply), PODS);
         expect(returned.port).toBe(NET);
         expect(returned.frame).toEqual(segmentFrame(atClient(reply, family)));
@@ -111,18 +85,18 @@ describe.each(MODES)("%s", (mode) => {
   it.each(FAMILIES)("keeps an IPv%d flow that came to the sender in its middle", (family) => {
     const sender = node(SENDER, { mode });
     const receiver = node(RECEIVER, { mode });
-    const sent = request(family, { flags: ACK });
+    const sent = clientSegment(family, { flags: ACK });
     const delivered = receiver.take(sender.take(segmentFrame(sent)).frame);
     expect(delivered.frame).toEqual(segmentFrame(atPod(sent, family, podTtl)));
-    const reply = answer(family, { flags: ACK });
+    const reply = podSegment(family, { flags: ACK });
     expect(receiver.take(segmentFrame(reply), PODS).frame).toEqual(segmentFrame(atClient(reply, family)));
   });
 
   it.each(FAMILIES)("brings later IPv%d segments of the flow to the same pod", (family) => {
     const sender = node(SENDER, { mode });
     const receiver = node(RECEIVER, { mode });
-    receiver.take(sender.take(segmentFrame(request(family))).frame);
-    const later = request(family, { flags: ACK, payload: new Uint8Array(100) });
+    receiver.take(sender.take(segmentFrame(clientSegment(family))).frame);
+    const later = clientSegment(family, { flags: ACK, payload: new Uint8Array(100) });
     const delivered = receiver.take(sender.take(segmentFrame(later)).frame);
     expect(delivered.frame).toEqual(segmentFrame(atPod(later, family, podTtl)));
   });
@@ -130,7 +104,7 @@ describe.each(MODES)("%s", (mode) => {
   it.each(FAMILIES)("says that an IPv%d packet is too big with the room that is left", (family) => {
     const sender = node(SENDER, { mode });
     const data = new Uint8Array(1500 - (family === 4 ? 20 : 40) - 20);
-    const big = segmentFrame(request(family, { flags: ACK, payload: data }));
+    const big = segmentFrame(clientSegment(family, { flags: ACK, payload: data }));
     const refused = sender.take(big);
     expect(refused.verdict).toBe(Verdict.Reply);
     const icmp = family === 4 ? 34 : 54;
@@ -148,7 +122,7 @@ describe.each(MODES)("%s", (mode) => {
   it("has one row at the sender and two at the receiver", () => {
     const sender = node(SENDER, { mode });
     const receiver = node(RECEIVER, { mode });
-    receiver.take(sender.take(segmentFrame(request(4))).frame);
+    receiver.take(sender.take(segmentFrame(clientSegment(4))).frame);
     expect(rows(sender.flows4)).toBe(1);
     expect(rows(receiver.flows4)).toBe(2);
   });
@@ -161,7 +135,7 @@ describe.each(TUNNELS)("a tunnel, %s,", (mode) => {
   ] as const)("carries IPv%d in IPv%d", (family, outer) => {
     const sender = node(SENDER, { mode, outer });
     const receiver = node(RECEIVER, { mode, outer });
-    const sent = request(family, { payload: new Uint8Array(33).fill(7) });
+    const sent = clientSegment(family, { payload: new Uint8Array(33).fill(7) });
     const onTheWay = sender.take(segmentFrame(sent));
     expect(onTheWay.frame[14]! >> 4).toBe(outer);
     const ttl = mode === "dsr-geneve" ? 62 : 63;
@@ -171,14 +145,14 @@ describe.each(TUNNELS)("a tunnel, %s,", (mode) => {
   it("from a stranger is not opened", () => {
     const sender = node(SENDER, { mode });
     const receiver = node(RECEIVER, { mode, peers: [["10.1.0.7", 32]] });
-    const refused = receiver.take(sender.take(segmentFrame(request(4))).frame);
+    const refused = receiver.take(sender.take(segmentFrame(clientSegment(4))).frame);
     expect([refused.verdict, refused.reason]).toEqual([Verdict.Pass, "TunnelStranger"]);
     expect(rows(receiver.flows4)).toBe(0);
   });
 
   it("in a tunnel is not opened twice", () => {
     const receiver = node(RECEIVER, { mode });
-    const once = node(SENDER, { mode }).take(segmentFrame(request(4))).frame;
+    const once = node(SENDER, { mode }).take(segmentFrame(clientSegment(4))).frame;
     const outer = once.slice(14, 34);
     const total = once.length - 14 + 20;
     outer.set([total >> 8, total & 255], 2);
@@ -194,7 +168,7 @@ describe.each(TUNNELS)("a tunnel, %s,", (mode) => {
 
   it("tells the packet inside of congestion that it met", () => {
     const receiver = node(RECEIVER, { mode });
-    const sent = request(6, { tos: 2 });
+    const sent = clientSegment(6, { tos: 2 });
     const onTheWay = node(SENDER, { mode }).take(segmentFrame(sent)).frame;
     onTheWay[15]! |= 0x30;
     const ttl = mode === "dsr-geneve" ? 62 : 63;
@@ -205,7 +179,7 @@ describe.each(TUNNELS)("a tunnel, %s,", (mode) => {
     if (mode === "dsr-ipip") return;
     for (const family of FAMILIES) {
       for (const protocol of ["TCP", "UDP"] as const) {
-        const sent = request(family, { protocol, payload: new Uint8Array(33).fill(9) });
+        const sent = clientSegment(family, { protocol, payload: new Uint8Array(33).fill(9) });
         expect(transportFault(node(SENDER, { mode, outer: 6 }).take(segmentFrame(sent)).frame)).toBe(0);
       }
     }
@@ -216,8 +190,8 @@ describe.each(MODES)("an ICMP error about a reply (%s)", (mode) => {
   it("reaches the pod, and quotes what the pod has sent", () => {
     const sender = node(SENDER, { mode });
     const receiver = node(RECEIVER, { mode });
-    receiver.take(sender.take(segmentFrame(request(4))).frame);
-    const reply = answer(4, { flags: ACK, payload: new Uint8Array(100) });
+    receiver.take(sender.take(segmentFrame(clientSegment(4))).frame);
+    const reply = podSegment(4, { flags: ACK, payload: new Uint8Array(100) });
     const seen = receiver.take(segmentFrame(reply), PODS).frame.subarray(14);
     const arrived = receiver.take(sender.take(fragmentationNeeded(VIPS[4], seen.subarray(0, 48))).frame);
     expect([arrived.reason, arrived.port]).toEqual(["", PODS]);
@@ -234,13 +208,13 @@ describe.each(MODES)("an ICMP error about a reply (%s)", (mode) => {
 
 describe("dsr-l2", () => {
   it.each(FAMILIES)("changes nothing of an IPv%d frame but its MACs for a backend on the link", (family) => {
-    const sent = request(family);
+    const sent = clientSegment(family);
     const out = node(SENDER, { mode: "dsr-l2", alone: true }).take(segmentFrame(sent));
     expect(out.frame).toEqual(segmentFrame({ ...sent, destinationMac: POD_MAC, sourceMac: SENDER_MAC }));
   });
 
   it.each(FAMILIES)("sends an IPv%d packet to the backend's node as a router would, a hop less", (family) => {
-    const sent = request(family);
+    const sent = clientSegment(family);
     const out = node(SENDER, { mode: "dsr-l2" }).take(segmentFrame(sent));
     const passedOn = { ...sent, ttl: 63, destinationMac: RECEIVER_MAC, sourceMac: SENDER_MAC };
     expect(out.frame).toEqual(segmentFrame(passedOn));
@@ -251,7 +225,7 @@ describe("a DSR option", () => {
   it.each(["little", "network"] as const)("is read in the byte order that it is written in: %s", (byteOrder) => {
     const sender = node(SENDER, { mode: "dsr-opt", byteOrder });
     const receiver = node(RECEIVER, { mode: "dsr-opt", byteOrder });
-    const onTheWay = sender.take(segmentFrame(request(4))).frame;
+    const onTheWay = sender.take(segmentFrame(clientSegment(4))).frame;
     const network = [0x9a, 8, 0, PORT, 198, 51, 100, 10];
     const little = [0x9a, 8, PORT, 0, 10, 100, 51, 198];
     expect([...onTheWay.subarray(34, 42)]).toEqual(byteOrder === "little" ? little : network);
@@ -261,7 +235,7 @@ describe("a DSR option", () => {
   it("is on each SYN and each datagram, and on the first segments only of a flow that began elsewhere", () => {
     const has = (frame: Uint8Array) => frame[14] === 0x47;
     const sender = node(SENDER, { mode: "dsr-opt" });
-    const take = (over: Partial<Segment>) => has(sender.take(segmentFrame(request(4, over))).frame);
+    const take = (over: Partial<Segment>) => has(sender.take(segmentFrame(clientSegment(4, over))).frame);
     expect([take({}), take({}), take({ flags: ACK })]).toEqual([true, true, false]);
     const udp = { protocol: "UDP" } as const;
     expect([take(udp), take(udp)]).toEqual([true, true]);
@@ -271,13 +245,13 @@ describe("a DSR option", () => {
 
   it("for a VIP that the pod is no backend of is refused", () => {
     const receiver = node(RECEIVER, { mode: "dsr-opt", byteOrder: "network" });
-    const onTheWay = node(SENDER, { mode: "dsr-opt" }).take(segmentFrame(request(4))).frame;
+    const onTheWay = node(SENDER, { mode: "dsr-opt" }).take(segmentFrame(clientSegment(4))).frame;
     expect(receiver.take(onTheWay).reason).toBe("NoSuchVip");
     expect(rows(receiver.flows4)).toBe(0);
   });
 
   it("that finds no room in a full IPv4 header is not sent without", () => {
-    const plain = segmentFrame(request(4));
+    const plain = segmentFrame(clientSegment(4));
     const options = new Uint8Array(40).fill(1);
     const frame = Uint8Array.of(...plain.subarray(0, 34), ...options, ...plain.subarray(34));
     frame[14] = 0x4f;
@@ -294,25 +268,25 @@ describe("a DSR option", () => {
 describe("a gateway whose own pod is chosen", () => {
   it.each(MODES)("uses NAT, though the VIP is %s", (mode) => {
     const receiver = node(RECEIVER, { mode });
-    const sent = request(4, { destinationMac: RECEIVER_MAC });
+    const sent = clientSegment(4, { destinationMac: RECEIVER_MAC });
     expect(receiver.take(segmentFrame(sent)).frame).toEqual(segmentFrame(atPod(sent, 4, 63)));
-    const reply = answer(4);
+    const reply = podSegment(4);
     expect(receiver.take(segmentFrame(reply), PODS).frame).toEqual(segmentFrame(atClient(reply, 4)));
   });
 
   it.each(MODES)("and whose routers then move the flow to another gateway keeps it (%s)", (mode) => {
     const receiver = node(RECEIVER, { mode });
-    receiver.take(segmentFrame(request(4, { destinationMac: RECEIVER_MAC })));
-    const moved = node(SENDER, { mode }).take(segmentFrame(request(4, { flags: ACK }))).frame;
+    receiver.take(segmentFrame(clientSegment(4, { destinationMac: RECEIVER_MAC })));
+    const moved = node(SENDER, { mode }).take(segmentFrame(clientSegment(4, { flags: ACK }))).frame;
     expect(receiver.take(moved).port).toBe(PODS);
-    const reply = answer(4, { flags: ACK });
+    const reply = podSegment(4, { flags: ACK });
     expect(receiver.take(segmentFrame(reply), PODS).frame).toEqual(segmentFrame(atClient(reply, 4)));
   });
 });
 
 /** A router's complaint (RFC 792) to the one who seems to have sent a packet. */
 function fragmentationNeeded(destination: string, quote: Uint8Array): Uint8Array {
-  const frame = segmentFrame(request(4, { protocol: "UDP", destination, payload: quote }));
+  const frame = segmentFrame(clientSegment(4, { protocol: "UDP", destination, payload: quote }));
   frame[23] = 1;
   frame.set([0, 0], 24);
   frame.set([3, 4, 0, 0, 0, 0, 5, 0], 34);

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { playL2History } from "./fixtures/l2-history.ts";
 
-const HISTORIES = process.env["SLUICE_LONG"] ? 10_000 : 120;
+const HISTORIES = process.env["SLUICE_LONG"] ? 10_000 : 300;
 
 describe("the agreement on owners", () => {
   test(`holds in ${HISTORIES} random histories`, { timeout: 3_600_000 }, () => {

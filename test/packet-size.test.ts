@@ -13,14 +13,12 @@ import {
   POD_PORT,
   PODS,
   PODS_MAC,
-  PORT,
   RECEIVER,
-  ROUTER_MAC,
   SENDER,
-  SENDER_MAC,
   type Sent,
   VIPS,
 } from "./fixtures/dsr-nodes.ts";
+import { clientSegment, podSegment } from "./fixtures/dsr-segments.ts";
 import { internetChecksum } from "./fixtures/frames.ts";
 import { crc32c, sctpFrame } from "./fixtures/sctp.ts";
 import { addressBytes, type Segment, segmentFrame, transportFault } from "./fixtures/segments.ts";
@@ -33,16 +31,7 @@ const SYN = 0x02;
 const ACK = 0x10;
 const SYN_ACK = 0x12;
 
-const request = (over: Partial<Segment> = {}): Segment => ({
-  destinationMac: SENDER_MAC,
-  sourceMac: ROUTER_MAC,
-  source: CLIENT[4],
-  destination: VIPS[4],
-  sourcePort: 40000,
-  destinationPort: PORT,
-  protocol: "UDP",
-  ...over,
-});
+const request = (over: Partial<Segment> = {}) => clientSegment(4, { protocol: "UDP", flags: ACK, ...over });
 
 const pattern = (bytes: number) => Uint8Array.from({ length: bytes }, (_, index) => index & 255);
 
@@ -207,18 +196,7 @@ describe("a datagram that is too long for the way to its backend", () => {
 function synAck(family: 4 | 6, mss: number, behind: number): Uint8Array {
   const options = new Uint8Array(8).fill(1);
   options.set([2, 4, mss >> 8, mss & 255], behind);
-  return segmentFrame({
-    destinationMac: PODS_MAC,
-    sourceMac: POD_MAC,
-    source: POD[family],
-    destination: CLIENT[family],
-    sourcePort: POD_PORT,
-    destinationPort: 40000,
-    protocol: "TCP",
-    flags: SYN_ACK,
-    payload: options,
-    dataOffset: 7,
-  });
+  return segmentFrame(podSegment(family, { payload: options, dataOffset: 7 }));
 }
 
 describe("the MSS of a backend's SYN-ACK", () => {
@@ -231,8 +209,7 @@ describe("the MSS of a backend's SYN-ACK", () => {
   )("leaves room for what %s adds to requests over IPv%d (option at an offset of %d)", (mode, family, behind) => {
     const sender = node(SENDER, { mode });
     const receiver = node(RECEIVER, { mode });
-    const syn = request({ source: CLIENT[family], destination: VIPS[family], protocol: "TCP", flags: SYN });
-    receiver.take(sender.take(segmentFrame(syn)).frame);
+    receiver.take(sender.take(segmentFrame(clientSegment(family))).frame);
     const headers = family === 4 ? 40 : 60;
     const limit = 1500 - headers - overhead[mode][family === 4 ? 0 : 1];
     const at = 14 + headers + behind + 2;

@@ -114,12 +114,11 @@ describe("a source port whose connection has ended", () => {
     send(client, port, FIN_ACK),
   ];
   const FIRST = 40_000;
-  const snat = { ...configs["snat-range"].snat, ports: [FIRST, FIRST + 1] };
-  const sourceOf = (frames: readonly object[]) =>
-    Buffer.from(
-      replay(parseScenario({ ...configs["snat-range"], snat, id: "again", frames })).results.at(-1)!.frame!,
-      "hex",
-    ).readUInt16BE(34);
+  const sourceOf = (frames: readonly object[], ports = [FIRST, FIRST + 1]) => {
+    const snat = { ...configs["snat-range"].snat, ports };
+    const { results } = replay(parseScenario({ ...configs["snat-range"], snat, id: "again", frames }));
+    return Buffer.from(results.at(-1)!.frame!, "hex").readUInt16BE(34);
+  };
   const both = [
     ...connection("203.0.113.1", FIRST, 100 * hour, FIRST),
     ...connection("203.0.113.2", FIRST, 500 * hour, FIRST + 1),
@@ -129,6 +128,18 @@ describe("a source port whose connection has ended", () => {
   it("goes to a connection whose clock the backend takes for a later one", () => {
     expect(sourceOf([...both, send("203.0.113.3", 5000, SYN, 200 * hour)])).toBe(FIRST);
     expect(sourceOf([...both, send("203.0.113.3", 5000, SYN, 800 * hour)])).toBe(FIRST + 1);
+  });
+
+  it("goes there even if that is the only one of a hundred", () => {
+    const hundred = Array.from({ length: 100 }, (_, index) => index);
+    const later = FIRST + 50;
+    const ended = hundred.flatMap((n) =>
+      connection(`203.0.113.${n}`, FIRST + n, (n === 50 ? 100 : 500) * hour, FIRST + n),
+    );
+    for (const client of [101, 102, 103, 104, 105]) {
+      const frames = [...ended, { advanceSeconds: 5 }, send(`203.0.113.${client}`, 5000, SYN, 200 * hour)];
+      expect(sourceOf(frames, [FIRST, FIRST + 99])).toBe(later);
+    }
   });
 
   it("goes to the client that had it when that begins anew, whatever its clock shows", () => {

@@ -6,40 +6,20 @@ import { parseMac } from "../src/net/mac.ts";
 import { replay, type ScenarioResult } from "../src/replay/replay.ts";
 import { parseScenario } from "../src/replay/scenario.ts";
 import { ADDRESS_WORDS, storeAddress } from "../src/wire/raw.ts";
-import {
-  CLIENT,
-  node,
-  POD,
-  POD_MAC,
-  PODS,
-  PODS_MAC,
-  PORT,
-  RECEIVER,
-  ROUTER_MAC,
-  SENDER,
-  SENDER_MAC,
-  VIPS,
-} from "./fixtures/dsr-nodes.ts";
+import { node, POD, POD_MAC, PODS, PODS_MAC, RECEIVER, SENDER } from "./fixtures/dsr-nodes.ts";
+import { clientSegment } from "./fixtures/dsr-segments.ts";
 import { segmentFrame } from "./fixtures/segments.ts";
 
 const { configs } = JSON.parse(readFileSync(new URL("data/packet-scenarios.json", import.meta.url), "utf8"));
-const SYN = 0x02;
 const BACKENDS = { "10.2.0.2": "02:00:00:00:0b:01", "2001:db8:2::2": "02:00:00:00:0b:01" };
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 function syn(family: 4 | 6, sourcePort: number): string {
   return hex(
-    segmentFrame({
-      destinationMac: "02:00:00:00:0a:01",
-      sourceMac: "02:00:00:00:0a:00",
-      source: CLIENT[family],
-      destination: VIPS[family],
-      sourcePort,
-      destinationPort: 80,
-      protocol: "TCP",
-      flags: SYN,
-    }),
+    segmentFrame(
+      clientSegment(family, { destinationMac: "02:00:00:00:0a:01", sourceMac: "02:00:00:00:0a:00", sourcePort }),
+    ),
   );
 }
 
@@ -107,17 +87,7 @@ describe("a frame that waits", () => {
   });
 
   it.each(["dsr-ipip", "dsr-gue", "dsr-geneve"] as const)("waits in its tunnel (%s)", (mode) => {
-    const request = segmentFrame({
-      destinationMac: SENDER_MAC,
-      sourceMac: ROUTER_MAC,
-      source: CLIENT[4],
-      destination: VIPS[4],
-      sourcePort: 40000,
-      destinationPort: PORT,
-      protocol: "TCP",
-      flags: SYN,
-    });
-    const { frame: inTunnel } = node(SENDER, { mode }).take(request);
+    const { frame: inTunnel } = node(SENDER, { mode }).take(segmentFrame(clientSegment(4)));
     const { frame: delivered } = node(RECEIVER, { mode }).take(inTunnel);
     const receiver = node(RECEIVER, { mode });
     const pod = new Int32Array(ADDRESS_WORDS);

@@ -8,6 +8,7 @@
 
 #include "bpf_map.h"
 #include "bpf_object.h"
+#include "capabilities.h"
 #include "datagram_socket.h"
 #include "ethtool.h"
 #include "hop_limit.h"
@@ -52,6 +53,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   sluice::DefineNetlink(env, exports);
   sluice::DefineTcp(env, exports);
   sluice::DefineHopLimit(env, exports);
+  sluice::DefineCapabilities(env, exports);
 #ifdef __SANITIZE_ADDRESS__
   exports.Set("readBeyond", Napi::Function::New<ReadBeyond>(env));
 #endif

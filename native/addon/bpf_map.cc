@@ -219,12 +219,13 @@ Napi::Value CreateArray(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), fd);
 }
 
-// mapById(id) -> descriptor, -1 when there is none
-Napi::Value MapById(const Napi::CallbackInfo& info) {
-  const uint32_t id = Uint32Argument(info, 0, "id");
-  const int fd = bpf_map_get_fd_by_id(id);
-  if (fd < 0 && fd != -ENOENT) Fail(info.Env(), "bpf(BPF_MAP_GET_FD_BY_ID)", -fd, "open the BPF map " + std::to_string(id));
-  return Napi::Number::New(info.Env(), fd < 0 ? -1 : fd);
+// pinMap(fd, path)
+Napi::Value PinMap(const Napi::CallbackInfo& info) {
+  const int fd = FdArgument(info, 0, "fd");
+  const std::string path = StringArgument(info, 1, "path");
+  const int error = -bpf_obj_pin(fd, path.c_str());
+  if (error != 0) Fail(info.Env(), "bpf(BPF_OBJ_PIN)", error, "pin a BPF map at " + path);
+  return info.Env().Undefined();
 }
 
 }  // namespace
@@ -232,7 +233,7 @@ Napi::Value MapById(const Napi::CallbackInfo& info) {
 void DefineMaps(Napi::Env env, Napi::Object exports) {
   exports.Set("BpfMap", BpfMap::Define(env));
   exports.Set("createArray", Napi::Function::New<CreateArray>(env));
-  exports.Set("mapById", Napi::Function::New<MapById>(env));
+  exports.Set("pinMap", Napi::Function::New<PinMap>(env));
 }
 
 }  // namespace sluice

@@ -5,7 +5,9 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -15,6 +17,12 @@
 namespace sluice {
 
 namespace {
+
+// Datagrams by one call; as many sockets addresses and headers are on the stack.
+constexpr size_t kBatch = 64;
+
+// Room for what hundreds of members say while the caller is kept waiting, or all of them have news at once.
+constexpr int kReceiveBufferBytes = 4 << 20;
 
 // The octets of an address in network order, by its family.
 socklen_t Fill(sockaddr_storage& into, const Bytes& address, uint16_t port) {
@@ -30,6 +38,22 @@ socklen_t Fill(sockaddr_storage& into, const Bytes& address, uint16_t port) {
   in.sin6_port = htons(port);
   std::memcpy(&in.sin6_addr, address.data, sizeof(in6_addr));
   return sizeof(in);
+}
+
+// Room for the time at which a datagram came.
+struct Stamp {
+  alignas(cmsghdr) uint8_t octets[CMSG_SPACE(sizeof(timespec))];
+};
+
+// 0 where the kernel says nothing.
+double AgeMilliseconds(msghdr& message, const timespec& now) {
+  for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one)) {
+    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec came = {};
+    std::memcpy(&came, CMSG_DATA(one), sizeof(came));
+    return static_cast<double>(now.tv_sec - came.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec - came.tv_nsec) / 1e6;
+  }
+  return 0;
 }
 
 Bytes AddressArgument(const Napi::CallbackInfo& info, size_t index) {
@@ -53,6 +77,9 @@ DatagramSocket::DatagramSocket(const Napi::CallbackInfo& info)
   const Bytes address = AddressArgument(info, 0);
   own_length_ = Fill(own_, address, static_cast<uint16_t>(Uint32Argument(info, 1, "port")));
   fd_ = Bound(info.Env(), false);
+  const int on = 1;
+  if (setsockopt(fd_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) != 0)
+    Fail(info.Env(), "setsockopt(SO_TIMESTAMPNS)", errno, "know when datagrams come");
 }
 
 Fd DatagramSocket::Bound(Napi::Env env, bool shared) const {
@@ -67,6 +94,8 @@ Fd DatagramSocket::Bound(Napi::Env env, bool shared) const {
     Fail(env, "setsockopt(IPV6_V6ONLY)", errno, what);
   if (shared && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)
     Fail(env, "setsockopt(SO_REUSEPORT)", errno, what);
+  // Without CAP_NET_ADMIN the default has to do.
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes, sizeof(kReceiveBufferBytes));
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&own_), own_length_) != 0) Fail(env, "bind", errno, what);
   return fd;
 }
@@ -95,18 +124,65 @@ Napi::Value DatagramSocket::Divert(const Napi::CallbackInfo& info) {
 
 Napi::Value DatagramSocket::Send(const Napi::CallbackInfo& info) {
   const Bytes datagram = BytesArgument(info, 0, "datagram");
-  const Bytes address = AddressArgument(info, 1);
-  sockaddr_storage to = {};
-  const socklen_t length = Fill(to, address, static_cast<uint16_t>(Uint32Argument(info, 2, "port")));
-  const ssize_t sent =
-      sendto(fd_.get(), datagram.data, datagram.length, 0, reinterpret_cast<sockaddr*>(&to), length);
-  return Napi::Number::New(info.Env(), sent >= 0 ? 0 : errno);
+  const Bytes addresses = BytesArgument(info, 1, "addresses");
+  const bool v6 = own_.ss_family == AF_INET6;
+  const size_t octets = v6 ? sizeof(in6_addr) : sizeof(in_addr);
+  if (addresses.length % octets != 0) BadArgument(info.Env(), "addresses are of the family of the socket");
+  const auto port = static_cast<uint16_t>(Uint32Argument(info, 2, "port"));
+  iovec content = {datagram.data, datagram.length};
+  sockaddr_storage to[kBatch];
+  mmsghdr messages[kBatch];
+  const size_t count = addresses.length / octets;
+  size_t unsent = 0;
+  for (size_t begin = 0; begin < count; begin += kBatch) {
+    const size_t batch = std::min(kBatch, count - begin);
+    for (size_t i = 0; i < batch; i++) {
+      to[i] = {};
+      messages[i] = {};
+      messages[i].msg_hdr.msg_name = &to[i];
+      messages[i].msg_hdr.msg_namelen = Fill(to[i], {addresses.data + (begin + i) * octets, octets}, port);
+      messages[i].msg_hdr.msg_iov = &content;
+      messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    // It stops before the first that can't be sent: the others have nothing to do with that one.
+    for (size_t done = 0; done < batch;) {
+      const int sent = sendmmsg(fd_.get(), messages + done, static_cast<unsigned>(batch - done), 0);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent <= 0) unsent++;
+      done += sent > 0 ? static_cast<size_t>(sent) : 1;
+    }
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(unsent));
 }
 
 Napi::Value DatagramSocket::Receive(const Napi::CallbackInfo& info) {
   const Bytes into = BytesArgument(info, 0, "into");
-  const ssize_t got = recv(fd_.get(), into.data, into.length, 0);
-  return Napi::Number::New(info.Env(), static_cast<double>(got));
+  const Bytes lengths = BytesArgument(info, 1, "lengths");
+  const size_t slots = lengths.length / sizeof(int32_t);
+  if (slots == 0 || slots > kBatch) BadArgument(info.Env(), "there are 1 to 64 lengths");
+  const Bytes ages = BytesArgument(info, 2, "ages", slots * sizeof(double));
+  const size_t longest = into.length / slots;
+  iovec contents[kBatch];
+  mmsghdr messages[kBatch];
+  Stamp stamps[kBatch];
+  for (size_t i = 0; i < slots; i++) {
+    contents[i] = {into.data + i * longest, longest};
+    messages[i] = {};
+    messages[i].msg_hdr.msg_iov = &contents[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+    messages[i].msg_hdr.msg_control = stamps[i].octets;
+    messages[i].msg_hdr.msg_controllen = sizeof(stamps[i].octets);
+  }
+  const int got = recvmmsg(fd_.get(), messages, static_cast<unsigned>(slots), MSG_DONTWAIT, nullptr);
+  auto* into_lengths = reinterpret_cast<int32_t*>(lengths.data);
+  auto* into_ages = reinterpret_cast<double*>(ages.data);
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  for (int i = 0; i < got; i++) {
+    into_lengths[i] = static_cast<int32_t>(messages[i].msg_len);
+    into_ages[i] = AgeMilliseconds(messages[i].msg_hdr, now);
+  }
+  return Napi::Number::New(info.Env(), std::max(got, 0));
 }
 
 Napi::Value DatagramSocket::CloseNow(const Napi::CallbackInfo& info) {

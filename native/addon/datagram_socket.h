@@ -24,9 +24,11 @@ class DatagramSocket : public Napi::ObjectWrap<DatagramSocket>, public Resource 
   // divert(offset, mask): from now on datagrams with a bit of the mask in the octet at the offset go to a second socket of
   // the same address; its descriptor, which is the caller's
   Napi::Value Divert(const Napi::CallbackInfo& info);
-  // send(datagram, address, port): 0 or the errno; the address is 4 or 16 octets, of the socket's family
+  // send(datagram, addresses, port): to how many it could not be sent; each address has 4 or 16 octets, as the socket's
+  // family has
   Napi::Value Send(const Napi::CallbackInfo& info);
-  // receive(into): the length of the next datagram, -1 when there is none
+  // receive(into, lengths, ages): how many have come, as many as there are lengths at most. Each has an equal part of
+  // `into`, and is cut to it. Ages are in milliseconds of the wall clock, which may have been set meanwhile
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value CloseNow(const Napi::CallbackInfo& info);
 

@@ -6,6 +6,7 @@
 #ifndef SLUICE_FLOW_STATE_H
 #define SLUICE_FLOW_STATE_H
 
+#include "clock.h"
 #include "flow_find.h"
 #include "transport.h"
 
@@ -79,18 +80,41 @@ static __always_inline int is_clients_syn(__u32 tag, __u32 flags)
 	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !(tag & FLOW_TAG_REPLY);
 }
 
+/* Longer than a host waits before it repeats the end of a connection: src/dataplane/flow-tracking.ts. */
+#define SILENT_SECONDS 3
+
+/* Data of a client that has closed, after a silence. */
+static __always_inline int speaks_again(__u32 tag, __u32 state, __u32 flags, __u32 last_seen)
+{
+	return (flags & (TCP_PSH | TCP_FIN)) == TCP_PSH && (state & TCP_FIN) && !(tag & FLOW_TAG_REPLY) &&
+	       now_seconds() - last_seen >= SILENT_SECONDS;
+}
+
+/*
+ * Whether such data may be of the next connection by the client's port, whose SYN another node has seen: both sides of
+ * this one have closed, or its replies have lost their row. Flows are opened elsewhere.
+ */
+static __always_inline int is_over(__u32 state, __u32 peer)
+{
+	return peer == NO_STATE || (state & peer & TCP_FIN);
+}
+
 static __always_inline int may_forward4(const struct settings *set, const struct flow_row *row, __u32 tag, __u32 flags)
 {
-	return is_plain(flags) ||
-	       (is_valid(flags) &&
-		!(is_clients_syn(tag, flags) && may_begin_again(row->state, peer_state4(set, row))));
+	if (is_plain(flags))
+		return !speaks_again(tag, row->state, flags, row->last_seen_seconds) ||
+		       !is_over(row->state, peer_state4(set, row));
+	return is_valid(flags) &&
+	       !(is_clients_syn(tag, flags) && may_begin_again(row->state, peer_state4(set, row)));
 }
 
 static __always_inline int may_forward6(const struct settings *set, const struct flow6_row *row, __u32 tag, __u32 flags)
 {
-	return is_plain(flags) ||
-	       (is_valid(flags) &&
-		!(is_clients_syn(tag, flags) && may_begin_again(row->state, peer_state6(set, row))));
+	if (is_plain(flags))
+		return !speaks_again(tag, row->state, flags, row->last_seen_seconds) ||
+		       !is_over(row->state, peer_state6(set, row));
+	return is_valid(flags) &&
+	       !(is_clients_syn(tag, flags) && may_begin_again(row->state, peer_state6(set, row)));
 }
 
 /* A flow lives after its RST: who has sent one has nothing more to say, so somebody else did (RFC 7857 §2.2). */

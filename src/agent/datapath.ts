@@ -110,7 +110,7 @@ export class Datapath {
     cleanup: (() => void | Promise<void>)[],
   ): Promise<Datapath> {
     const foundation = await layFoundation(options, ownKey, log, cleanup);
-    const { object, ports, queues, mtu, key, kernelForwards } = foundation;
+    const { object, ports, queues, mtu, key, kernelForwards, pins } = foundation;
 
     const fragments = fragmentTableMemory();
     const balancing = { affinity: affinityMemory(), load: object.map("backend_load").mmap() };
@@ -121,7 +121,9 @@ export class Datapath {
       ports: new PortTable(object.map("port_rows").mmap()),
       neighbors: new NeighborTable(object.map("neighbors").mmap()),
     };
-    const kernel = kernelForwards ? new KernelForwarding(object, opensInKernel(options.datapath)) : null;
+    const kernel = kernelForwards
+      ? new KernelForwarding(object, opensInKernel(options.datapath), pins?.mapPath("epoch"))
+      : null;
     cleanup.push(() => kernel?.close());
     const network = new NetworkTables(ports, tables, (fib) => {
       pool?.publishFib(fib.words);
@@ -305,8 +307,9 @@ export class Datapath {
     return this.#table.epoch;
   }
 
-  get flowsEnded(): number {
-    return this.#endings.count;
+  /** Open now. Many may end them: the sweep, workers, the kernel; their rows' owners are counted by all. */
+  get flowsLive(): number {
+    return this.flows[0]!.load.total();
   }
 
   /** What the announcer needs: where it may speak, and the maps of what is answered for. */

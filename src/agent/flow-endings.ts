@@ -19,7 +19,6 @@ export class FlowEndings {
   readonly #timer: NodeJS.Timeout;
   /** Whether a spec has said which of the flows are still wanted. */
   #isJudged: boolean;
-  #ended = 0;
 
   /**
    * @param now monotonic seconds, as in the flow rows.
@@ -33,13 +32,8 @@ export class FlowEndings {
     const expiries = flows.map((table) => new FlowExpiry(table));
     this.#timer = setInterval(() => {
       const second = now();
-      for (const expiry of expiries) this.#ended += expiry.tick(1 / EXPIRY_ROUNDS, second);
+      for (const expiry of expiries) expiry.tick(1 / EXPIRY_ROUNDS, second);
     }, EXPIRY_MILLISECONDS);
-  }
-
-  /** How many flows ended here. */
-  get count(): number {
-    return this.#ended;
   }
 
   /** Open flows of these VIPs end: their next frames are those of new flows, about which policies are asked. */
@@ -63,6 +57,6 @@ export class FlowEndings {
   }
 
   #withdraw(isGone: (vip: number, backend: number) => boolean, reason: FlowEnd): void {
-    for (const flows of this.#flows) this.#ended += withdrawOwned(flows, isGone, reason, this.#now());
+    for (const flows of this.#flows) withdrawOwned(flows, isGone, reason, this.#now());
   }
 }

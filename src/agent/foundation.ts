@@ -21,6 +21,7 @@ import {
 } from "../xdp/door-maps.ts";
 import { encodePort, setDoorPort } from "../xdp/door-ports.ts";
 import { rxQueueCount } from "../xdp/ethtool.ts";
+import { isNativeError } from "../xdp/native-error.ts";
 import { findLink } from "../xdp/netlink.ts";
 import { PinFolder } from "../xdp/pin-folder.ts";
 import type { Port } from "./network-tables.ts";
@@ -95,10 +96,15 @@ export async function layFoundation(
   });
   const encode = (port: Port, id: number) => encodePort(port.interfaceIndex, doorOf(port, id));
   let ports = portList(uplinks, inside, stack, options.vlans);
+  const load = () =>
+    BpfObject.load(undefined, {
+      maxEntries: { flows: options.flowRows, flows6: flow6Rows },
+      pinFolder: pins?.path ?? null,
+    });
+  let object: BpfObject | null = null;
   let key = ownKey;
-  let taken = false;
   if (pins?.exists()) {
-    const found =
+    let found =
       options.inside === "stack" && stack === null
         ? "its veth pair is gone"
         : inspect(pins, {
@@ -108,15 +114,19 @@ export async function layFoundation(
             encoded: ports.map(encode),
             egress: stack === null ? [] : ports.filter(({ kind }) => kind === "uplink"),
           });
+    if (typeof found !== "string") {
+      const [loaded, reason] = takeMaps(load);
+      if (loaded !== null) key = found;
+      else found = reason;
+      object = loaded;
+    }
     if (typeof found === "string") {
       log.warn(`what the last process left can't be taken over, so its flows end: ${found}`);
       await clear(pins, findLink(INNER) === null ? names : [...names, INNER]);
       stack = null;
-    } else {
-      key = found;
-      taken = true;
     }
   }
+  const taken = object !== null;
   if (!taken) {
     for (const name of names) requireFreeHook(name);
     if (options.inside === "stack") stack = createStackInside(mtu, queues);
@@ -125,29 +135,39 @@ export async function layFoundation(
     cleanup.push(() => pins?.remove());
     pins?.create();
   }
-  const object = BpfObject.load(undefined, {
-    maxEntries: { flows: options.flowRows, flows6: flow6Rows },
-    pinFolder: pins?.path ?? null,
-  });
-  cleanup.push(() => object.close());
-  const settings = object.map("settings").mmap();
+  const maps = object ?? load();
+  cleanup.push(() => maps.close());
+  const settings = maps.map("settings").mmap();
   settings.set([key.k0, key.k1, options.flowRows - 1, flow6Rows - 1]);
   settings[SETTINGS_LAYOUT] = SETTINGS_LAYOUT_NOW;
   settings[SETTINGS_SOURCE_INTERVAL] = sourceInterval(options.newFlowsPerSource ?? 0);
   settings[SETTINGS_NEW_FLOW_BUDGET] = options.newFlowBudget ?? DEFAULT_NEW_FLOW_BUDGET;
   settings[SETTINGS_FLAGS] = FLAGS_OF_MODE[options.datapath] | (options.synCookies === true ? SETTINGS_CHALLENGE : 0);
   ports.forEach((port, id) => {
-    setDoorPort(object.map("ports"), port.interfaceIndex, doorOf(port, id));
-    object.map("devices").update(word(id), word(port.interfaceIndex));
+    setDoorPort(maps.map("ports"), port.interfaceIndex, doorOf(port, id));
+    maps.map("devices").update(word(id), word(port.interfaceIndex));
   });
   if (taken) {
     // Whether this node answers for an address on a link is agreed anew.
     for (const name of ["arp4", "ndp6"]) {
-      const map = object.map(name);
+      const map = maps.map(name);
       for (const { key: answered } of map.entries()) map.delete(answered);
     }
   }
-  return { object, key, ports, stack, queues, mtu, kernelForwards, pins, claim, taken };
+  return { object: maps, key, ports, stack, queues, mtu, kernelForwards, pins, claim, taken };
+}
+
+/**
+ * The pinned maps with the programs of this build, or the reason why they don't go together: another build's maps may be of
+ * other sizes although it says that its layout is ours. What else fails would fail with fresh maps as well.
+ */
+function takeMaps(load: () => BpfObject): [BpfObject, null] | [null, string] {
+  try {
+    return [load(), null];
+  } catch (error) {
+    if (!isNativeError(error) || error.code !== "EINVAL") throw error;
+    return [null, `its maps are not those of this build (${error.hint || error.message})`];
+  }
 }
 
 /** Puts the programs on their hooks, each link into `links` as soon as there is one. Pinned links get ours instead of theirs. */

@@ -21,21 +21,24 @@ import type { Plan } from "../control/plan.ts";
 import { type ForwardingSpec, NO_DSR } from "../dataplane/forwarding-spec.ts";
 import { EMPTY_INTENT, type Intent } from "../intent/intent.ts";
 import type { ClusterNode } from "../intent/node.ts";
-import { formatProblem, type Problem } from "../intent/problem.ts";
+import type { Problem } from "../intent/problem.ts";
 import type { ClusterMember, ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress } from "../net/ip-address.ts";
 import type { Speaker } from "../speaker/speaker.ts";
-import { Announcer } from "./announcer.ts";
+import { PinFolder } from "../xdp/pin-folder.ts";
+import { Announcer, drained } from "./announcer.ts";
 import { loadHashKey, loadHeartbeatKey } from "./cluster-secret.ts";
 import { ConvergenceMetrics } from "./convergence-metrics.ts";
 import { Datapath } from "./datapath.ts";
 import type { TraceListener } from "./frame-trace.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
 import { withoutHostPorts } from "./host-ports.ts";
+import { Joining } from "./joining.ts";
 import { LinkAnnouncement } from "./link-announcement.ts";
 import type { PlanTrial, TrialMode } from "./plan-trial.ts";
 import { PlanTrials } from "./plan-trials.ts";
 import { PressureWatch } from "./pressure-watch.ts";
+import { ProblemLog, unknownNode } from "./problem-log.ts";
 import type { RunOptions } from "./run-options.ts";
 import { ServiceMoves } from "./service-moves.ts";
 
@@ -51,14 +54,15 @@ export class Gateway {
   readonly announcer: Announcer;
   #links: LinkAnnouncement | null = null;
   readonly #planner: NodePlanner;
+  readonly #joining: Joining;
   readonly #interfaces: OwnInterfaces;
   readonly #heldFile: HeldFile | null;
   readonly #healthChecks: HealthCheckPorts | null;
+  readonly #problems: ProblemLog;
   #watch: ConfigWatch | null = null;
   #cluster: ClusterMember | null = null;
   #plan: Plan | null = null;
   #intent: Intent = EMPTY_INTENT;
-  #problems: readonly Problem[] = [];
   #files: readonly string[] = [];
   /** In force, or on its way. */
   #loaded: LoadedManifests | null = null;
@@ -73,8 +77,10 @@ export class Gateway {
         "no --cluster-secret: the hash key is random, so other nodes would pick other backends for the same flow",
       );
     }
+    const pins = PinFolder.of(options.node, options.uplinks);
+    const hasRoutes = pins?.exists() === true && !pins.takeDrained();
     const datapath = await Datapath.start(options, loadHashKey(options.clusterSecret), log);
-    const gateway = new Gateway(options, datapath, log);
+    const gateway = new Gateway(options, datapath, hasRoutes, log);
     try {
       await gateway.#begin();
     } catch (error) {
@@ -84,14 +90,17 @@ export class Gateway {
     return gateway;
   }
 
-  private constructor(options: RunOptions, datapath: Datapath, log: Logger) {
+  /** @param hasRoutes whether routers may have kept those of the process before this one. */
+  private constructor(options: RunOptions, datapath: Datapath, hasRoutes: boolean, log: Logger) {
     this.options = options;
     this.datapath = datapath;
     this.#log = log;
+    this.#problems = new ProblemLog(log);
     this.moves = new ServiceMoves(options.node);
     this.#pressure = new PressureWatch(() => datapath.counters(), log);
     this.announcer = new Announcer(options.speakerSocket ?? null);
     this.#planner = new NodePlanner(options.node);
+    this.#joining = new Joining(options.node, !hasRoutes, () => this.#takeAgain());
     this.#interfaces = new OwnInterfaces(options.node, options.uplinks);
     this.#healthChecks = options.healthCheckPorts ? new HealthCheckPorts(log) : null;
     this.#heldFile = options.heldFile ? new HeldFile(options.heldFile) : null;
@@ -99,7 +108,7 @@ export class Gateway {
 
   /** What is wrong with the configuration, and where. */
   get problems(): readonly Problem[] {
-    return this.#problems;
+    return this.#problems.problems;
   }
 
   get files(): readonly string[] {
@@ -181,6 +190,7 @@ export class Gateway {
 
   /** Closes the sessions first, so that routers look elsewhere, then the datapath. */
   async stop(): Promise<void> {
+    this.#joining.close();
     this.#healthChecks?.close();
     this.#watch?.close();
     await this.#cluster?.close();
@@ -190,12 +200,12 @@ export class Gateway {
     await this.#links?.stop();
     await this.announcer.stop(this.options.goodbye ?? "cease");
     await this.datapath.stop();
+    const pins = PinFolder.of(this.options.node, this.options.uplinks);
+    if (pins?.exists() && this.announcer.drainState === "withdrawn") pins.noteDrained();
   }
 
   async #begin(): Promise<void> {
-    this.datapath.policies.onChange(() => {
-      if (this.#loaded !== null) this.#take(this.#next ?? this.#loaded);
-    });
+    this.datapath.policies.onChange(() => this.#takeAgain());
     const { speaker } = this.announcer;
     await speaker.start();
     speaker.onEvent(({ name, from, to, words }) => {
@@ -224,6 +234,10 @@ export class Gateway {
     this.#watch = await watchConfig(this.options.paths, (loaded) => this.#take(loaded));
     this.#take(this.#watch.current);
     await this.#applying;
+  }
+
+  #takeAgain(): void {
+    if (this.#loaded !== null) this.#take(this.#next ?? this.#loaded);
   }
 
   #take(loaded: LoadedManifests): void {
@@ -264,16 +278,17 @@ export class Gateway {
     this.#heldFile?.write(planned.services);
     this.#loaded = loaded;
     this.#files = loaded.files;
-    this.#tell(
-      [...loaded.problems, ...policies.problems, ...problems, ...planned.problems],
-      loaded.intent.nodes.some(({ name }) => name === this.options.node),
-    );
+    const isKnown = loaded.intent.nodes.some(({ name }) => name === this.options.node);
+    const found = [...loaded.problems, ...policies.problems, ...problems, ...planned.problems];
+    this.#problems.tell(isKnown ? found : [...found, unknownNode(this.options.node)]);
 
     await this.announcer.withdrawBefore(own.bgp);
     await this.links.withdrawBefore(own.l2);
     const forwarding = this.options.parts.forwarding ? own.forwarding : nothingOf(own.forwarding);
     await this.datapath.apply({ ...forwarding, sourcePorts: withoutHostPorts(forwarding.sourcePorts) }, policies);
-    await this.announcer.announce(own.bgp, podPrefixes(intent, this.options.node));
+    const ofPods = podPrefixes(intent, this.options.node);
+    const waits = this.#joining.waits(intent.gateways);
+    await this.announcer.announce(waits ? drained(own.bgp, "withdrawn", new Set(ofPods)) : own.bgp, ofPods);
     await this.links.announce(own.l2, intent.nodes);
     this.#healthChecks?.apply(healthChecksOnNode(intent, this.options.node));
     this.moves.planned(this.#plan, planned, Date.now());
@@ -286,29 +301,10 @@ export class Gateway {
         vips: own.forwarding.vips.length,
         addresses: own.forwarding.owned.length,
         sessions: own.bgp.instances.flatMap(({ peers }) => peers).length,
+        ...(waits ? { routes: "wait until the other nodes know that this gateway is back" } : {}),
       },
       "configuration in force",
     );
-  }
-
-  #tell(problems: readonly Problem[], nodeIsKnown: boolean): void {
-    const node = this.options.node;
-    const unknown: Problem = {
-      severity: "warning",
-      object: `Node/${node}`,
-      field: "",
-      message: `nothing describes the Node ${node}, so it announces nothing; add it, or say its name with --node`,
-      where: null,
-    };
-    const all = nodeIsKnown ? problems : [...problems, unknown];
-    const known = new Set(this.#problems.map(formatProblem));
-    for (const problem of all.filter(({ severity }) => severity !== "note")) {
-      const text = formatProblem(problem);
-      if (known.has(text)) continue;
-      if (problem.severity === "error") this.#log.error(text);
-      else this.#log.warn(text);
-    }
-    this.#problems = all;
   }
 }
 

@@ -24,25 +24,34 @@ const ON_LINK = 0xfffffffe;
 const FIRST = word(0);
 
 export class KernelForwarding {
+  readonly #pin: string | null;
   readonly #forwarding: BpfMap;
   readonly #maglev: BpfMap;
   readonly #chunks = new Map<number, BpfMap>();
   /** `null` where it never opens flows. */
   readonly #routes: MapMirror | null;
 
-  /** @param opens whether it ever opens flows. */
-  constructor(object: BpfObject, opens: boolean) {
+  /**
+   * @param opens whether it ever opens flows.
+   * @param pin where the epoch in force is pinned for the next process; `null` for nowhere.
+   */
+  constructor(object: BpfObject, opens: boolean, pin: string | null = null) {
+    this.#pin = pin;
     this.#forwarding = object.map("forwarding");
     this.#maglev = object.map("maglev");
     this.#routes = opens ? new MapMirror(object.map("routes")) : null;
   }
 
-  /** The ids by which a process that died has left the kernel opening flows. */
+  /**
+   * The ids by which a process that died has left the kernel opening flows. Where they can't be read, for its epoch is not
+   * pinned, the kernel opens none until the next epoch: rows with ids that mean something else now would end wrongly.
+   */
   idsLeft(): AdoptedIds[] {
-    const id = new Uint8Array(4);
-    if (!this.#forwarding.lookup(FIRST, id)) return [];
-    const map = BpfMap.fromId(new DataView(id.buffer).getUint32(0, true));
-    if (map === null) return [];
+    const map = this.#pin === null ? null : BpfMap.fromPin(this.#pin);
+    if (map === null) {
+      this.#forwarding.delete(FIRST);
+      return [];
+    }
     const ids = idsInKernelTable(map.mmap());
     map.close();
     return ids;
@@ -54,6 +63,8 @@ export class KernelForwarding {
     const words = kernelTable(columns, this.#routes !== null ? MAGLEV_CHUNKS * columns.maglev.tablesPerChunk : null);
     const map = BpfMap.createArray("epoch", KERNEL_ROW_WORDS * 4, words.length / KERNEL_ROW_WORDS, BPF_F_INNER_MAP);
     map.mmap().set(words);
+    // First, so that the ids which the kernel works by are never unknown to the next process.
+    if (this.#pin !== null) map.pin(this.#pin);
     this.#forwarding.update(FIRST, word(map.fd));
     map.close();
   }

@@ -21,7 +21,7 @@ import type { ServiceMoves } from "./service-moves.ts";
 
 const NO_STATUS: L2Status = {
   ...{ owners: [], members: [], links: [] },
-  ...{ announcementsSent: 0, heartbeatsSent: 0, heartbeatsReceived: 0, heartbeatsRefused: 0 },
+  ...{ announcementsSent: 0, heartbeatsSent: 0, heartbeatsReceived: 0, heartbeatsRefused: 0, heartbeatsUnsent: 0 },
 };
 const NOTHING: AnnouncerSpec = { addresses: [], nodes: {} };
 /** An address that had traffic within this time is not moved only to balance. */

@@ -3,6 +3,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import type { SessionState } from "../bgp/speaker-spec.ts";
 import { VIP_COUNTERS } from "../dataplane/counters.ts";
 import type { Gateway } from "./gateway.ts";
+import { addProcessMetrics } from "./process-metrics.ts";
 import { gatewayStatus } from "./status.ts";
 
 const ESTABLISHED: SessionState = "Established";
@@ -92,6 +93,7 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   poolMetrics(gateway, gauge);
   await l2Metrics(gateway, gauge, counter);
   const kept = [gateway.links.metrics.registry, gateway.convergence.registry];
+  addProcessMetrics(registry);
   return (await Promise.all([registry, ...kept].map((one) => one.metrics()))).join("\n");
 }
 
@@ -129,4 +131,5 @@ async function l2Metrics({ links }: Gateway, gauge: MakeGauge, counter: MakeCoun
   heartbeats.inc({ what: "sent" }, status.heartbeatsSent);
   heartbeats.inc({ what: "received" }, status.heartbeatsReceived);
   heartbeats.inc({ what: "refused" }, status.heartbeatsRefused);
+  heartbeats.inc({ what: "unsent" }, status.heartbeatsUnsent);
 }

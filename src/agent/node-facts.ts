@@ -18,8 +18,8 @@ const CLOCK_KEPT = ["/run/systemd/timesync/synchronized", "/run/chrony/chronyd.p
 export function readNodeFacts(uplinks: readonly string[], l2Port: number, isRunning: boolean): NodeFacts {
   const forwards6 = readSysctl("net/ipv6/conf/all/forwarding");
   const ports = [
-    { what: "heartbeats between nodes", protocol: "udp", port: l2Port, option: "--l2-port" },
-    { what: "the status page", protocol: "tcp", port: STATUS_PAGE_PORT, option: "--http" },
+    { what: "heartbeats between nodes", protocol: "udp", port: l2Port, option: "--l2-port", always: true },
+    { what: "the status page", protocol: "tcp", port: STATUS_PAGE_PORT, option: "--http", always: false },
   ] as const;
   return {
     kernel: release(),
@@ -32,7 +32,7 @@ export function readNodeFacts(uplinks: readonly string[], l2Port: number, isRunn
     uplinks: uplinks.map(readUplink),
     takenPorts: ports
       .filter(({ protocol, port }) => portIsTaken(protocol, port) || portIsTaken(`${protocol}6`, port))
-      .map(({ what, protocol, port, option }) => ({ what, port: `${protocol.toUpperCase()} ${port}`, option })),
+      .map(({ what, protocol, port, ...ask }) => ({ what, port: `${protocol.toUpperCase()} ${port}`, ...ask })),
     // A container does not see who keeps its node's clock.
     clockIsKept: existsSync("/run/systemd/system") ? CLOCK_KEPT.some((path) => existsSync(path)) : null,
     isRunning,

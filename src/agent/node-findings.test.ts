@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { isListenedOn, missingCapabilities } from "./node-facts.ts";
-import { judgeNode, type NodeFacts, type UplinkFacts } from "./node-findings.ts";
+import { judgeNode, type NodeFacts, type TakenPort, type UplinkFacts } from "./node-findings.ts";
 
 const UPLINK: UplinkFacts = {
   ...{ name: "eth0", exists: true, up: true, mtu: 1500, reversePathFilter: 0, xdpProgram: null, master: null },
 };
+const HEARTBEATS: TakenPort = { what: "heartbeats", port: "UDP 9473", option: "--l2-port", always: true };
 const GOOD: NodeFacts = {
   ...{ kernel: "6.18.5", hasBtf: true, jit: "1", hasBpffs: true, missingCapabilities: [], forwards4: true },
   ...{ forwards6: null, uplinks: [UPLINK], takenPorts: [], clockIsKept: true, isRunning: false },
@@ -24,7 +25,8 @@ test.each([
   [{ forwards4: false }, "error", "IPv4"],
   [{ forwards6: false }, "warning", "IPv6"],
   [{ clockIsKept: false }, "warning", "clock"],
-  [{ takenPorts: [{ what: "heartbeats", port: "UDP 9473", option: "--l2-port" }] }, "error", "UDP 9473"],
+  [{ takenPorts: [HEARTBEATS] }, "error", "UDP 9473"],
+  [{ takenPorts: [{ ...HEARTBEATS, port: "TCP 9472", option: "--http", always: false }] }, "warning", "where `--http`"],
   [{ uplinks: [{ ...UPLINK, exists: false }] }, "error", "no interface eth0"],
   [{ uplinks: [{ ...UPLINK, up: false }] }, "error", "eth0 is down"],
   [{ uplinks: [{ ...UPLINK, mtu: 1000 }] }, "warning", "MTU of 1000"],
@@ -41,8 +43,7 @@ test.each([
 
 test("what the gateway that runs here holds is not in its way", () => {
   const uplinks = [{ ...UPLINK, xdpProgram: "sluice_xdp" }];
-  const takenPorts = [{ what: "heartbeats", port: "UDP 9473", option: "--l2-port" }];
-  expect(judgeNode({ ...GOOD, uplinks, takenPorts, isRunning: true })).toEqual([]);
+  expect(judgeNode({ ...GOOD, uplinks, takenPorts: [HEARTBEATS], isRunning: true })).toEqual([]);
 });
 
 test("capabilities are read from the mask that the kernel shows", () => {

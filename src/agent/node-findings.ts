@@ -17,11 +17,20 @@ export interface NodeFacts {
   readonly forwards6: boolean | null;
   readonly uplinks: readonly UplinkFacts[];
   /** Ports that a gateway listens on, and which somebody has already. */
-  readonly takenPorts: readonly { readonly what: string; readonly port: string; readonly option: string }[];
+  readonly takenPorts: readonly TakenPort[];
   /** Whether the clock is kept by anybody; `null` when that can't be told. */
   readonly clockIsKept: boolean | null;
   /** Whether a gateway runs here: then the hooks and ports are its own. */
   readonly isRunning: boolean;
+}
+
+export interface TakenPort {
+  readonly what: string;
+  readonly port: string;
+  /** Names another one. */
+  readonly option: string;
+  /** Whether every gateway listens there, or only one that is given the option. */
+  readonly always: boolean;
 }
 
 export interface UplinkFacts {
@@ -79,8 +88,10 @@ export function judgeNode(facts: NodeFacts): Finding[] {
     );
   }
   for (const uplink of facts.uplinks) found.push(...judgeUplink(uplink, facts.isRunning));
-  for (const { what, port, option } of facts.isRunning ? [] : facts.takenPorts) {
-    tell("error", `${port}, for ${what}, is taken`, `\`ss -lnp\` tells by whom; \`${option}\` names another one`);
+  for (const { what, port, option, always } of facts.isRunning ? [] : facts.takenPorts) {
+    const wanted = always ? what : `${what} where \`${option}\` asks for it`;
+    const fix = `\`ss -lnp\` tells by whom; \`${option}\` names another one`;
+    tell(always ? "error" : "warning", `${port}, for ${wanted}, is taken`, fix);
   }
   if (facts.clockIsKept === false) {
     tell(

@@ -61,6 +61,8 @@ export class NodePolicies {
   readonly #hookStats = policyStatsMemory(MAX_POLICIES);
   readonly #shaping = new IntentShaping();
   #outcome: LoadOutcome = NO_POLICIES;
+  /** As every worker asks them, by name: what was loaded last is not yet that. */
+  #inForce: ReadonlyMap<string, PolicyState> = new Map();
   readonly #log: Logger;
   readonly #generations = new Map<string, number>();
   readonly #lastErrors = new Map<string, string>();
@@ -129,6 +131,7 @@ export class NodePolicies {
       .filter(({ hooks }) => hooks.includes("onFlowEnd"))
       .map(({ name, slot }) => [name, slot] as const);
     fillFlowEndListeners(this.ownEnds.listeners, spec, ids, new Map(listening));
+    this.#inForce = new Map(this.#host.status().map((state) => [state.name, state]));
   }
 
   /** New flows of one source in a second that policies ask the kernel to allow; 0 when none does. */
@@ -164,12 +167,22 @@ export class NodePolicies {
   }
 
   status(): PolicyStatus[] {
-    return this.#host.status().map((state) => ({
+    return this.#states().map((state) => ({
       ...state,
       stats: sumPolicyStats([...this.stats, this.#hookStats], state.slot),
       lastError: this.#lastErrors.get(state.name) ?? null,
       reasons: [...(this.#reasons.get(state.name) ?? [])],
     }));
+  }
+
+  /** What is in force, and of what is loaded only why it is not; what is new has no version until then. */
+  #states(): PolicyState[] {
+    const loaded = new Map(this.#host.status().map((state) => [state.name, state]));
+    const begun = [...loaded.values()].filter(({ name }) => !this.#inForce.has(name));
+    return [
+      ...[...this.#inForce.values()].map((state) => ({ ...state, problem: loaded.get(state.name)?.problem ?? null })),
+      ...begun.map((state) => ({ ...state, version: null, digest: null })),
+    ];
   }
 
   /** For those who trace frames: names instead of numbers. */

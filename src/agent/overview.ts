@@ -20,7 +20,7 @@ export interface ServiceOverview {
   readonly owners: readonly string[];
   /** Why it has no address, or what else is wrong with it. */
   readonly trouble: readonly string[];
-  /** When it last failed over, as far as this node had a part in it. */
+  /** When it last failed over or was handed over, as far as this node had a part in it. */
   readonly lastMove: ServiceMove | null;
   /** What this node serves of it; none where it serves nothing. */
   readonly vips: readonly ServiceStatus[];

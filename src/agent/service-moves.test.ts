@@ -27,7 +27,12 @@ test("an address taken from another node is a move with the time that nobody ans
   moves.heard(answers("n1", null), servicesOf, 2);
   expect(moves.byService.size).toBe(0);
   moves.heard(answers("n2", 640), servicesOf, 3);
-  expect(moves.byService.get("default/web")).toEqual({ time: 3, what: "10.0.5.100 from n2 to n1 after 0.64 s" });
+  expect(moves.byService.get("default/web")).toEqual({
+    time: 3,
+    what: "10.0.5.100 failed over from n2 to n1 in 0.64 s",
+  });
+  moves.heard(answers("n2", null), servicesOf, 4);
+  expect(moves.byService.get("default/web")!.what).toBe("10.0.5.100 handed over by n2 to n1");
 });
 
 test("the last move counts, and goes with its Service", () => {

@@ -1,6 +1,6 @@
 /**
- * When a Service last failed over, as far as this node has a part in it: it took one of its addresses on a link from another
- * node, or a node was taken out of those that attract its traffic. The last move of each, for people; metrics have the times.
+ * When a Service last failed over or was handed over, as far as this node has a part in it: it took one of its addresses on a
+ * link from another node, or a node was taken out of those that attract its traffic. The last move of each, for people; metrics have the times.
  */
 import type { AnnouncerEvent } from "../announcer/announcer-message.ts";
 import type { Plan } from "../control/plan.ts";
@@ -11,7 +11,7 @@ const MOST_MOVES = 2000;
 export interface ServiceMove {
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** `10.0.5.100 from node2 to node1 after 0.64 s`, `no longer by node2`. */
+  /** `10.0.5.100 failed over from node2 to node1 in 0.64 s`, `... handed over by node2 to node1`, `no longer by node2`. */
   readonly what: string;
 }
 
@@ -44,8 +44,10 @@ export class ServiceMoves {
   heard(event: AnnouncerEvent, servicesOf: (address: string) => readonly string[], time: number): void {
     if (event.type !== "answers" || event.previous === null || event.previous === this.#node) return;
     const { address, previous, silentMilliseconds } = event;
-    const after = silentMilliseconds === null ? "" : ` after ${(silentMilliseconds / 1000).toFixed(2)} s`;
-    const what = `${address} from ${previous} to ${this.#node}${after}`;
+    const what =
+      silentMilliseconds === null
+        ? `${address} handed over by ${previous} to ${this.#node}`
+        : `${address} failed over from ${previous} to ${this.#node} in ${(silentMilliseconds / 1000).toFixed(2)} s`;
     for (const name of servicesOf(address)) this.#keep(name, { time, what });
   }
 

@@ -65,8 +65,7 @@ export interface DrainReport extends DrainProgress {
 }
 
 export async function drainReport({ announcer, datapath }: Gateway): Promise<DrainReport> {
-  const flowsOpened = datapath.counters().totals[TOTALS.indexOf("flowsOpened")]!;
-  return { ...(await announcer.progress()), flows: flowsOpened - datapath.flowsEnded };
+  return { ...(await announcer.progress()), flows: datapath.flowsLive };
 }
 
 export interface FlowStatus {
@@ -89,6 +88,7 @@ export interface FlowStatus {
 
 export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
   const { datapath } = gateway;
+  const { flowsLive } = datapath;
   const counters = datapath.counters();
   const totals = Object.fromEntries(TOTALS.map((name, index) => [name, counters.totals[index]!])) as Record<
     TotalName,
@@ -111,10 +111,11 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
       totals,
       reasons: Object.fromEntries(reasons.filter(([, count]) => count > 0)),
       flows: {
-        live: totals.flowsOpened + datapath.flowsTakenOver - datapath.flowsEnded,
+        live: flowsLive,
         rows: datapath.flows[0]!.capacity,
         opened: totals.flowsOpened,
-        ended: datapath.flowsEnded,
+        // The one is counted a moment after the other.
+        ended: Math.max(0, totals.flowsOpened + datapath.flowsTakenOver - flowsLive),
       },
       xdp: datapath.xdpCounters(),
       offloads: datapath.offloads,

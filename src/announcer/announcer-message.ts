@@ -110,6 +110,7 @@ export interface L2Status {
   readonly heartbeatsSent: number;
   readonly heartbeatsReceived: number;
   readonly heartbeatsRefused: number;
+  readonly heartbeatsUnsent: number;
 }
 
 /** Who answered on a link. */

@@ -78,7 +78,7 @@ export class AnnouncingNode {
   start(): void {
     const { key, port } = this.#setup;
     if (key !== null) {
-      const take = (message: Heartbeat) => this.step({ type: "message", message });
+      const take = (message: Heartbeat, at: number) => this.step({ type: "message", message, at });
       this.sockets = new HeartbeatSockets(key, port, { session: () => this.agreement.session, take });
     }
     this.#timer = setInterval(() => this.#tick(), TICK_MILLISECONDS);
@@ -209,7 +209,7 @@ export class AnnouncingNode {
 
   #tick(): void {
     // Before the time is told: where this thread was kept waiting, what has come meanwhile is a sign of life.
-    this.sockets?.look();
+    if (this.agreement.mustHear(performance.now())) this.sockets?.look();
     const now = performance.now();
     this.links.listen(now, (voice, claim) => this.#hearLink(voice, claim));
     if (now >= this.#nextAbility) this.#updateAbility();

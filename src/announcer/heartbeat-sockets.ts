@@ -6,7 +6,7 @@
  */
 import type { Socket } from "node:dgram";
 import type { Heartbeat } from "../l2/heartbeat.ts";
-import { Assembly, type Authenticate, encodeHeartbeat, HeartbeatDecoder, URGENT } from "../l2/heartbeat-codec.ts";
+import { Assembly, HeartbeatDecoder, HeartbeatEncoder, URGENT } from "../l2/heartbeat-codec.ts";
 import { parseIpAddress } from "../net/ip-address.ts";
 import { addressOctets, DatagramSocket } from "../xdp/datagram-socket.ts";
 import { isNativeError } from "../xdp/native-error.ts";
@@ -15,6 +15,7 @@ import { authenticator } from "./authentication.ts";
 /** Where heartbeats are heard and what they come from, by family; `null` for no heartbeats by that family. */
 export type OwnAddresses = Readonly<Record<4 | 6, string | null>>;
 
+const FAMILIES = [4, 6] as const;
 const ANY_ADDRESS: OwnAddresses = { 4: "0.0.0.0", 6: "::" };
 /** Taken at one look: a flood must not keep the thread from its own heartbeats. */
 const MOST_DATAGRAMS = 1000;
@@ -25,11 +26,12 @@ const LONGEST_OCTETS = 2048;
 export interface HeartbeatEars {
   /** The session of the node, which may change. */
   readonly session: () => number;
-  readonly take: (heartbeat: Heartbeat) => void;
+  /** `at` is when it came, by `performance.now()`. */
+  readonly take: (heartbeat: Heartbeat, at: number) => void;
 }
 
 interface Place {
-  readonly socket: DatagramSocket | null;
+  readonly family: 4 | 6;
   readonly octets: Uint8Array;
 }
 
@@ -37,49 +39,59 @@ export class HeartbeatSockets {
   sent = 0;
   received = 0;
   refused = 0;
+  /** Without a route, or without room for them just then. */
+  unsent = 0;
   readonly #ears: HeartbeatEars;
-  readonly #authenticate: Authenticate;
+  readonly #encoder: HeartbeatEncoder;
   readonly #decoder: HeartbeatDecoder;
   readonly #port: number;
   readonly #sockets: Readonly<Record<4 | 6, DatagramSocket | null>>;
   readonly #news: Socket[] = [];
   readonly #assembly = new Assembly();
+  #lastLook = performance.now();
   /** Members by the text of their address. */
   readonly #places = new Map<string, Place>();
 
   /** @throws in words where the port is taken. */
   constructor(key: Uint8Array, port: number, ears: HeartbeatEars, own: OwnAddresses = ANY_ADDRESS) {
     this.#ears = ears;
-    this.#authenticate = authenticator(key);
-    this.#decoder = new HeartbeatDecoder(this.#authenticate);
+    const authenticate = authenticator(key);
+    this.#encoder = new HeartbeatEncoder(authenticate);
+    this.#decoder = new HeartbeatDecoder(authenticate);
     this.#port = port;
     this.#sockets = { 4: bound(own[4], port), 6: bound(own[6], port) };
     for (const socket of [this.#sockets[4], this.#sockets[6]]) {
       if (socket === null) continue;
       const news = socket.divert(URGENT.offset, URGENT.mask);
-      this.#news.push(news.on("message", (datagram) => this.#read(datagram)));
+      this.#news.push(news.on("message", (datagram) => this.#read(datagram, performance.now())));
     }
   }
 
   /** Takes what has come since the last look, but for news. */
   look(): void {
+    const now = performance.now();
     for (const socket of [this.#sockets[4], this.#sockets[6]]) {
       for (let count = 0; socket !== null && count < MOST_DATAGRAMS; count++) {
         const datagram = socket.receive();
         if (datagram === null) break;
-        this.#read(datagram);
+        // Whatever the wall clock says: what had come before the last look was taken then.
+        this.#read(datagram, Math.min(Math.max(now - socket.age, this.#lastLook), now));
       }
     }
+    this.#lastLook = now;
   }
 
-  /** What cannot be sent is as good as lost, and the other side notices. */
+  /** What cannot be sent to a member is as good as lost, and it notices; the others get theirs. */
   send(heartbeat: Heartbeat, addresses: readonly string[]): void {
-    const datagrams = encodeHeartbeat(heartbeat, this.#authenticate);
-    for (const address of addresses) {
-      const { socket, octets } = this.#placeOf(address);
+    const places = addresses.map((address) => this.#placeOf(address));
+    const datagrams = this.#encoder.encode(heartbeat);
+    for (const family of FAMILIES) {
+      const to = places.filter((place) => place.family === family).map(({ octets }) => octets);
+      if (to.length === 0) continue;
       for (const datagram of datagrams) {
-        this.sent++;
-        socket?.send(datagram, octets, this.#port);
+        const unsent = this.#sockets[family]?.send(datagram, to, this.#port) ?? to.length;
+        this.sent += to.length - unsent;
+        this.unsent += unsent;
       }
     }
   }
@@ -90,21 +102,21 @@ export class HeartbeatSockets {
     for (const socket of this.#news) socket.close();
   }
 
-  #read(datagram: Uint8Array): void {
+  #read(datagram: Uint8Array, at: number): void {
     const part = this.#decoder.decode(datagram, this.#ears.session());
     if (part === null) {
       this.refused++;
       return;
     }
     this.received++;
-    this.#ears.take(this.#assembly.add(part));
+    this.#ears.take(this.#assembly.add(part), at);
   }
 
   #placeOf(address: string): Place {
     let place = this.#places.get(address);
     if (place === undefined) {
       const parsed = parseIpAddress(address)!;
-      place = { socket: this.#sockets[parsed.family], octets: addressOctets(parsed) };
+      place = { family: parsed.family, octets: addressOctets(parsed) };
       this.#places.set(address, place);
     }
     return place;

@@ -41,6 +41,7 @@ export function ownersStatus(node: AnnouncingNode, self: string): L2Status {
     heartbeatsSent: sockets?.sent ?? 0,
     heartbeatsReceived: sockets?.received ?? 0,
     heartbeatsRefused: sockets?.refused ?? 0,
+    heartbeatsUnsent: sockets?.unsent ?? 0,
   };
 }
 

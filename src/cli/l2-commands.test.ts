@@ -15,7 +15,7 @@ const STATUS: L2Status = {
   ],
   members: [{ node: "n2", alive: false, addresses: 0, silentMilliseconds: 1234, held: true }],
   links: [{ interface: "net0", carrier: true, gateway: "not missed" }],
-  ...{ announcementsSent: 0, heartbeatsSent: 0, heartbeatsReceived: 0, heartbeatsRefused: 0 },
+  ...{ announcementsSent: 0, heartbeatsSent: 0, heartbeatsReceived: 0, heartbeatsRefused: 0, heartbeatsUnsent: 0 },
 };
 
 test("owners are shown with who misses them, members with their last sign of life", () => {

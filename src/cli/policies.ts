@@ -6,11 +6,11 @@ const LINE_WIDTH = 100;
 
 export function policiesTable(policies: readonly PolicyStatus[]): string {
   if (policies.length === 0) return "no policies are configured\n";
-  const rows = policies.map(({ name, version, order, stats }) => [
+  const rows = policies.map(({ name, version, order, stats, problem }) => [
     name,
     version ?? "-",
     String(order),
-    stats.off === 1 ? "switched off" : version === null ? "not loaded" : "in force",
+    stats.off === 1 ? "switched off" : version !== null ? "in force" : problem === null ? "begins" : "not loaded",
     String(stats.asked),
     String(stats.denied),
     String(stats.backendChosen + stats.serviceChosen),

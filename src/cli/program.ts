@@ -49,6 +49,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 export function sluiceProgram(exitWith: (status: number) => void): Command {
   const program = new Command("sluice")
     .description("An edge gateway for Kubernetes: allocates addresses, announces them, moves the packets.")
+    .addHelpText(
+      "after",
+      "\nExit status: 0 when it is done; 1 when it can't be, with the reason on standard error, or when `check` or" +
+        "\n`doctor` find an error; 2 when `plan --against` finds that something live would move.",
+    )
     .exitOverride();
 
   program

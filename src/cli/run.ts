@@ -15,6 +15,7 @@ import { ApiServer } from "../api/server.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { FleetDoor } from "../fleet/fleet-door.ts";
 import { reportOf } from "../fleet/node-report.ts";
+import { dropStartCapabilities } from "../xdp/capabilities.ts";
 
 export async function runCommand(options: RunOptions): Promise<void> {
   const timeline = new Timeline();
@@ -59,6 +60,7 @@ export async function runCommand(options: RunOptions): Promise<void> {
     if (options.metrics) await api.listenForMetrics(options.metrics);
     if (others !== null) await door?.listen(others.port);
     gateway = await Gateway.start(options, log);
+    dropStartCapabilities();
     log.info({ signal: await stopped }, "stopping");
   } finally {
     await gateway?.stop();

@@ -6,6 +6,7 @@ import { type Command, Option } from "commander";
 import { follow, open } from "../api/client.ts";
 import { FRAME_VERDICTS, type FrameEvent } from "../trace/frame-event.ts";
 import { monitorLine } from "../trace/frame-sentence.ts";
+import { showProgress } from "./progress.ts";
 import { wrapText } from "./text-table.ts";
 
 const LINE_WIDTH = 100;
@@ -44,12 +45,22 @@ export function addTraceCommands(program: Command, defaultSocket: string, positi
     const end = () => void frames.destroy();
     const timer = setTimeout(end, flags.seconds * 1000);
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, end);
+    let bytes = 0;
+    frames.on("data", (part: Buffer) => {
+      bytes += part.length;
+    });
+    const begun = performance.now();
+    const seconds = () => Math.round((performance.now() - begun) / 1000);
+    const endProgress = showProgress(
+      () => `capturing: ${seconds()} s of ${flags.seconds}, ${Math.round(bytes / 1000)} kB; Ctrl-C ends it`,
+    );
     const file = flags.write === "-" ? process.stdout : createWriteStream(flags.write);
     // Ended from here, the stream is cut off, which is as it should be: what has come is in the file.
     await pipeline(frames, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ERR_STREAM_PREMATURE_CLOSE" && error.code !== "ECONNRESET") throw error;
     });
     clearTimeout(timer);
+    endProgress();
   });
 }
 

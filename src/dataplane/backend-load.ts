@@ -17,6 +17,11 @@ export class BackendLoad {
     return Math.max(0, Atomics.load(this.words, placeOf(owner)));
   }
 
+  /** Live flows of all backends. */
+  total(): number {
+    return this.words.reduce((sum, flows) => sum + flows, 0);
+  }
+
   opened(owner: number): void {
     Atomics.add(this.words, placeOf(owner), 1);
   }

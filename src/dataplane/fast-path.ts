@@ -137,9 +137,9 @@ export function makeFastPath(pipeline: Pipeline, classifyOther: Classifier, forw
       const hash = flows4.hash(source, destination, view.getInt32(at + TRANSPORT, true), protocol);
       hashes[i] = hash;
       kinds[i] = FrameKind.Plain;
-      flows4.touch(hash);
     }
     totals[RECEIVED_BYTES]! += bytes;
+    flows4.touchAll(hashes, count);
   }
 
   function isPlainTransport(protocol: number, l4: number, payloadBytes: number): boolean {

@@ -63,6 +63,19 @@ export class FlowTable4 extends FlowTable {
     this.touched[0] = this.words[(hash & this.mask) * ROW_WORDS + ROW_TAG]!;
   }
 
+  /**
+   * The same for the first `count` hashes of a batch, in a loop so short that the processor waits for many rows at once: it
+   * looks a few hundred instructions ahead, which between two touches is one frame's headers. At a million flows a packet
+   * costs a third of what it did with a touch beside each hash (bench/pipeline).
+   */
+  touchAll(hashes: Int32Array, count: number): void {
+    const words = this.words;
+    const mask = this.mask;
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum = (sum + words[(hashes[i]! & mask) * ROW_WORDS + ROW_TAG]!) | 0;
+    this.touched[0] = sum;
+  }
+
   /** The live row of a key, as the index of its first word, or `NO_ROW`. */
   find(hash: number, source: number, destination: number, ports: number, protocol: number): number {
     const words = this.words;

@@ -8,22 +8,28 @@
  * kernel adds those of the frames that it forwards (it leaves all frames of a row with a RST to us).
  */
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
-import { ACK, FIN, RST, SYN } from "../wire/transport.ts";
+import { ACK, FIN, PSH, RST, SYN } from "../wire/transport.ts";
 import { sendsDsr } from "./egress.ts";
 import { reopenFlow } from "./first-frame.ts";
-import { flowState } from "./flow-state.ts";
-import { NO_ROW } from "./flow-table.ts";
+import { flowState, lastSeen } from "./flow-state.ts";
+import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { offloadBegun, offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { limitSegmentSize } from "./segment-size.ts";
 import { STATE_CLOSED_FIRST, STATE_FLAGS } from "./state-word.ts";
 
+/** From FIN to PSH. */
+const PSH_SHIFT = 3;
+/** Longer than a host waits before it sends again what got lost at the end of a connection. */
+const SILENT_SECONDS = 3;
+
 /**
- * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, or one
- * of the flags that change a state.
+ * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, data
+ * after a FIN, or one of the flags that change a state.
  */
 export function isNews(state: number, flags: number): boolean {
-  return (((state & (flags | RST)) ^ flags) | (flags & (SYN | FIN | RST))) !== 0;
+  const dataAfterFin = (state << PSH_SHIFT) & flags & PSH;
+  return (((state & (flags | RST)) ^ flags) | (flags & (SYN | FIN | RST)) | dataAfterFin) !== 0;
 }
 
 /** @returns the row to forward by: a new one where the frame opens the flow anew; `NO_ROW` when it has been dropped. */
@@ -32,7 +38,7 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
   const { batch } = pipeline;
   const { words, layout } = flows;
   const mayBegin = (flags & (SYN | ACK)) === SYN && !flows.isReply(known);
-  const row = mayBegin ? beginAgain(pipeline, i, isIpv4, known) : known;
+  const row = mayBegin ? beginAgain(pipeline, i, isIpv4, known) : beginInMiddle(pipeline, i, isIpv4, known, flags);
   if (row === NO_ROW) return NO_ROW;
   const state = row + layout.state;
   if ((flags & SYN) !== 0 && batch.protocol[i] === PROTOCOL_TCP) limitSegmentSize(pipeline, i, isIpv4, row);
@@ -51,13 +57,33 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
 }
 
 /**
+ * Data of a client that has closed: where its port has begun a connection by way of another node, which routers have moved
+ * here since, that connection is a flow of its own. In the old one's place it would go to the old one's backend, whose
+ * reset would end it. What a client repeats at the end of a connection comes sooner.
+ */
+function beginInMiddle(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, flags: number): number {
+  const flows = pipeline.flowsOf(isIpv4);
+  const { words, layout } = flows;
+  if ((flags & (PSH | FIN | RST)) !== PSH || (words[row + layout.state]! & FIN) === 0 || flows.isReply(row)) return row;
+  const peer = flows.peer(row);
+  // A FIN of the client alone may be forged; where replies don't come by here, there is no other to be seen.
+  const isOver = peer === NO_ROW || flowState(flows, row, peer) === "closed";
+  return isOver && isSilent(pipeline, flows, row, peer) ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+}
+
+function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number): boolean {
+  return now - lastSeen(flows, row, peer) >= SILENT_SECONDS;
+}
+
+/**
  * A SYN on a flow that has ended: the client uses its port again. After both FINs the old flow is over and a new one
  * opens, so that it gets a backend of today. After a RST, which anybody may have sent, it stays where it is as long as
  * its backend takes new flows: so a forged RST and a forged SYN together move nothing. The same goes for the client's FIN
- * where the replies never come by here (DSR): whether the other side has closed, nobody can see. A SYN that nobody has
- * answered and that is sent again goes to another backend when its own takes no new flows any more. A flow whose replies
- * come by here but have no row begins anew in any case: they would leave with the backend's address. (It shared that row
- * with a flow of the same port that came another way, straight or from another node.)
+ * where the replies never come by here (DSR): whether the other side has closed, nobody can see. After a silence, though,
+ * the backend is one of today, which other nodes choose as well should routers move the new flow there. A SYN that nobody
+ * has answered and that is sent again goes to another backend when its own takes no new flows any more. A flow whose
+ * replies come by here but have no row begins anew in any case: they would leave with the backend's address. (It shared
+ * that row with a flow of the same port that came another way, straight or from another node.)
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
@@ -67,11 +93,13 @@ function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number)
   const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
   const isGivenUp = !pipeline.table.takesNewFlows(words[row + layout.owner]!);
   if ((flags & (FIN | RST)) === 0) {
-    return isGivenUp && (flags & ACK) === 0 ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+    // A flow that this very SYN has opened shows no flag yet.
+    return isGivenUp && (flags & (SYN | ACK)) === SYN ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
   }
   if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
   if ((flags & RST) === 0 && peer !== NO_ROW) return row;
-  if (isGivenUp) return reopenFlow(pipeline, i, isIpv4, row, peer);
+  const isOver = (flags & RST) === 0 && isSilent(pipeline, flows, row, peer);
+  if (isGivenUp || isOver) return reopenFlow(pipeline, i, isIpv4, row, peer);
   Atomics.and(words, row + layout.state, ~STATE_FLAGS);
   if (peer !== NO_ROW) Atomics.and(words, peer + layout.state, ~STATE_FLAGS);
   return row;

@@ -9,9 +9,9 @@
  * before: it has seen to it that its sequence numbers and timestamps go on, which a backend in TIME-WAIT looks at (RFC 6191),
  * and which hold for the same ports only (Linux gives each pair of ports its own clock).
  *
- * Before a new flow is refused, the port of a closed one is taken early: one of a connection whose timestamps the new one's
- * are later than (client-clock.ts); else one that its client closed first, for then the backend keeps no TIME-WAIT unless
- * both closed at once (RFC 9293 §3.6); else the one that has been silent for the longest.
+ * Before a new flow is refused, the port of a closed one is taken early: the first one of a connection whose timestamps the
+ * new one's are later than (client-clock.ts); else one that its client closed first, for then the backend keeps no
+ * TIME-WAIT unless both closed at once (RFC 9293 §3.6); else the one that has been silent for the longest.
  */
 
 import { ADDRESS_WORDS, copyAddress, swap16 } from "../wire/raw.ts";
@@ -55,7 +55,7 @@ export function claimSource(
   const free = table.sourcePorts;
   if (ports.words[own + ADDRESS_WORDS - 1] === 0 || free.length === 0) return NO_ROW;
   const backendPort = translated[KEY_PORTS]! & ~0xffff;
-  const tries = exhausted.tries(owner, now);
+  const tries = exhausted.tries(owner, clock, now);
   copyAddress(translated, KEY_SOURCE, ports.words, own);
   // A step that the number of ports is no multiple of leads to all of them.
   const stride = free.length % FREE_PORT_STRIDE === 0 ? 1 : FREE_PORT_STRIDE;
@@ -78,8 +78,9 @@ export function claimSource(
     const taken = flows.findKey(replyHash, otherKey);
     if (taken === NO_ROW) {
       const reply = claimReplyKey(pipeline, flows, replyHash, egress, owner, clock);
-      if (reply !== TAKEN) return reply;
-      continue;
+      if (reply === TAKEN) continue;
+      exhausted.forget(owner);
+      return reply;
     }
     const rank = rankOf(flows, taken, now, clock);
     if (rank === NEVER || rank < bestRank) continue;
@@ -89,13 +90,17 @@ export function claimSource(
     bestRank = rank;
     bestSeen = seen;
     bestPort = candidate;
+    if (rank === LATER) break;
   }
   if (best !== NO_ROW) {
     endFlow(flows, best, flows.peer(best), FlowEnd.closed, now);
     translated[KEY_PORTS] = backendPort | bestPort;
     reverseKey(otherKey, translated);
     const reply = claimReplyKey(pipeline, flows, flows.hashKey(otherKey), egress, owner, clock);
-    if (reply !== TAKEN) return reply;
+    if (reply !== TAKEN) {
+      exhausted.forget(owner);
+      return reply;
+    }
   }
   exhausted.note(owner, now);
   return NO_ROW;

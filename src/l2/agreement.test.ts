@@ -243,31 +243,60 @@ describe("what is heard", () => {
   test("counts only when it names our session: nothing from before we began can be played again", () => {
     const agreement = nodeA();
     const recorded = heartbeat({ heard: [{ node: "a", session: 4, version: 0, held: false }] });
-    agreement.step({ type: "message", message: recorded }, 10);
+    agreement.step({ type: "message", message: recorded, at: 10 }, 10);
     expect(isAlive(agreement)).toBe(false);
-    agreement.step({ type: "message", message: heartbeat({}) }, 20);
+    agreement.step({ type: "message", message: heartbeat({}), at: 20 }, 20);
     expect(isAlive(agreement)).toBe(true);
   });
 
   test("counts once, and never again after a newer session of the sender", () => {
     const agreement = nodeA();
-    agreement.step({ type: "message", message: heartbeat({ sequence: 9 }) }, 10);
+    agreement.step({ type: "message", message: heartbeat({ sequence: 9 }), at: 10 }, 10);
     for (let now = 100; now < 800; now += 100) {
-      agreement.step({ type: "message", message: heartbeat({ sequence: 9 }) }, now);
+      agreement.step({ type: "message", message: heartbeat({ sequence: 9 }), at: now }, now);
       agreement.step({ type: "tick" }, now);
     }
     expect(isAlive(agreement)).toBe(false);
-    agreement.step({ type: "message", message: heartbeat({ session: 78, sequence: 1 }) }, 800);
+    agreement.step({ type: "message", message: heartbeat({ session: 78, sequence: 1 }), at: 800 }, 800);
     expect(isAlive(agreement)).toBe(true);
     for (let now = 900; now < 1600; now += 100) {
-      agreement.step({ type: "message", message: heartbeat({ sequence: now }) }, now);
+      agreement.step({ type: "message", message: heartbeat({ sequence: now }), at: now }, now);
       agreement.step({ type: "tick" }, now);
     }
     expect(isAlive(agreement)).toBe(false);
   });
 
+  test("may wait for our next heartbeat, but not when it could be a sign of life that is missed", () => {
+    const agreement = nodeA();
+    agreement.step({ type: "message", message: heartbeat({}), at: 10 }, 10);
+    for (let now = 50; now <= 3000; now += 50) {
+      const at = now - 5;
+      if (now % 200 === 0) agreement.step({ type: "message", message: heartbeat({ sequence: now }), at }, now);
+      agreement.step({ type: "tick" }, now);
+    }
+    // The last one came at 2995, so it is missed from 3595 on; ours are due at 3050 and each 200 ms after that.
+    const asked: number[] = [];
+    for (let now = 3050; now <= 3600; now += 50) {
+      if (agreement.mustHear(now)) asked.push(now);
+      agreement.step({ type: "tick" }, now);
+    }
+    expect(asked).toEqual([3050, 3250, 3450, 3600]);
+    expect(agreement.roll.living()).toEqual([]);
+  });
+
+  test("late counts from when it came", () => {
+    const agreement = nodeA();
+    agreement.step({ type: "message", message: heartbeat({}), at: 10 }, 10);
+    for (let now = 50; now < 400; now += 50) agreement.step({ type: "tick" }, now);
+    agreement.step({ type: "message", message: heartbeat({ sequence: 2 }), at: 210 }, 400);
+    for (let now = 400; now < 800; now += 50) agreement.step({ type: "tick" }, now);
+    expect(agreement.roll.living()).toHaveLength(1);
+    agreement.step({ type: "tick" }, 810);
+    expect(agreement.roll.living()).toEqual([]);
+  });
+
   test("from a stranger is not even answered", () => {
-    expect(nodeA().step({ type: "message", message: heartbeat({ from: "c" }) }, 10)).toEqual([]);
+    expect(nodeA().step({ type: "message", message: heartbeat({ from: "c" }), at: 10 }, 10)).toEqual([]);
   });
 });
 
@@ -288,7 +317,7 @@ describe("an address", () => {
             moves: [],
           },
         };
-        agreement.step({ type: "message", message }, now);
+        agreement.step({ type: "message", message, at: now }, now);
       } else {
         agreement.step({ type: "tick" }, now);
       }

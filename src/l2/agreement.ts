@@ -17,18 +17,12 @@
  */
 import { movesToBalance } from "./balance.ts";
 import { Candidacy } from "./candidacy.ts";
-import type { AgreementEffect, AgreementEvent, AnswerCause, PlannedVip } from "./event.ts";
+import type { AgreementEffect, AgreementEvent, AnswerCause, Owner, PlannedVip } from "./event.ts";
 import type { Claim, Handover, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
 import { assignOwners, leastLoaded, type Unowned } from "./rendezvous.ts";
 import { outranks, Roll } from "./roll.ts";
 import { Telling } from "./telling.ts";
-import { deadAfterMilliseconds, type Timing } from "./timing.ts";
-
-export interface Owner {
-  readonly node: string;
-  readonly term: number;
-  readonly state: "owned" | "moving";
-}
+import { deadAfterMilliseconds, listeningMilliseconds, type Timing } from "./timing.ts";
 
 interface Handing extends Handover {
   readonly since: number;
@@ -74,7 +68,7 @@ export class OwnerAgreement {
     this.#lastStep = now;
     this.#changedAt = now;
     this.#nextReview = now;
-    this.#listenUntil = now + this.#listening;
+    this.#listenUntil = now + listeningMilliseconds(this.timing);
   }
 
   /** What this node answers for. */
@@ -95,6 +89,11 @@ export class OwnerAgreement {
     if (rival !== null) return { node: rival.member.name, term: rival.claim.term, state: "owned" };
     const handed = this.#handing.get(vip) ?? this.roll.handoverOf(vip);
     return handed == null ? null : { node: handed.to, term: handed.term, state: "moving" };
+  }
+
+  /** Whether messages that only say that a node lives can wait no longer: till now they could have waited for our next. */
+  mustHear(now: number): boolean {
+    return this.#unsettled || this.#seeks || this.#telling.isDue(now) || this.roll.mayMiss(this.timing, now);
   }
 
   step(event: AgreementEvent, now: number): AgreementEffect[] {
@@ -118,14 +117,15 @@ export class OwnerAgreement {
       case "tick":
         return;
       case "message":
-        this.#receive(event.message, now);
+        this.#receive(event.message, event.at, now);
         return;
       case "plan":
         this.#plan(event.members, event.vips);
         this.#changed(now);
         return;
       case "ability":
-        if (this.#candidacy.refuse(new Set(event.refused))) this.#listenUntil = now + this.#listening;
+        if (this.#candidacy.refuse(new Set(event.refused)))
+          this.#listenUntil = now + listeningMilliseconds(this.timing);
         this.#candidacy.poor = new Set(event.poor);
         this.#macs = event.macs;
         this.#restate(now);
@@ -155,10 +155,10 @@ export class OwnerAgreement {
     for (const vip of this.#waiting.keys()) if (!planned.has(vip)) this.#waiting.delete(vip);
   }
 
-  #receive(message: Heartbeat, now: number): void {
+  #receive(message: Heartbeat, at: number, now: number): void {
     const member = this.roll.members.get(message.from);
     if (member === undefined) return;
-    const reception = member.receive(message, this, this.timing, now);
+    const reception = member.receive(message, this, this.timing, { at, now });
     if (reception === "refused") return;
     if (reception === "introduction") {
       // It learns from the answer that we know it; until it says so itself, it may be a recording.
@@ -179,12 +179,8 @@ export class OwnerAgreement {
     this.#handing.clear();
     for (const member of this.roll.members.values()) member.forget();
     this.session++;
-    this.#listenUntil = now + this.#listening;
+    this.#listenUntil = now + listeningMilliseconds(this.timing);
     this.#restate(now);
-  }
-
-  get #listening(): number {
-    return deadAfterMilliseconds(this.timing) + this.timing.heartbeatMilliseconds;
   }
 
   #evaluate(now: number, isTick: boolean): void {
@@ -215,7 +211,8 @@ export class OwnerAgreement {
     if (!isStrong) this.#strongSince = Number.POSITIVE_INFINITY;
     else if (this.#strongSince === Number.POSITIVE_INFINITY) this.#strongSince = now;
     // Whoever comes from a smaller part hears first what the larger one claims.
-    const isSettled = isStrong && (this.#strongSince <= now - this.#listening || this.#own.size === 0);
+    const isSettled =
+      isStrong && (this.#strongSince <= now - listeningMilliseconds(this.timing) || this.#own.size === 0);
     if (isStrong && !isSettled) this.#unsettled = true;
     for (const claim of this.#own.values()) {
       const weak = this.#candidacy.poor.has(claim.vip) || (isStrong ? claim.weak && !isSettled : true);

@@ -12,7 +12,8 @@ export interface PlannedVip {
 export type AgreementEvent =
   /** Time has passed: several times per heartbeat, so that deaths are noticed soon. */
   | { readonly type: "tick" }
-  | { readonly type: "message"; readonly message: Heartbeat }
+  /** `at` is when it came, by the clock of the steps: it may have waited since. */
+  | { readonly type: "message"; readonly message: Heartbeat; readonly at: number }
   /** What is to be owned, and by whom. Only what this node already serves. */
   | { readonly type: "plan"; readonly members: readonly string[]; readonly vips: readonly PlannedVip[] }
   /** What this node can't own, or not well, and the MACs that it answers with. */
@@ -30,6 +31,12 @@ export type AgreementEvent =
   | { readonly type: "move"; readonly vip: string; readonly to: string }
   /** Work on the node, or its end: everything is handed over, until it is off again. */
   | { readonly type: "drain"; readonly on: boolean };
+
+export interface Owner {
+  readonly node: string;
+  readonly term: number;
+  readonly state: "owned" | "moving";
+}
 
 /**
  * - `first`: nobody had it.

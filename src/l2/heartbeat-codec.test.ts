@@ -2,10 +2,11 @@ import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Heartbeat, Statement } from "./heartbeat.ts";
-import { Assembly, encodeHeartbeat, HeartbeatDecoder, LONGEST_DATAGRAM, URGENT } from "./heartbeat-codec.ts";
+import { Assembly, HeartbeatDecoder, HeartbeatEncoder, LONGEST_DATAGRAM, URGENT } from "./heartbeat-codec.ts";
 
 const keyed = (key: string) => (octets: Uint8Array) => createHmac("sha256", key).update(octets).digest();
 const authenticate = keyed("the secret");
+const encoder = new HeartbeatEncoder(authenticate);
 const decoder = new HeartbeatDecoder(authenticate);
 const SESSION = 0x1234_5678_9abc;
 
@@ -51,7 +52,7 @@ describe("a heartbeat", () => {
   test("is read as it was written, in whatever order its parts arrive", () => {
     fc.assert(
       fc.property(heartbeat, fc.boolean(), (message, reversed) => {
-        const datagrams = encodeHeartbeat(message, authenticate);
+        const datagrams = encoder.encode(message);
         for (const { length } of datagrams) expect(length).toBeLessThanOrEqual(LONGEST_DATAGRAM);
         const assembly = new Assembly();
         const parts = (reversed ? datagrams.toReversed() : datagrams).map((one) => decoder.decode(one, SESSION)!);
@@ -73,7 +74,7 @@ describe("a heartbeat", () => {
     fc.assert(
       fc.property(heartbeat, (message) => {
         const isNews = message.statement !== null || message.moves.length > 0;
-        for (const datagram of encodeHeartbeat(message, authenticate)) {
+        for (const datagram of encoder.encode(message)) {
           expect((datagram[URGENT.offset]! & URGENT.mask) !== 0).toBe(isNews);
         }
       }),
@@ -83,7 +84,7 @@ describe("a heartbeat", () => {
   test("that anybody has changed, or that another secret signed, is refused", () => {
     fc.assert(
       fc.property(heartbeat, fc.nat(), fc.integer({ min: 1, max: 255 }), (message, at, change) => {
-        const [datagram] = encodeHeartbeat(message, authenticate);
+        const [datagram] = encoder.encode(message);
         expect(new HeartbeatDecoder(keyed("another secret")).decode(datagram!, SESSION)).toBeNull();
         datagram![at % datagram!.length]! ^= change;
         expect(decoder.decode(datagram!, SESSION)).toBeNull();
@@ -95,7 +96,7 @@ describe("a heartbeat", () => {
     const sign = (octets: Uint8Array) => Uint8Array.of(...octets, ...authenticate(octets).subarray(0, 16));
     fc.assert(
       fc.property(heartbeat, fc.nat(), (message, cut) => {
-        const [datagram] = encodeHeartbeat(message, authenticate);
+        const [datagram] = encoder.encode(message);
         const octets = datagram!.subarray(0, datagram!.length - 16);
         expect(decoder.decode(sign(octets.subarray(0, cut % octets.length)), SESSION)).toBeNull();
         expect(decoder.decode(sign(Uint8Array.of(...octets, 0)), SESSION)).toBeNull();

@@ -49,36 +49,47 @@ export interface HeartbeatPart {
   readonly parts: number;
 }
 
-export function encodeHeartbeat(heartbeat: Heartbeat, authenticate: Authenticate): Uint8Array[] {
-  const entries = heartbeat.statement === null ? [] : statementEntries(heartbeat.statement);
-  const head = encodeHead(heartbeat);
-  const bodies: Uint8Array[][] = [[]];
-  let free = LONGEST_DATAGRAM - head.length - 2 - CODE_BYTES;
-  const room = Math.max(free, LONGEST_ENTRY);
-  free = room;
-  for (const entry of entries) {
-    if (entry.length > free) {
-      bodies.push([]);
-      free = room;
-    }
-    bodies.at(-1)!.push(entry);
-    free -= entry.length;
+/** Writes datagrams. */
+export class HeartbeatEncoder {
+  readonly #authenticate: Authenticate;
+  readonly #out = new OctetWriter();
+
+  constructor(authenticate: Authenticate) {
+    this.#authenticate = authenticate;
   }
-  if (bodies.length > MOST_PARTS) throw new RangeError("more addresses than heartbeats can carry");
-  return bodies.map((body, part) => {
-    const out = new OctetWriter();
-    out.bytes(head);
-    out.u16(body.length);
-    for (const entry of body) out.bytes(entry);
-    const octets = out.take();
-    octets[4] = part;
-    octets[5] = bodies.length;
-    const code = authenticate(octets);
-    const datagram = new Uint8Array(octets.length + CODE_BYTES);
-    datagram.set(octets);
-    datagram.set(code.subarray(0, CODE_BYTES), octets.length);
-    return datagram;
-  });
+
+  /** @throws where a name is longer than any node's. */
+  encode(heartbeat: Heartbeat): Uint8Array[] {
+    this.#out.clear();
+    const entries = heartbeat.statement === null ? [] : statementEntries(heartbeat.statement, this.#out);
+    writeHead(this.#out, heartbeat);
+    const head = this.#out.take().slice();
+    const bodies: Uint8Array[][] = [[]];
+    let free = LONGEST_DATAGRAM - head.length - 2 - CODE_BYTES;
+    const room = Math.max(free, LONGEST_ENTRY);
+    free = room;
+    for (const entry of entries) {
+      if (entry.length > free) {
+        bodies.push([]);
+        free = room;
+      }
+      bodies.at(-1)!.push(entry);
+      free -= entry.length;
+    }
+    if (bodies.length > MOST_PARTS) throw new RangeError("more addresses than heartbeats can carry");
+    return bodies.map((body, part) => {
+      this.#out.bytes(head);
+      this.#out.u16(body.length);
+      for (const entry of body) this.#out.bytes(entry);
+      const octets = this.#out.take();
+      octets[4] = part;
+      octets[5] = bodies.length;
+      const datagram = new Uint8Array(octets.length + CODE_BYTES);
+      datagram.set(octets);
+      datagram.set(this.#authenticate(octets).subarray(0, CODE_BYTES), octets.length);
+      return datagram;
+    });
+  }
 }
 
 /** Reads datagrams. It knows the names that it has read, since they come again five times a second. */
@@ -143,8 +154,7 @@ export class Assembly {
   }
 }
 
-function encodeHead(heartbeat: Heartbeat): Uint8Array {
-  const out = new OctetWriter();
+function writeHead(out: OctetWriter, heartbeat: Heartbeat): void {
   out.u32(MAGIC);
   out.u16(0);
   const flags = (heartbeat.ready ? FLAG_READY : 0) | (heartbeat.draining ? FLAG_DRAINING : 0);
@@ -167,36 +177,35 @@ function encodeHead(heartbeat: Heartbeat): Uint8Array {
     out.address(vip);
     out.name(to);
   }
-  return out.take();
 }
 
-function statementEntries({ claims, handovers, refused, poor, macs, unseen }: Statement): Uint8Array[] {
-  const entry = (kind: number, fill: (out: OctetWriter) => void): Uint8Array => {
-    const out = new OctetWriter();
+function statementEntries(statement: Statement, out: OctetWriter): Uint8Array[] {
+  const { claims, handovers, refused, poor, macs, unseen } = statement;
+  const entry = (kind: number, fill: () => void): Uint8Array => {
     out.u8(kind);
-    fill(out);
-    return out.take();
+    fill();
+    return out.take().slice();
   };
   return [
     ...claims.map(({ vip, term, weak, pinned }) =>
-      entry(KIND_CLAIM, (out) => {
+      entry(KIND_CLAIM, () => {
         out.address(vip);
         out.u32(term);
         out.u8((weak ? WEAK : 0) | (pinned ? PINNED : 0));
       }),
     ),
     ...handovers.map(({ vip, term, to, pinned }) =>
-      entry(KIND_HANDOVER, (out) => {
+      entry(KIND_HANDOVER, () => {
         out.address(vip);
         out.u32(term);
         out.u8(pinned ? PINNED : 0);
         out.name(to);
       }),
     ),
-    ...refused.map((vip) => entry(KIND_REFUSED, (out) => out.address(vip))),
-    ...poor.map((vip) => entry(KIND_POOR, (out) => out.address(vip))),
-    ...unseen.map((vip) => entry(KIND_UNSEEN, (out) => out.address(vip))),
-    ...macs.map((mac) => entry(KIND_MAC, (out) => out.u48(mac))),
+    ...refused.map((vip) => entry(KIND_REFUSED, () => out.address(vip))),
+    ...poor.map((vip) => entry(KIND_POOR, () => out.address(vip))),
+    ...unseen.map((vip) => entry(KIND_UNSEEN, () => out.address(vip))),
+    ...macs.map((mac) => entry(KIND_MAC, () => out.u48(mac))),
   ];
 }
 

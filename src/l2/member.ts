@@ -68,7 +68,7 @@ export class Member {
     message: Heartbeat,
     us: { readonly name: string; readonly session: number },
     timing: Timing,
-    now: number,
+    { at, now }: { readonly at: number; readonly now: number },
   ): Reception {
     if (this.#past.has(message.session)) return "refused";
     const ofUs = message.heard.find(({ node }) => node === us.name);
@@ -84,7 +84,7 @@ export class Member {
     }
     if (!knowsUs) return "introduction";
     this.#sequence = message.sequence;
-    this.lastHeard = now;
+    this.lastHeard = Math.max(this.lastHeard, at);
     let news = !this.alive;
     if (!this.alive) {
       this.alive = true;
@@ -108,9 +108,14 @@ export class Member {
     return news ? "news" : "known";
   }
 
+  /** It has not been heard for so long that it is dead, unless something of it waits to be read. */
+  isMissed(timing: Timing, now: number): boolean {
+    return this.alive && now - this.lastHeard >= deadAfterMilliseconds(timing);
+  }
+
   /** @returns whether it has just died. */
   expire(timing: Timing, now: number): boolean {
-    if (!this.alive || now - this.lastHeard < deadAfterMilliseconds(timing)) return false;
+    if (!this.isMissed(timing, now)) return false;
     this.#die(timing, now);
     return true;
   }

@@ -7,13 +7,25 @@ import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
 
+/** Names that are kept as octets: more than most links have nodes. */
+const MOST_NAMES = 1024;
+
+/** Keeps its memory and the octets of names, so that who writes the same again and again does not make them anew. */
 export class OctetWriter {
+  readonly #names = new Map<string, Uint8Array>();
   #octets = new Uint8Array(512);
   #view = new DataView(this.#octets.buffer);
   #length = 0;
 
+  /** What has been written, good until more is: the next octet is a first one again. */
   take(): Uint8Array {
-    return this.#octets.slice(0, this.#length);
+    const taken = this.#octets.subarray(0, this.#length);
+    this.clear();
+    return taken;
+  }
+
+  clear(): void {
+    this.#length = 0;
   }
 
   u8(value: number): void {
@@ -39,8 +51,13 @@ export class OctetWriter {
   }
 
   name(text: string): void {
-    const octets = ENCODER.encode(text);
-    if (octets.length > 255) throw new RangeError(`the name ${text} is too long`);
+    let octets = this.#names.get(text);
+    if (octets === undefined) {
+      octets = ENCODER.encode(text);
+      if (octets.length > 255) throw new RangeError(`the name ${text} is too long`);
+      if (this.#names.size === MOST_NAMES) this.#names.clear();
+      this.#names.set(text, octets);
+    }
     this.u8(octets.length);
     this.bytes(octets);
   }

@@ -4,6 +4,7 @@
 import type { Claim, Handover } from "./heartbeat.ts";
 import { Member } from "./member.ts";
 import { rendezvousWeight } from "./rendezvous.ts";
+import type { Timing } from "./timing.ts";
 
 export interface HeldClaim {
   readonly member: Member;
@@ -34,6 +35,11 @@ export class Roll {
 
   living(): Member[] {
     return [...this.members.values()].filter(({ alive }) => alive);
+  }
+
+  mayMiss(timing: Timing, now: number): boolean {
+    for (const member of this.members.values()) if (member.isMissed(timing, now)) return true;
+    return false;
   }
 
   /** A living member has said something that we do not have yet, after the moment given. */

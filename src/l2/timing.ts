@@ -24,3 +24,8 @@ export const DEFAULT_TIMING: Timing = {
 export function deadAfterMilliseconds({ heartbeatMilliseconds, misses }: Timing): number {
   return heartbeatMilliseconds * misses;
 }
+
+/** For so long a node hears the others before it claims anything: each that lives has spoken by then. */
+export function listeningMilliseconds(timing: Timing): number {
+  return deadAfterMilliseconds(timing) + timing.heartbeatMilliseconds;
+}

@@ -1,7 +1,43 @@
-/** The schema of `spec` of a BGP peering policy, with Cilium's defaults. */
-import { COMMUNITIES_SCHEMA } from "./communities.ts";
+/** `spec` of a BGP peering policy: its schema, with Cilium's defaults, and what it is when it has been checked by that. */
+import type { ServiceAddressKind } from "../intent/bgp-policy.ts";
+import { COMMUNITIES_SCHEMA, type CommunityFields } from "./communities.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import { LABEL_SELECTOR_SCHEMA } from "./label-selector.ts";
+import { LABEL_SELECTOR_SCHEMA, type LabelSelector } from "./label-selector.ts";
+
+export interface BgpPeeringPolicySpec {
+  readonly nodeSelector?: LabelSelector | null;
+  readonly virtualRouters: readonly VirtualRouterFields[];
+}
+
+export interface VirtualRouterFields {
+  readonly localASN: number;
+  readonly exportPodCIDR: boolean;
+  readonly serviceSelector?: LabelSelector | null;
+  readonly podIPPoolSelector?: LabelSelector | null;
+  readonly serviceAdvertisements: readonly ServiceAddressKind[];
+  readonly neighbors: readonly NeighborFields[];
+}
+
+export interface NeighborFields {
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly peerASN: number;
+  readonly eBGPMultihopTTL: number;
+  readonly connectRetryTimeSeconds: number;
+  readonly holdTimeSeconds: number;
+  readonly keepAliveTimeSeconds: number;
+  readonly authSecretRef?: string;
+  readonly gracefulRestart?: { readonly enabled: boolean; readonly restartTimeSeconds: number };
+  readonly families: readonly { readonly afi: string; readonly safi: string }[];
+  readonly advertisedPathAttributes: readonly PathAttributesFields[];
+}
+
+export interface PathAttributesFields {
+  readonly selectorType: string;
+  readonly selector?: LabelSelector | null;
+  readonly localPreference?: number;
+  readonly communities?: CommunityFields;
+}
 
 const AS_NUMBER: JsonSchema = { type: "integer", minimum: 0, maximum: 4294967295 };
 

@@ -13,11 +13,17 @@ import type {
 import { isEmptySelector, type Selector } from "../intent/selector.ts";
 import { type IpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { parseIpInterface } from "../net/ip-range.ts";
-import { BGP_PEERING_POLICY_SPEC_SCHEMA } from "./bgp-peering-policy-schema.ts";
-import { type CommunityFields, readCommunities } from "./communities.ts";
+import {
+  BGP_PEERING_POLICY_SPEC_SCHEMA,
+  type BgpPeeringPolicySpec,
+  type NeighborFields,
+  type PathAttributesFields,
+  type VirtualRouterFields,
+} from "./bgp-peering-policy-schema.ts";
+import { readCommunities } from "./communities.ts";
 import type { FieldPath, Report } from "./finding.ts";
 import type { KindAdapter, Manifest } from "./kind.ts";
-import { type LabelSelector, readSelector, selectorList } from "./label-selector.ts";
+import { readSelector, selectorList } from "./label-selector.ts";
 import {
   CONDITIONS_STATUS_SCHEMA,
   createdAtMilliseconds,
@@ -26,40 +32,7 @@ import {
 } from "./object-metadata.ts";
 
 interface PeeringPolicyObject extends KubernetesObject {
-  readonly spec: {
-    readonly nodeSelector?: LabelSelector | null;
-    readonly virtualRouters: readonly VirtualRouterFields[];
-  };
-}
-
-interface VirtualRouterFields {
-  readonly localASN: number;
-  readonly exportPodCIDR: boolean;
-  readonly serviceSelector?: LabelSelector | null;
-  readonly podIPPoolSelector?: LabelSelector | null;
-  readonly serviceAdvertisements: readonly ServiceAddressKind[];
-  readonly neighbors: readonly NeighborFields[];
-}
-
-interface NeighborFields {
-  readonly peerAddress: string;
-  readonly peerPort: number;
-  readonly peerASN: number;
-  readonly eBGPMultihopTTL: number;
-  readonly connectRetryTimeSeconds: number;
-  readonly holdTimeSeconds: number;
-  readonly keepAliveTimeSeconds: number;
-  readonly authSecretRef?: string;
-  readonly gracefulRestart?: { readonly enabled: boolean; readonly restartTimeSeconds: number };
-  readonly families: readonly { readonly afi: string; readonly safi: string }[];
-  readonly advertisedPathAttributes: readonly PathAttributesFields[];
-}
-
-interface PathAttributesFields {
-  readonly selectorType: string;
-  readonly selector?: LabelSelector | null;
-  readonly localPreference?: number;
-  readonly communities?: CommunityFields;
+  readonly spec: BgpPeeringPolicySpec;
 }
 
 function peeringPolicyKind(kind: string): KindAdapter {

@@ -4,39 +4,15 @@
  * `CiliumBGPAdvertisement`. Sluice announces by the result what it announced before.
  */
 import { isEmptySelector } from "../intent/selector.ts";
+import type {
+  BgpPeeringPolicySpec,
+  NeighborFields,
+  PathAttributesFields,
+  VirtualRouterFields,
+} from "./bgp-peering-policy-schema.ts";
 import { knownKind } from "./known-kinds.ts";
-import { type LabelSelector, readSelector } from "./label-selector.ts";
+import { readSelector } from "./label-selector.ts";
 import { defined, type Migration, nameOf, type PlainObject } from "./migration.ts";
-
-interface PathAttributes {
-  readonly selectorType: string;
-  readonly selector?: LabelSelector | null;
-  readonly communities?: object | null;
-  readonly localPreference?: number | null;
-}
-
-interface Neighbor {
-  readonly peerAddress: string;
-  readonly peerPort: number;
-  readonly peerASN: number;
-  readonly eBGPMultihopTTL: number;
-  readonly connectRetryTimeSeconds: number;
-  readonly holdTimeSeconds: number;
-  readonly keepAliveTimeSeconds: number;
-  readonly authSecretRef?: string;
-  readonly gracefulRestart?: object;
-  readonly families: readonly { readonly afi: string; readonly safi: string }[];
-  readonly advertisedPathAttributes?: readonly PathAttributes[];
-}
-
-interface Router {
-  readonly localASN: number;
-  readonly exportPodCIDR: boolean;
-  readonly serviceSelector?: LabelSelector | null;
-  readonly podIPPoolSelector?: LabelSelector | null;
-  readonly serviceAdvertisements: readonly string[];
-  readonly neighbors: readonly Neighbor[];
-}
 
 const ADVERTISE_LABEL = "sluice.dev/advertise-to";
 const ROUTER_ANNOTATION = "cilium.io/bgp-virtual-router.";
@@ -61,7 +37,7 @@ function policy(object: PlainObject, notes: string[]): object[] {
     return [];
   }
   const { metadata } = object;
-  const spec = (checked.value as { spec: { nodeSelector?: object; virtualRouters: readonly Router[] } }).spec;
+  const spec = (checked.value as { spec: BgpPeeringPolicySpec }).spec;
   const made: object[] = [];
   const bgpInstances = spec.virtualRouters.map((router) => ({
     name: instanceName(router.localASN),
@@ -93,7 +69,7 @@ function policy(object: PlainObject, notes: string[]): object[] {
   return [config, ...made];
 }
 
-function peerConfig(name: string, neighbor: Neighbor, isAdvertised: boolean): object {
+function peerConfig(name: string, neighbor: NeighborFields, isAdvertised: boolean): object {
   const { connectRetryTimeSeconds, holdTimeSeconds, keepAliveTimeSeconds } = neighbor;
   const advertisements = isAdvertised ? { matchLabels: { [ADVERTISE_LABEL]: name.slice(0, 63) } } : undefined;
   return {
@@ -112,9 +88,14 @@ function peerConfig(name: string, neighbor: Neighbor, isAdvertised: boolean): ob
 }
 
 /** `null` when nothing is announced to the neighbour. */
-function advertisement(name: string, router: Router, neighbor: Neighbor, note: (text: string) => void): object | null {
+function advertisement(
+  name: string,
+  router: VirtualRouterFields,
+  neighbor: NeighborFields,
+  note: (text: string) => void,
+): object | null {
   const attributesFor = (type: string, what: string) => {
-    const own = (neighbor.advertisedPathAttributes ?? []).filter(({ selectorType }) => selectorType === type);
+    const own = neighbor.advertisedPathAttributes.filter(({ selectorType }) => selectorType === type);
     for (const { selector } of own) {
       if (selector == null) continue;
       note(
@@ -149,7 +130,7 @@ function advertisement(name: string, router: Router, neighbor: Neighbor, note: (
   return { apiVersion: "cilium.io/v2", kind: "CiliumBGPAdvertisement", metadata, spec: { advertisements } };
 }
 
-function mergedAttributes(list: readonly PathAttributes[]): object | undefined {
+function mergedAttributes(list: readonly PathAttributesFields[]): object | undefined {
   if (list.length === 0) return undefined;
   const communities: Record<string, string[]> = {};
   for (const one of list) {
@@ -193,7 +174,7 @@ function pool({ apiVersion: _old, kind, metadata, spec }: PlainObject, notes: st
 function overrides({ metadata }: PlainObject, given: readonly PlainObject[], notes: string[]): object[] {
   const known = new Set(
     given
-      .flatMap(({ spec }) => ((spec ?? {}) as { virtualRouters?: readonly Router[] }).virtualRouters ?? [])
+      .flatMap(({ spec }) => ((spec ?? {}) as Partial<BgpPeeringPolicySpec>).virtualRouters ?? [])
       .map(({ localASN }) => localASN),
   );
   const bgpInstances = Object.entries(metadata.annotations ?? {}).flatMap(([key, value]) => {

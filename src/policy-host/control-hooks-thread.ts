@@ -1,5 +1,6 @@
 /** The thread that calls the hooks of the control side, where one that never returns holds up nobody else. */
 import { parentPort, workerData } from "node:worker_threads";
+import { FlowTable4, flowTable4Memory } from "../dataplane/flow-table4.ts";
 import { FlowTable6, flowTable6Memory } from "../dataplane/flow-table6.ts";
 import { FlowEndCalls } from "../policy/flow-end-calls.ts";
 import { type CallSurroundings, GuardedCalls } from "../policy/guarded-calls.ts";
@@ -20,7 +21,7 @@ import { PolicyInstances } from "./worker-policies.ts";
 /** Ends are told of so often, so many at once; then the watchdog sees that there is progress. */
 const TELL_MILLISECONDS = 100;
 const TOLD_AT_ONCE = 64;
-/** Only for its hash. */
+/** Only for their hashes. */
 const SMALLEST_TABLE = 64;
 
 const { hashKey, rings, stats, control } = workerData as ControlTask;
@@ -32,7 +33,10 @@ const surroundings: CallSurroundings = {
   watchAt: CONTROL_CALLED,
   onTrouble: (policy, message, isOff) => tell({ kind: "trouble", policy, message, isOff }),
 };
-const hasher = new FlowTable6(flowTable6Memory(SMALLEST_TABLE), hashKey);
+const hashers = {
+  flows4: new FlowTable4(flowTable4Memory(SMALLEST_TABLE), hashKey),
+  flows6: new FlowTable6(flowTable6Memory(SMALLEST_TABLE), hashKey),
+};
 const ends = new FlowEndCalls(rings, surroundings);
 const calls = new GuardedCalls(surroundings);
 const instances = new PolicyInstances(surroundings);
@@ -54,7 +58,7 @@ setInterval(tellOfEnds, TELL_MILLISECONDS);
 
 function tellOfEnds(): void {
   readClock();
-  while (ends.tell(policies, hasher, directory, TOLD_AT_ONCE) > 0) beat();
+  while (ends.tell(policies, hashers, directory, TOLD_AT_ONCE) > 0) beat();
 }
 
 function answer({ service, slots }: IntentQuestion): IntentAnswer {

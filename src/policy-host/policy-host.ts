@@ -26,7 +26,7 @@ export interface PolicyState {
   readonly name: string;
   readonly module: string;
   readonly slot: number;
-  /** As the module says; `null` when none was ever loaded. */
+  /** As the module says; `null` when none is in force. */
   readonly version: string | null;
   readonly digest: string | null;
   readonly order: number;

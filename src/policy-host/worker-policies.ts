@@ -2,7 +2,12 @@
 import type { Pipeline } from "../dataplane/pipeline.ts";
 import type { PolicyHooks } from "../policy/define-policy.ts";
 import { type CallSurroundings, GuardedCalls } from "../policy/guarded-calls.ts";
-import { type ChainSurroundings, PolicyChain, type RunningPolicy } from "../policy/policy-chain.ts";
+import {
+  type ChainSurroundings,
+  makePolicyChain,
+  type PolicyChain,
+  type RunningPolicy,
+} from "../policy/policy-chain.ts";
 import { ServiceDirectory } from "../policy/service-directory.ts";
 import { SharedState } from "../policy/shared-state.ts";
 import { loadModule } from "./load-module.ts";
@@ -56,20 +61,20 @@ export class PolicyInstances {
 }
 
 export class WorkerPolicies {
-  readonly #surroundings: ChainSurroundings;
   readonly #instances: PolicyInstances;
+  readonly #chain: PolicyChain;
 
-  constructor(surroundings: ChainSurroundings) {
-    this.#surroundings = surroundings;
+  constructor(pipeline: Pipeline, surroundings: ChainSurroundings) {
     this.#instances = new PolicyInstances(surroundings);
+    this.#chain = makePolicyChain(pipeline, surroundings);
   }
 
   /** @returns who is asked from now on; `null` for nobody. */
-  chain(scene: PolicyScene | null, pipeline: Pipeline): PolicyChain | null {
+  chain(scene: PolicyScene | null): PolicyChain | null {
     const running = this.#instances.of(scene?.policies ?? []);
     if (scene === null || running.length === 0) return null;
-    const directory = new ServiceDirectory(scene.services);
-    return new PolicyChain(pipeline, running, directory, scene.interfaces, this.#surroundings);
+    this.#chain.show(running, new ServiceDirectory(scene.services), scene.interfaces);
+    return this.#chain;
   }
 }
 

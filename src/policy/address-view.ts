@@ -4,24 +4,28 @@ import { formatIpAddress } from "../net/ip-address.ts";
 import { copyAddress, isMapped, loadAddress } from "../wire/raw.ts";
 import type { FlowAddress } from "./define-policy.ts";
 
-/** Hashes a key with the cluster's secret; a flow table does. */
-export interface KeyHasher {
-  hashKey(key: FlowKey): number;
+/** What hashes an address with the cluster's secret: the flow tables, each those of its family. */
+export interface AddressHashers {
+  readonly flows4: { hash(source: number, destination: number, ports: number, protocol: number): number };
+  readonly flows6: { hashKey(key: FlowKey): number };
 }
 
 const NOT_COMPUTED = -1;
+/** Of the four, the one that an IPv4 address is. */
+const IPV4_WORD = 3;
 
 export class AddressView implements FlowAddress {
   words: Int32Array;
   at = 0;
-  readonly #hasher: KeyHasher;
+  readonly #flows4: AddressHashers["flows4"];
+  readonly #flows6: AddressHashers["flows6"];
   readonly #hashed: FlowKey = newFlowKey();
   #hash = NOT_COMPUTED;
 
-  /** @param hasher that of IPv6, for an address of either family is four words here. */
-  constructor(words: Int32Array, hasher: KeyHasher) {
+  constructor(words: Int32Array, { flows4, flows6 }: AddressHashers) {
     this.words = words;
-    this.#hasher = hasher;
+    this.#flows4 = flows4;
+    this.#flows6 = flows6;
   }
 
   show(words: Int32Array, at: number): void {
@@ -38,10 +42,18 @@ export class AddressView implements FlowAddress {
   /** Computed when it is asked for the first time. */
   get hash(): number {
     if (this.#hash === NOT_COMPUTED) {
-      copyAddress(this.#hashed, KEY_SOURCE, this.words, this.at);
-      this.#hash = this.#hasher.hashKey(this.#hashed) >>> 1;
+      this.#hash = (this.isIpv4 ? this.#hash4() : this.#hash6()) >>> 1;
     }
     return this.#hash;
+  }
+
+  #hash4(): number {
+    return this.#flows4.hash(this.words[this.at + IPV4_WORD]!, 0, 0, 0);
+  }
+
+  #hash6(): number {
+    copyAddress(this.#hashed, KEY_SOURCE, this.words, this.at);
+    return this.#flows6.hashKey(this.#hashed);
   }
 
   get isIpv4(): boolean {

@@ -15,7 +15,7 @@ import {
 } from "../dataplane/flow-end-log.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { destinationPortFromRaw, sourcePortFromRaw, swap16 } from "../wire/raw.ts";
-import { AddressView, type KeyHasher } from "./address-view.ts";
+import { type AddressHashers, AddressView } from "./address-view.ts";
 import type { EndedFlow, FlowProtocol } from "./define-policy.ts";
 import type { ServiceDirectory } from "./service-directory.ts";
 
@@ -27,12 +27,12 @@ export class EndedFlowView implements EndedFlow {
   #note = 0;
   readonly #directory: ServiceDirectory;
 
-  constructor(hasher: KeyHasher, directory: ServiceDirectory) {
+  constructor(hashers: AddressHashers, directory: ServiceDirectory) {
     this.#words = new Int32Array(0);
     this.#directory = directory;
-    this.client = new AddressView(this.#words, hasher);
-    this.vip = new AddressView(this.#words, hasher);
-    this.backend = new AddressView(this.#words, hasher);
+    this.client = new AddressView(this.#words, hashers);
+    this.vip = new AddressView(this.#words, hashers);
+    this.backend = new AddressView(this.#words, hashers);
   }
 
   show(words: Int32Array, note: number): void {

@@ -1,6 +1,6 @@
 /** Tells policies of flows that have ended: reads the notes of all threads, and calls `onFlowEnd`. */
 import { END_LISTENERS, FlowEndReader } from "../dataplane/flow-end-log.ts";
-import type { KeyHasher } from "./address-view.ts";
+import type { AddressHashers } from "./address-view.ts";
 import { EndedFlowView } from "./ended-flow-view.ts";
 import { type CallSurroundings, GuardedCalls } from "./guarded-calls.ts";
 import type { RunningPolicy } from "./policy-chain.ts";
@@ -20,8 +20,8 @@ export class FlowEndCalls {
   }
 
   /** Tells of at most so many ends from each ring. @returns of how many. */
-  tell(policies: readonly RunningPolicy[], hasher: KeyHasher, directory: ServiceDirectory, most: number): number {
-    const view = new EndedFlowView(hasher, directory);
+  tell(policies: readonly RunningPolicy[], hashers: AddressHashers, directory: ServiceDirectory, most: number): number {
+    const view = new EndedFlowView(hashers, directory);
     let told = 0;
     for (const reader of this.#readers) {
       for (let turn = 0; turn < most; turn++) {

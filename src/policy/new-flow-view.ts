@@ -7,7 +7,7 @@ import { destinationPortFromRaw, sourcePortFromRaw, swap16 } from "../wire/raw.t
 import { SCTP_HEADER_BYTES, TCP_DATA_OFFSET, UDP_HEADER_BYTES } from "../wire/transport.ts";
 import { AddressView } from "./address-view.ts";
 import { type Answer, AnswerKind, type FlowAddress, type FlowProtocol, type NewFlow } from "./define-policy.ts";
-import type { ServiceDirectory } from "./service-directory.ts";
+import { ServiceDirectory } from "./service-directory.ts";
 
 /** Answers in words, by kind. */
 export const ANSWER_WORDS: readonly string[] = [
@@ -33,25 +33,25 @@ export class NewFlowView implements NewFlow {
   byNat = false;
   /** and that all of its frames are to be seen. */
   watched = false;
+  /** By which Services are named; */
+  directory = new ServiceDirectory([]);
+  /** and interfaces, by port id. */
+  interfaces: readonly string[] = [];
   readonly #pipeline: Pipeline;
-  readonly #directory: ServiceDirectory;
-  readonly #interfaces: readonly string[];
   readonly #backend: AddressView;
   readonly #clock: Float64Array;
   #frame = 0;
   #vip = 0;
 
   /** @param clock nanoseconds of the monotonic clock, in its first element. */
-  constructor(pipeline: Pipeline, directory: ServiceDirectory, interfaces: readonly string[], clock: Float64Array) {
+  constructor(pipeline: Pipeline, clock: Float64Array) {
     this.#pipeline = pipeline;
-    this.#directory = directory;
-    this.#interfaces = interfaces;
     this.#clock = clock;
-    this.client = new AddressView(pipeline.key, pipeline.flows6);
+    this.client = new AddressView(pipeline.key, pipeline);
     this.client.show(pipeline.key, KEY_SOURCE);
-    this.vip = new AddressView(pipeline.key, pipeline.flows6);
+    this.vip = new AddressView(pipeline.key, pipeline);
     this.vip.show(pipeline.key, KEY_DESTINATION);
-    this.#backend = new AddressView(pipeline.key, pipeline.flows6);
+    this.#backend = new AddressView(pipeline.key, pipeline);
   }
 
   /**
@@ -68,7 +68,7 @@ export class NewFlowView implements NewFlow {
   }
 
   get service(): string {
-    return this.#directory.name(this.#pipeline.table.vipId(this.#vip));
+    return this.directory.name(this.#pipeline.table.vipId(this.#vip));
   }
 
   get milliseconds(): number {
@@ -89,7 +89,7 @@ export class NewFlowView implements NewFlow {
   }
 
   get interface(): string {
-    return this.#interfaces[this.#pipeline.batch.port[this.#frame]!]!;
+    return this.interfaces[this.#pipeline.batch.port[this.#frame]!]!;
   }
 
   get hash(): number {
@@ -137,7 +137,7 @@ export class NewFlowView implements NewFlow {
 
   useService(key: string): Answer {
     const { table, batch } = this.#pipeline;
-    this.chosen = this.#directory.find(key, this.vipPort, batch.protocol[this.#frame]!, table);
+    this.chosen = this.directory.find(key, this.vipPort, batch.protocol[this.#frame]!, table);
     if (this.chosen < 0) throw new Error(`no Service ${key} is served here by ${this.protocol}`);
     return AnswerKind.UseService as Answer;
   }

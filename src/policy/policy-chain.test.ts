@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { BATCH, CHUNK, FRAMES, layFrames, openAll } from "../../bench/pipeline/workload.ts";
 import { gateway, INTERFACES } from "../../test/fixtures/gateway.ts";
 import { Continue } from "./define-policy.ts";
-import { PolicyChain } from "./policy-chain.ts";
+import { makePolicyChain } from "./policy-chain.ts";
 import { policyStatsMemory, sumPolicyStats } from "./policy-stats.ts";
 import { directoryOf } from "./service-directory.ts";
 
@@ -19,7 +19,7 @@ test.each([1, 2, 3])("of %d policies each is asked about every flow, and timed a
     onError: "deny" as const,
   }));
   let clock = 0;
-  pipeline.policies = new PolicyChain(pipeline, running, directoryOf(ids), INTERFACES, {
+  const chain = makePolicyChain(pipeline, {
     batchClock: new Float64Array(1),
     readClock: (into) => {
       clock += 1000;
@@ -31,6 +31,8 @@ test.each([1, 2, 3])("of %d policies each is asked about every flow, and timed a
     onTrouble: () => {},
     onReason: () => {},
   });
+  chain.show(running, directoryOf(ids), INTERFACES);
+  pipeline.policies = chain;
   layFrames(bytes);
   openAll(pipeline, FLOWS);
   for (const slot of names.keys()) {

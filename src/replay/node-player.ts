@@ -25,7 +25,13 @@ import { Pipeline } from "../dataplane/pipeline.ts";
 import { PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
 import { FlowEndCalls } from "../policy/flow-end-calls.ts";
 import { fillFlowEndListeners } from "../policy/flow-end-listeners.ts";
-import { type ChainSurroundings, PolicyChain, type PolicySet, type RunningPolicy } from "../policy/policy-chain.ts";
+import {
+  type ChainSurroundings,
+  makePolicyChain,
+  type PolicyChain,
+  type PolicySet,
+  type RunningPolicy,
+} from "../policy/policy-chain.ts";
 import { policyStatsMemory } from "../policy/policy-stats.ts";
 import { directoryOf } from "../policy/service-directory.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
@@ -214,8 +220,8 @@ export class NodePlayer {
   #askPolicies(spec: ForwardingSpec): void {
     const { running } = this.#options.policies;
     if (running.length === 0) return;
-    const directory = directoryOf(this.#ids);
-    this.#chain = new PolicyChain(this.#pipeline, running, directory, this.#portNames, this.#surroundings);
+    this.#chain ??= makePolicyChain(this.#pipeline, this.#surroundings);
+    this.#chain.show(running, directoryOf(this.#ids), this.#portNames);
     this.#pipeline.policies = this.#chain;
     const told = running.filter(wantsEnds).map(({ name, slot }) => [name, slot] as const);
     if (this.#ends !== null) fillFlowEndListeners(this.#ends.listeners, spec, this.#ids, new Map(told));
@@ -231,7 +237,7 @@ export class NodePlayer {
 
   #tellOfEnds(): void {
     const { running } = this.#options.policies;
-    this.#ends?.calls.tell(running, this.#pipeline.flows6, directoryOf(this.#ids), Number.POSITIVE_INFINITY);
+    this.#ends?.calls.tell(running, this.#pipeline, directoryOf(this.#ids), Number.POSITIVE_INFINITY);
   }
 
   #outcome(): Played {

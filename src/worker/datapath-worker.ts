@@ -29,6 +29,7 @@ import type { PolicyChain } from "../policy/policy-chain.ts";
 import { WorkerPolicies } from "../policy-host/worker-policies.ts";
 import { FrameTracer } from "../trace/frame-tracer.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
+import { keepForwardingCapabilities } from "../xdp/capabilities.ts";
 import { PressureMap } from "../xdp/queue-pressure.ts";
 import { PACKET_CONTINUES } from "../xdp/ring.ts";
 import { Umem } from "../xdp/umem.ts";
@@ -65,6 +66,7 @@ const MAX_KICKS = (RING_SLOTS / 32) * 2;
 
 /** Runs until `CONTROL_STOP` is set. Throws when a socket can't be opened; the kernel objects are closed in any case. */
 export function runDatapathWorker(task: WorkerTask): void {
+  keepForwardingCapabilities();
   const layout = layFrames(task.longestFrameBytes, task.sockets.length, RING_SLOTS * 2);
   const { frameSize, frameCount, roomFrames, roomCount } = layout;
   const umem = new Umem({ frameCount: frameCount + roomFrames * roomCount, frameSize, headroom: HEADROOM });
@@ -140,7 +142,7 @@ function forwardUntilStopped(
   const wakeEntry = sockets.length * POLL_WORDS;
   const pollEntries = new Int32Array(wakeEntry + POLL_WORDS);
   const clock = new Float64Array(1);
-  const policies = new WorkerPolicies({
+  const policies = new WorkerPolicies(pipeline, {
     batchClock: clock,
     readClock: monotonic,
     stats: task.policyStats,
@@ -150,7 +152,7 @@ function forwardUntilStopped(
     onReason: (policy, reason, number) => tell({ kind: "policy-reason", policy, reason, number }),
   });
   for (const flows of [pipeline.flows4, pipeline.flows6]) flows.ends = new FlowEndLog(task.flowEnds);
-  let chain = policies.chain(task.policies, pipeline);
+  let chain = policies.chain(task.policies);
   pipeline.policies = chain;
   let tracer = task.trace === null ? null : new FrameTracer(task.trace, batch, umem.bytes);
   let commandsSeen = 0;
@@ -382,7 +384,7 @@ function forwardUntilStopped(
       const { message } = received;
       if (message.kind === "table") {
         pipeline.table = new ForwardingTable(message.columns);
-        chain = policies.chain(message.policies, pipeline);
+        chain = policies.chain(message.policies);
         pipeline.policies = chain;
       } else if (message.kind === "fib") {
         pipeline.fib = new Fib(message.words);

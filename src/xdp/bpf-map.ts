@@ -4,6 +4,7 @@
  * Small maps go through `lookup` / `update` / `delete`, many entries through the batch calls (one system call for
  * thousands), and the hot tables through `mmap`, without system calls.
  */
+import { renameSync, rmSync } from "node:fs";
 import { type BpfMapDescription, type NativeBpfMap, native } from "./native.ts";
 
 /** Entries per system call when a whole map is read. */
@@ -42,12 +43,6 @@ export class BpfMap {
     return BpfMap.#taken(native.createArray(name, valueSize, maxEntries, BPF_F_MMAPABLE | flags));
   }
 
-  /** Opens a map of a map of maps, which are named by their ids; `null` when it is gone. */
-  static fromId(id: number): BpfMap | null {
-    const fd = native.mapById(id);
-    return fd < 0 ? null : BpfMap.#taken(fd);
-  }
-
   static #taken(fd: number): BpfMap {
     try {
       return BpfMap.fromFd(fd);
@@ -60,6 +55,14 @@ export class BpfMap {
   static fromPin(path: string): BpfMap | null {
     const fd = native.openPinned(path);
     return fd < 0 ? null : BpfMap.#taken(fd);
+  }
+
+  /** Pins it, in place of what is pinned there: whoever opens the path finds the one or the other. */
+  pin(path: string): void {
+    const beside = `${path}_new`;
+    rmSync(beside, { force: true });
+    native.pinMap(this.fd, beside);
+    renameSync(beside, path);
   }
 
   /** Reads one value into `into`; `false` when there is no such key. */

@@ -8,10 +8,21 @@ import type { IpAddress } from "../net/ip-address.ts";
 import { encodeAddress } from "./door-maps.ts";
 import { type NativeDatagramSocket, native } from "./native.ts";
 
+const IPV4_OCTETS = 4;
+const IPV6_OCTETS = 16;
+/** Datagrams that are taken by one call. */
+const BATCH = 32;
+
 export class DatagramSocket {
   readonly #native: NativeDatagramSocket;
-  readonly #datagram: Uint8Array;
+  readonly #longest: number;
   readonly #isIpv4: boolean;
+  /** A batch of datagrams, each at a multiple of the longest, how long and how old it is, how many there are, and how many of them are taken. */
+  readonly #octets: Uint8Array;
+  readonly #lengths = new Int32Array(BATCH);
+  readonly #ages = new Float64Array(BATCH);
+  #count = 0;
+  #taken = 0;
 
   /**
    * @param address its own; it speaks that family only.
@@ -21,7 +32,8 @@ export class DatagramSocket {
   constructor(address: IpAddress, port: number, longest: number) {
     this.#isIpv4 = address.family === 4;
     this.#native = new native.DatagramSocket(addressOctets(address), port);
-    this.#datagram = new Uint8Array(longest);
+    this.#longest = longest;
+    this.#octets = new Uint8Array(BATCH * longest);
   }
 
   /** A socket that gets those datagrams which have a bit of the mask in the octet at the offset; the others come here. */
@@ -30,15 +42,35 @@ export class DatagramSocket {
     return socket.bind({ fd: this.#native.divert(offset, mask), exclusive: true });
   }
 
-  /** @param address as `addressOctets` gives it. @returns `false` when it can't be sent now. */
-  send(datagram: Uint8Array, address: Uint8Array, port: number): boolean {
-    return this.#native.send(datagram, address, port) === 0;
+  /** @param addresses of its family, as `addressOctets` gives them. @returns to how many of them it can't be sent now. */
+  send(datagram: Uint8Array, addresses: readonly Uint8Array[], port: number): number {
+    const octets = this.#isIpv4 ? IPV4_OCTETS : IPV6_OCTETS;
+    const to = new Uint8Array(addresses.length * octets);
+    for (const [index, address] of addresses.entries()) {
+      if (address.length !== octets) throw new RangeError("the address is of another family than the socket");
+      to.set(address, index * octets);
+    }
+    return this.#native.send(datagram, to, port);
   }
 
-  /** The next datagram, good until the next call, or `null`. */
+  /** The next datagram, good until the next call, or `null`: also where the last ones have come since it looked. */
   receive(): Uint8Array | null {
-    const length = this.#native.receive(this.#datagram);
-    return length < 0 ? null : this.#datagram.subarray(0, length);
+    if (this.#taken === this.#count) {
+      const wasLast = this.#count > 0 && this.#count < BATCH;
+      this.#count = wasLast ? 0 : this.#native.receive(this.#octets, this.#lengths, this.#ages);
+      this.#taken = 0;
+      if (this.#count === 0) return null;
+    }
+    const at = this.#taken * this.#longest;
+    return this.#octets.subarray(at, at + this.#lengths[this.#taken++]!);
+  }
+
+  /**
+   * Milliseconds from the moment when the datagram that was received last had come to the one when it was read. By the wall
+   * clock: whoever knows when he has looked before knows better than a clock that was set meanwhile.
+   */
+  get age(): number {
+    return this.#ages[this.#taken - 1] ?? 0;
   }
 
   close(): void {
@@ -48,5 +80,5 @@ export class DatagramSocket {
 
 /** An address as a socket of its family takes it: 4 or 16 octets in network order. */
 export function addressOctets(address: IpAddress): Uint8Array {
-  return encodeAddress(address).subarray(address.family === 4 ? 12 : 0);
+  return encodeAddress(address).subarray(address.family === 4 ? IPV6_OCTETS - IPV4_OCTETS : 0);
 }

@@ -24,7 +24,10 @@ export interface DoorPort {
 export const SETTINGS_FLOW_MASK = 2;
 /** Word of `settings` that says which layout the tables have, for a process that finds those of another. */
 export const SETTINGS_LAYOUT = 7;
-/** Raise it when a struct of native/bpf changes. */
+/**
+ * Raise it when what is pinned comes to mean something else (test/layout.test.ts notices most of it): a gateway that finds
+ * tables of another layout ends their flows and begins afresh.
+ */
 export const SETTINGS_LAYOUT_NOW = 4;
 
 /** Word of `settings` with its flags. */

@@ -95,8 +95,8 @@ export interface NativePacketSocket {
 
 export interface NativeDatagramSocket {
   divert(offset: number, mask: number): number;
-  send(datagram: Uint8Array, address: Uint8Array, port: number): number;
-  receive(into: Uint8Array): number;
+  send(datagram: Uint8Array, addresses: Uint8Array, port: number): number;
+  receive(into: Uint8Array, lengths: Int32Array, ages: Float64Array): number;
   close(): void;
 }
 
@@ -124,8 +124,7 @@ interface Native {
   readonly BpfMap: new (fd: number) => NativeBpfMap;
   /** @returns a descriptor. */
   readonly createArray: (name: string, valueSize: number, maxEntries: number, flags: number) => number;
-  /** @returns a descriptor, -1 when there is no such map. */
-  readonly mapById: (id: number) => number;
+  readonly pinMap: (fd: number, path: string) => void;
   readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
   readonly DatagramSocket: new (address: Uint8Array, port: number) => NativeDatagramSocket;
   readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;
@@ -161,6 +160,10 @@ interface Native {
   tcpSocket(address: string, port: number, device: string, ttl: number, minTtl: number): number;
   tcpSetMd5(fd: number, peer: string, key: Uint8Array): void;
   closeFd(fd: number): void;
+  /** Of this thread; by their numbers. */
+  keepOwnCapabilities(kept: readonly number[]): void;
+  /** Of all threads of the process. */
+  keepCapabilities(kept: readonly number[]): void;
   setHopLimit(fd: number, family: number, ttl: number, minTtl: number): void;
   requireHopLimit(fd: number, family: number, minTtl: number): void;
   sendIcmp6(interfaceName: string, destination: string, message: Uint8Array): void;

@@ -2,6 +2,7 @@
  * What of a gateway outlives its process, in a folder of bpffs:
  *
  *   /sys/fs/bpf/sluice-NAME/flows, settings, ...     its maps, by their names
+ *   /sys/fs/bpf/sluice-NAME/drained                  only where it had been drained
  *   /sys/fs/bpf/sluice-NAME/link-xdp-3               the attachment to the XDP hook of interface 3
  *   /sys/fs/bpf/sluice-NAME/link-egress-3            the one to its tc egress hook
  *
@@ -16,6 +17,8 @@ import { native } from "./native.ts";
 const BPFFS = "/sys/fs/bpf";
 const BPFFS_MAGIC = 0xcafe4a11;
 const PREFIX = "sluice-";
+/** A second name of one of the maps, for bpffs has nothing but pins. */
+const DRAINED = "drained";
 
 export interface PinnedLink {
   readonly interfaceIndex: number;
@@ -57,8 +60,12 @@ export class PinFolder {
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
   }
 
+  mapPath(name: string): string {
+    return join(this.path, name);
+  }
+
   map(name: string): BpfMap | null {
-    return BpfMap.fromPin(join(this.path, name));
+    return BpfMap.fromPin(this.mapPath(name));
   }
 
   linkPath(hook: Link["hook"], interfaceIndex: number): string {
@@ -68,6 +75,20 @@ export class PinFolder {
   /** What an attachment is to now; `null` when there is none. */
   link(hook: Link["hook"], interfaceIndex: number): PinnedLink | null {
     return native.pinnedLink(this.linkPath(hook, interfaceIndex));
+  }
+
+  /** Notes for the next process that traffic had been moved away before this one ended. */
+  noteDrained(): void {
+    const settings = this.map("settings");
+    settings?.pin(this.mapPath(DRAINED));
+    settings?.close();
+  }
+
+  /** Whether that was noted; it is forgotten then. */
+  takeDrained(): boolean {
+    if (!existsSync(this.mapPath(DRAINED))) return false;
+    unlinkSync(this.mapPath(DRAINED));
+    return true;
   }
 
   /** Takes everything away: programs detach, and maps go when nobody has them open. */

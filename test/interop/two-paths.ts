@@ -8,21 +8,54 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Namespace } from "../lab/namespace.ts";
-import { type PeerLab, VIP } from "./peer-lab.ts";
+import { waitFor } from "../lab/wait-for.ts";
+import { NODE, type PeerLab, VIP } from "./peer-lab.ts";
 
 const PORT = "7000";
 /** FRR reads an administrative distance in the upper eight bits of a kernel route's metric: 200 is behind BGP's 20. */
 const BACKUP_METRIC = (200 << 24) >>> 0;
 const STREAM = fileURLToPath(new URL("./udp-stream.ts", import.meta.url));
 
-export interface Gap {
+interface Gap {
   readonly longestGapMilliseconds: number;
   readonly count: number;
 }
 
-export class TwoPaths {
+/**
+ * Loses the first path while the speaker's main thread stands still most of the time, as soon as a route leads by it.
+ * @returns the longest pause in the traffic, and how many datagrams came before and after.
+ */
+export async function failOverWhileBlocked(
+  net: PeerLab,
+): Promise<{ before: number; longestGapMilliseconds: number; after: number }> {
+  const isFirst = () => net.kernelRoute(VIP).includes(`via ${NODE}`);
+  await waitFor("the route", isFirst);
+  const paths = new TwoPaths(net);
+  try {
+    const blocked = (async () => {
+      for (let i = 0; i < 10; i++) await net.speaker.block(250);
+    })();
+    await sleep(500);
+    await paths.gap();
+    await sleep(500);
+    const { count: before } = await paths.gap();
+    await waitFor("the first path to be in use", isFirst);
+    paths.loseFirstPath(true);
+    await waitFor("the route to go", () => !isFirst());
+    await sleep(300);
+    const { longestGapMilliseconds, count: after } = await paths.gap();
+    await blocked;
+    return { before, longestGapMilliseconds, after };
+  } finally {
+    paths.loseFirstPath(false);
+    paths.stop();
+  }
+}
+
+class TwoPaths {
   readonly #net: PeerLab;
   readonly #sender: ChildProcess;
   readonly #receiver: ChildProcess;

@@ -2,7 +2,7 @@
  * deploy/: every overlay is taken by a real API server, field by field, and a gateway runs with exactly the DaemonSet's
  * arguments, capabilities and permissions: /proc/sys can only be read, the node's own is mounted where the Pod has it.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
@@ -14,21 +14,14 @@ import type { LabProcess } from "../lab/process.ts";
 import { isVipRouted, NODE_ADDRESS, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { ApiServer } from "./fixtures/api-server.ts";
+import { type Container, daemonSetSocket, startDaemonSetProcess } from "./fixtures/daemonset-process.ts";
 import { monitoringKinds } from "./fixtures/monitoring-kinds.ts";
 
 const DEPLOY = join(import.meta.dirname, "../../deploy");
 const MANIFESTS = join(import.meta.dirname, "../data/manifests/seed-a");
 const OVERLAYS = readdirSync(join(DEPLOY, "overlays"));
-const HOST_SYSCTLS = "/run/host/proc/sys/net";
 const ROUTED = { timeoutSeconds: 60 };
 
-interface Container {
-  readonly name: string;
-  readonly args: readonly string[];
-  readonly env?: readonly { name: string; valueFrom: { configMapKeyRef?: { name: string; key: string } } }[];
-  readonly securityContext: { readonly capabilities: { readonly drop: string[]; readonly add: string[] } };
-  readonly livenessProbe?: { readonly httpGet: { host: string; port: number; path: string } };
-}
 interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string };
@@ -55,7 +48,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await lab?.close();
   await server?.close();
-  rmSync("/run/host", { recursive: true, force: true });
 });
 
 test.each(["base", ...OVERLAYS.map((name) => `overlays/${name}`)])(
@@ -86,29 +78,11 @@ test("with the DaemonSet's arguments, capabilities and permissions the client re
   const all = objects(rendered("base"));
   const container = gatewayOf(all);
   expect(container.securityContext.capabilities.drop).toEqual(["ALL"]);
-  const secret = join(lab.folder, "secret");
-  writeFileSync(secret, "0123456789abcdef0123456789abcdef");
-  const settings: Record<string, string> = { ...settingsOf(all), uplink: "net0" };
-  const variables: Record<string, string> = { NODE_NAME: "node1" };
-  for (const { name, valueFrom } of container.env ?? []) {
-    if (valueFrom.configMapKeyRef !== undefined) variables[name] = settings[valueFrom.configMapKeyRef.key]!;
-  }
-  const args = container.args.map((word) =>
-    word
-      .replace(/\$\((\w+)\)/g, (_, name: string) => variables[name] ?? `no ${name}`)
-      .replace("/etc/sluice/cluster-secret/secret", secret),
-  );
-  const here = ["--socket", join(lab.folder, "s.sock"), "--state", join(lab.folder, "state.json")];
-  const account = ["--kubeconfig", server.accountKubeconfig("sluice")];
-  const rights = container.securityContext.capabilities.add.map((name) => `+${name.toLowerCase()}`).join();
-  mkdirSync(HOST_SYSCTLS, { recursive: true });
-  const asInPod = `mount --bind /proc/sys/net ${HOST_SYSCTLS}
-    mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys
-    exec setpriv --bounding-set=-all,${rights} --no-new-privs "$@"`;
-  sluice = network.node.start("sluice", [
-    ...["unshare", "--mount", "sh", "-euc", asInPod, "sh", SLUICE, ...args],
-    ...[...account, ...here],
-  ]);
+  sluice = startDaemonSetProcess(container, {
+    ...{ lab, node: network.node, nodeName: "node1" },
+    kubeconfig: server.accountKubeconfig("sluice"),
+    settings: { ...settingsOf(all), uplink: "net0" },
+  });
   for (const name of ["pool-and-endpoints.yaml", "bgp-peering-policy.yaml", "service.yaml"])
     server.apply(readFileSync(join(MANIFESTS, name), "utf8"));
   server.kubectl(
@@ -139,14 +113,7 @@ test("every series that an alert or a panel asks for is one of the running gatew
 });
 
 test("the preStop command of the DaemonSet takes the routes away", async () => {
-  const drained = network.node.run([
-    SLUICE,
-    "drain",
-    "--grace=1",
-    "--timeout=20",
-    "--socket",
-    join(lab.folder, "s.sock"),
-  ]);
+  const drained = network.node.run([SLUICE, "drain", "--grace=1", "--timeout=20", "--socket", daemonSetSocket(lab)]);
   expect(drained).toContain("withdrawn: 0 routes");
   await sluice.stop("SIGTERM");
 });

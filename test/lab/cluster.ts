@@ -6,21 +6,19 @@
  *                            | unix socket
  *   node namespace:  Sluice -+-> door on the node's loopback
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import type { GatewayStatus } from "../../src/agent/status.ts";
 import { ask } from "../../src/api/client.ts";
 import { ApiServer } from "../kubernetes/fixtures/api-server.ts";
+import { openDoors } from "./api-doors.ts";
 import { type Family, inFamily, manifestInFamily, toIpv6 } from "./both-families.ts";
 import { Gateway } from "./gateway.ts";
 import { Kubelet, type RunningPod } from "./kubelet.ts";
 import type { Lab } from "./lab.ts";
 import type { RackNode } from "./leaf-spine.ts";
-import type { Namespace } from "./namespace.ts";
 import { waitFor } from "./wait-for.ts";
 
-const DOOR = join(import.meta.dirname, "door.ts");
 const RBAC = join(import.meta.dirname, "../../deploy/base/rbac.yaml");
 const MANIFESTS = join(import.meta.dirname, "../data/manifests");
 
@@ -192,16 +190,4 @@ export class Cluster {
     const conditions = [{ type: "Ready", status: "True" }];
     this.server.setStatus("node", name, { addresses, conditions });
   }
-}
-
-/** The way from the loopback of each node to the API server, which listens on the host's only. */
-async function openDoors(lab: Lab, port: string, namespaces: readonly Namespace[]): Promise<void> {
-  const socket = `${lab.folder}/api-server.sock`;
-  // A thread: it passes on while this one waits for a command, and it ends with this process however that ends.
-  const outer = new Worker(DOOR, { argv: [socket, port], stdout: true });
-  outer.unref();
-  lab.onClose(() => void outer.terminate());
-  const inner = namespaces.map((one) => one.start("door", [process.execPath, DOOR, port, socket]));
-  const ready = () => existsSync(socket) && inner.every((door) => door.log().includes("ready"));
-  await waitFor("the doors to the API server", ready, { seen: () => inner.map((door) => door.log()) });
 }

@@ -17,6 +17,8 @@ export interface GatewayPlace {
   /** `"stack"` or a second interface; left to the product's default when absent. */
   readonly inside?: string;
   readonly arguments?: readonly string[];
+  /** Path of another build's `sluice`. */
+  readonly program?: string;
 }
 
 export interface GatewayOptions extends GatewayPlace {
@@ -32,10 +34,12 @@ export interface ClusterGatewayOptions extends GatewayPlace {
 export class Gateway {
   readonly socket: string;
   readonly process: LabProcess;
+  readonly #program: string;
 
-  private constructor(socket: string, process: LabProcess) {
+  private constructor(socket: string, process: LabProcess, program: string) {
     this.socket = socket;
     this.process = process;
+    this.#program = program;
   }
 
   /** The command line of a gateway, for starting one that is meant to fail. */
@@ -43,7 +47,7 @@ export class Gateway {
     const inside = options.inside === undefined ? [] : ["--inside", options.inside];
     const where = ["--node", options.node, "--uplink", options.uplink, ...inside, "--socket", socket];
     const source = "cluster" in options ? options.cluster : ["-f", options.configuration];
-    return [SLUICE, "run", ...source, ...where, ...(options.arguments ?? [])];
+    return [options.program ?? SLUICE, "run", ...source, ...where, ...(options.arguments ?? [])];
   }
 
   /** Resolves when the gateway answers on its socket. */
@@ -54,7 +58,7 @@ export class Gateway {
   ): Promise<Gateway> {
     const socket = join(lab.folder, `${namespace.name}.sock`);
     const process = namespace.start("sluice", Gateway.command(options, socket));
-    const gateway = new Gateway(socket, process);
+    const gateway = new Gateway(socket, process, options.program ?? SLUICE);
     const answers = async () => process.exit() !== null || (await isServing(socket));
     const patience = { timeoutSeconds: 40, seen: () => process.log().slice(-2000) };
     await waitFor("sluice to answer on its socket", answers, patience);
@@ -64,14 +68,18 @@ export class Gateway {
 
   /** What a command prints for people: `ask("flows")`. */
   ask(...words: string[]): string {
-    const { status, stdout, stderr } = ask([...words, "--socket", this.socket]);
+    const { status, stdout, stderr } = ask([...words, "--socket", this.socket], "", this.#program);
     if (status !== 0) throw new Error(`sluice ${words.join(" ")} ended with ${status}: ${stderr.trim()}`);
     return stdout;
   }
 
   /** What the API answers at a path: the same as a command, without starting a program for it. */
-  read<Answer>(path: string): Promise<Answer> {
-    return readJson<Answer>(this.socket, path);
+  async read<Answer>(path: string): Promise<Answer> {
+    return JSON.parse(await this.readText(path)) as Answer;
+  }
+
+  readText(path: string): Promise<string> {
+    return readPath(this.socket, path);
   }
 
   /** The type is the product's own: a test that reads a field which is gone does not compile. */
@@ -97,14 +105,14 @@ function isServing(socketPath: string): Promise<boolean> {
   });
 }
 
-function readJson<Answer>(socketPath: string, path: string): Promise<Answer> {
+function readPath(socketPath: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path, timeout: 5_000 }, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.on("end", () => {
         const text = Buffer.concat(parts).toString();
-        if (response.statusCode === 200) resolve(JSON.parse(text) as Answer);
+        if (response.statusCode === 200) resolve(text);
         else reject(new Error(`${path} was answered by ${response.statusCode}: ${text}`));
       });
     });
@@ -125,6 +133,10 @@ export function decodeBgp(messages: readonly Buffer[]): Record<string, unknown>[
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-function ask(words: readonly string[], input = ""): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(SLUICE, words, { input, encoding: "utf8", timeout: 30_000 });
+function ask(
+  words: readonly string[],
+  input = "",
+  program = SLUICE,
+): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(program, words, { input, encoding: "utf8", timeout: 30_000 });
 }

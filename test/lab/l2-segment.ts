@@ -18,7 +18,7 @@ import type { L2Status } from "../../src/announcer/announcer-message.ts";
 import { ask } from "../../src/api/client.ts";
 import { Configuration } from "./configuration.ts";
 import { Frr } from "./frr.ts";
-import { Gateway } from "./gateway.ts";
+import { type ClusterGatewayOptions, Gateway, type GatewayOptions } from "./gateway.ts";
 import type { Lab } from "./lab.ts";
 import type { Namespace } from "./namespace.ts";
 import { Pod } from "./pod.ts";
@@ -56,6 +56,8 @@ export interface L2Segment {
   readonly bridge: Namespace;
   /** Those on the link, and then those behind the router. */
   readonly nodes: readonly L2Node[];
+  /** Where the gateways have their manifests from; the folder below, unless a test has it otherwise. */
+  source: (node: string) => Pick<GatewayOptions, "configuration"> | Pick<ClusterGatewayOptions, "cluster">;
   readonly configuration: Configuration;
   readonly secret: string;
 }
@@ -117,10 +119,16 @@ export async function l2Segment(lab: Lab): Promise<L2Segment> {
     }
   }
   const configuration = new Configuration(lab, "l2-segment");
-  configuration.write("services.yaml", services());
+  configuration.write(
+    "services.yaml",
+    services(VIP_COUNT)
+      .map((object) => JSON.stringify(object))
+      .join("\n---\n"),
+  );
   const secret = join(lab.folder, "cluster.secret");
   writeFileSync(secret, "the secret of the lab's cluster\n");
-  return { lab, client, far, router, bridge, nodes, configuration, secret };
+  const source = () => ({ configuration: configuration.folder });
+  return { lab, client, far, router, bridge, nodes, source, configuration, secret };
 }
 
 /** Starts the gateways of some nodes, and waits until each VIP has an owner that all agree on. */
@@ -131,12 +139,12 @@ export async function startGateways(segment: L2Segment, nodes: readonly L2Node[]
 
 /** Asked over its socket from here: a command of its own for each question would keep two cores busy. */
 export async function startGateway(
-  { lab, configuration, secret }: L2Segment,
+  { lab, source, secret }: L2Segment,
   node: L2Node,
   further: readonly string[] = [],
 ): Promise<void> {
   const socket = join(lab.folder, `${node.name}.sock`);
-  const options = { configuration: configuration.folder, node: node.name, uplink: "net0", inside: "stack" };
+  const options = { ...source(node.name), node: node.name, uplink: "net0", inside: "stack" };
   // Seven gateways share this machine: their tables need not be large.
   const more = ["--cluster-secret", secret, "--flows", "65536", ...further];
   const process = node.namespace.start("sluice", Gateway.command({ ...options, arguments: more }, socket));
@@ -192,9 +200,10 @@ function startPod(lab: Lab, node: Namespace, number: number): Promise<Pod> {
   return Pod.start(`pod${number}`, "::", 80, namespace);
 }
 
-function services(): string {
+/** Services `web`, `web1`, ..., with the pods as their endpoints. */
+export function services(count: number): object[] {
   const objects: object[] = [];
-  for (let index = 0; index < VIP_COUNT; index++) {
+  for (let index = 0; index < count; index++) {
     const name = index === 0 ? "web" : `web${index}`;
     const metadata = {
       ...{ name, namespace: "default", labels: { announce: "l2" } },
@@ -217,5 +226,5 @@ function services(): string {
       });
     }
   }
-  return objects.map((object) => JSON.stringify(object)).join("\n---\n");
+  return objects;
 }

@@ -1,3 +1,4 @@
+/** The path MTU that a host's kernel has learned for an address. */
 import type { Namespace } from "./namespace.ts";
 
 /** The MTU that a host has learned for the way to an address; 0 when it has learned of none. */

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PolicyStatus } from "../../src/agent/node-policies.ts";
-import type { FlowStatus, GatewayStatus } from "../../src/agent/status.ts";
+import type { FlowStatus } from "../../src/agent/status.ts";
 import { Configuration } from "./configuration.ts";
 import { Gateway } from "./gateway.ts";
 import { Lab } from "./lab.ts";
@@ -93,18 +93,12 @@ export class PolicyLab {
     writeFileSync(join(this.configuration.folder, `${name}.ts`), text);
   }
 
-  /** Puts a module to work for default/my-service alone, and waits until it is: loaded, and in an epoch of its own. */
+  /** Puts a module to work for default/my-service alone, and waits until it is in force. */
   async deploy(name: string, module: string, more = ""): Promise<void> {
     const manifest = `apiVersion: sluice.dev/v1alpha1\nkind: SluicePolicy\nmetadata: {name: ${name}}\nspec:\n  module: ${module}\n`;
     const service = "{io.kubernetes.service.namespace: default, io.kubernetes.service.name: my-service}";
-    const before = await this.#epoch();
     this.configuration.write(`${name}.yaml`, `${manifest}  serviceSelector: {matchLabels: ${service}}\n${more}`);
     await waitFor(name, async () => (await this.policies()).some((one) => one.name === name && one.version !== null));
-    await waitFor("the next epoch", async () => (await this.#epoch()) > before);
-  }
-
-  async #epoch(): Promise<number> {
-    return (await this.gateway.read<GatewayStatus>("/v1/status")).datapath.epoch;
   }
 
   async remove(name: string): Promise<void> {

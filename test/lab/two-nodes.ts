@@ -20,7 +20,7 @@ import { join } from "node:path";
 import { Configuration, ciliumConfig } from "./configuration.ts";
 import { NARROW_MTU } from "./dual-stack.ts";
 import { type Backend, forwarder, host, startPod } from "./dual-stack-host.ts";
-import { Gateway } from "./gateway.ts";
+import { Gateway, type GatewayOptions } from "./gateway.ts";
 import type { Lab } from "./lab.ts";
 import type { Namespace } from "./namespace.ts";
 import { waitFor } from "./wait-for.ts";
@@ -65,6 +65,7 @@ export const TWO_NODES_PLACES: readonly TwoNodesPlaces[] = [
 ];
 
 const SWITCHES = "cilium-config.yaml";
+const SECRET = "cluster-secret";
 const VIPS = ["192.168.10.96/28", "fd00:10::/112"];
 
 export interface TwoNodes {
@@ -81,8 +82,11 @@ export interface TwoNodes {
   readonly configuration: Configuration;
 }
 
+/** How both gateways run, where not as usual. */
+export type TwoNodesRun = Pick<GatewayOptions, "arguments" | "program">;
+
 /** Builds the network, starts both gateways, and resolves when they forward. */
-export async function twoNodes(lab: Lab): Promise<TwoNodes> {
+export async function twoNodes(lab: Lab, run: TwoNodesRun = {}): Promise<TwoNodes> {
   const client = host(lab, "client");
   const router = forwarder(lab, "router");
   const fabric = lab.namespace("fabric");
@@ -129,22 +133,31 @@ export async function twoNodes(lab: Lab): Promise<TwoNodes> {
   ]);
 
   const configuration = new Configuration(lab, "two-nodes");
-  const secret = join(lab.folder, "cluster-secret");
-  writeFileSync(secret, "a secret that both nodes of the test have");
-  const run = (node: Namespace, name: string) =>
-    Gateway.start(lab, node, {
-      configuration: configuration.folder,
-      node: name,
-      uplink: "net0",
-      inside: "stack",
-      arguments: ["--cluster-secret", secret],
-    });
-  const gateways = [await run(nodes[0], "node1"), await run(nodes[1], "node2")] as const;
+  writeFileSync(join(lab.folder, SECRET), "a secret that both nodes of the test have");
+  const begin = (node: 1 | 2) => startGateway(lab, { nodes, configuration }, node, run);
+  const gateways = [await begin(1), await begin(2)] as const;
   const network = { client, router, fabric, nodes, gateways, near, far: [far1, far2], narrow, configuration } as const;
   routeVips(network, 1);
   const isServed = (gateway: Gateway) => gateway.status().services.length > 0;
   await waitFor("the Services to be served", () => gateways.every(isServed));
   return network;
+}
+
+/** Starts a gateway that is not there, or no longer; resolves when it answers. */
+export function startGateway(
+  lab: Lab,
+  { nodes, configuration }: Pick<TwoNodes, "nodes" | "configuration">,
+  node: 1 | 2,
+  { arguments: words = [], program }: TwoNodesRun = {},
+): Promise<Gateway> {
+  return Gateway.start(lab, nodes[node - 1]!, {
+    configuration: configuration.folder,
+    node: `node${node}`,
+    uplink: "net0",
+    inside: "stack",
+    arguments: ["--cluster-secret", join(lab.folder, SECRET), ...words],
+    program,
+  });
 }
 
 /** Has the router send everything that is for Services to one node. */

@@ -2,4 +2,7 @@
 import { EDGE } from "./edge/edge-lab.ts";
 import { labSuites } from "./lab-suite.ts";
 
-labSuites(EDGE, ["ipv4", "ipv6"]);
+labSuites(EDGE, [
+  { family: "ipv4", router: "bird", datapath: "hybrid" },
+  { family: "ipv6", router: "frr", datapath: null },
+]);

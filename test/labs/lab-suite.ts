@@ -1,6 +1,5 @@
 /** A document's lab as a suite: a test for each stop, and one that no claim was left out. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Family } from "../lab/both-families.ts";
 import { DATAPATHS, type DocumentLab, goTo, type LabOptions, type StandingLab } from "./document-lab.ts";
 import { Tour } from "./tour.ts";
 
@@ -14,9 +13,11 @@ const MATRIX: readonly LabOptions[] = (["ipv4", "ipv6"] as const).flatMap((famil
   (["frr", "bird"] as const).flatMap((router) => DATAPATHS.map((datapath) => ({ family, router, datapath }))),
 );
 
-/** In the families named, with FRR and the datapath that the product chooses; every combination with SLUICE_LONG=1. */
-export function labSuites<Network extends StandingLab>(lab: DocumentLab<Network>, families: readonly Family[]): void {
-  const short = families.map((family) => ({ family, router: "frr" as const, datapath: null }));
+/**
+ * With the options given, every combination with SLUICE_LONG=1. Those of all labs together have each family, each router and
+ * each datapath at least once.
+ */
+export function labSuites<Network extends StandingLab>(lab: DocumentLab<Network>, short: readonly LabOptions[]): void {
   for (const options of LONG ? MATRIX : short) labSuite(lab, options);
 }
 

@@ -3,4 +3,4 @@
 import { labSuites } from "./lab-suite.ts";
 import { METALLB } from "./metallb/metallb-lab.ts";
 
-labSuites(METALLB, ["ipv4"]);
+labSuites(METALLB, [{ family: "ipv4", router: "frr", datapath: null }]);

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { WhoAnswer } from "../../src/announcer/announcer-message.ts";
+import { ask } from "../../src/api/client.ts";
 import { SLUICE } from "../lab/gateway.ts";
 import { HttpProber } from "../lab/http-prober.ts";
 import {
@@ -69,11 +71,24 @@ function macOf({ namespace }: L2Node): string {
 }
 
 /** Addresses for which more than one node answers, by what the nodes themselves say. */
-async function answeredTwice(): Promise<string[]> {
+async function saidTwice(): Promise<string[]> {
   const statuses = await Promise.all(running(segment).map(l2Status));
   const answers = statuses.flatMap(({ owners }) => owners.filter(({ answersHere }) => answersHere.length > 0));
   const counts = Map.groupBy(answers, ({ address }) => address);
   return [...counts].filter(([, group]) => group.length > 1).map(([address]) => address);
+}
+
+/** Addresses for which more than one node answers on the link, asked for by two of them: no node hears itself. */
+async function answeringTwice(): Promise<string[]> {
+  const askers = running(segment).slice(0, 2);
+  const { owners } = await l2Status(askers[0]!);
+  const answering = async ({ address }: { address: string }) => {
+    const path = `/v1/l2/who?address=${address}`;
+    const answers = await Promise.all(askers.map(({ gateway }) => ask<WhoAnswer[]>(gateway!.socket, path)));
+    const macs = new Set(answers.flat().map(({ mac }) => mac));
+    return macs.size === 1 ? [] : [`${address} is at ${[...macs].join(" and ") || "nobody"}`];
+  };
+  return (await Promise.all(owners.map(answering))).flat();
 }
 
 describe("an owner that is gone is followed by another within a second:", () => {
@@ -140,11 +155,12 @@ describe("one owner for each address", () => {
     const { bridge, nodes } = segment;
     bridge.ip("link add apart type bridge mcast_snooping 0 forward_delay 0 stp_state 0", "link set apart up");
     for (const { bridgePort } of nodes.slice(3, 5)) bridge.ip(`link set ${bridgePort} master apart`);
-    const isParted = async () => (await answeredTwice()).length > 0;
-    await waitFor("both parts to own addresses", isParted, { seen: answeredTwice });
+    const isParted = async () => (await saidTwice()).length > 0;
+    await waitFor("both parts to own addresses", isParted, { seen: saidTwice });
     for (const { bridgePort } of nodes.slice(3, 5)) bridge.ip(`link set ${bridgePort} master bridge`);
     await sleep(1000);
-    expect(await answeredTwice()).toEqual([]);
+    expect(await saidTwice()).toEqual([]);
+    expect(await answeringTwice()).toEqual([]);
     const owner = await ownerOf(4);
     const answers = segment.client.run(["arping", "-c", "3", "-w", "3", "-I", "eth0", WEB[4]]);
     const mac = macOf(owner);

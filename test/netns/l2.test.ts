@@ -67,4 +67,22 @@ describe("twenty addresses on a link with five gateways", () => {
     await waitFor("the address to be seen", async () => (await missing()).length === 0, { timeoutSeconds: 30 });
     expect((await agreed(segment)).get(WEB[4])).toBe(owner.name);
   });
+
+  test("are given away by a node that hears its router no more, and it gets its share again when it does", async () => {
+    const name = (await agreed(segment)).get(WEB[4])!;
+    const owner = segment.nodes.find((node) => node.name === name)!;
+    const share = async () => [...(await agreed(segment)).values()].filter((one) => one === name).length;
+    const gateway = async () => (await l2Status(owner)).links.map((link) => link.gateway).join();
+    expect(await gateway()).toBe("not missed");
+    attachProgram(segment.bridge, owner.bridgePort, compileProgram(lab, "routerless"), "egress");
+    await waitFor("others to own all", async () => (await share()) === 0, { timeoutSeconds: 30, seen: gateway });
+    expect(await gateway()).toBe("silent");
+    expect((await l2Status(owner)).links).toMatchObject([{ interface: "net0", carrier: true }]);
+    for (const url of [`http://${WEB[4]}/`, `http://[${WEB[6]}]/`]) {
+      expect(curl(segment.far, url), url).toMatchObject({ exitCode: 0 });
+    }
+    segment.bridge.run(["tc", "qdisc", "del", "dev", owner.bridgePort, "clsact"]);
+    await waitFor("its share to be back", async () => (await share()) === 4, { timeoutSeconds: 40, seen: gateway });
+    expect(await gateway()).toBe("not missed");
+  });
 });

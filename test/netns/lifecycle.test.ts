@@ -1,12 +1,25 @@
 /** How the gateway comes and goes: what it leaves behind when it ends well, and when it is killed. */
-import { renameSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { BpfMap } from "../../src/xdp/bpf-map.ts";
+import { SETTINGS_LAYOUT, SETTINGS_LAYOUT_NOW } from "../../src/xdp/door-maps.ts";
 import { Configuration } from "../lab/configuration.ts";
 import { curl } from "../lab/curl.ts";
 import { Gateway, type GatewayOptions, SLUICE } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import { isVipRouted, NODE_ADDRESS, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
+
+/** By their numbers in capability.h. */
+const mask = (...capabilities: number[]) => capabilities.reduce((sum, bit) => sum | (1n << BigInt(bit)), 0n);
+const NET_RAW = 13;
+const IPC_LOCK = 14;
+const BPF = 39;
+const FORWARDING = mask(NET_RAW, IPC_LOCK, BPF);
+const NET_BIND_SERVICE = 10;
+const NET_ADMIN = 12;
+const RUNNING = FORWARDING | mask(NET_BIND_SERVICE, NET_ADMIN);
 
 let lab: Lab;
 let network: SeedA;
@@ -46,6 +59,23 @@ test("while it serves, its program is on the uplink", async () => {
   await gateway.stop();
 });
 
+test("no thread of it has more capabilities than it needs, whoever started it, and it can get no others", async () => {
+  const gateway = await startAndServe();
+  const threads = readdirSync(`/proc/${gateway.process.pid}/task`).map((thread) =>
+    readFileSync(`/proc/${gateway.process.pid}/task/${thread}/status`, "utf8"),
+  );
+  const field = (text: string, name: string) => new RegExp(`^${name}:\\s+(\\w+)$`, "m").exec(text)![1]!;
+  const held = (name: string) => threads.map((text) => BigInt(`0x${field(text, name)}`));
+  const workers = threads.filter((text) => BigInt(`0x${field(text, "CapEff")}`) === FORWARDING);
+  expect(workers).toHaveLength(1);
+  for (const name of ["CapEff", "CapPrm"])
+    expect(held(name).filter((mask) => mask !== FORWARDING && mask !== RUNNING)).toEqual([]);
+  expect(held("CapInh").filter((mask) => mask !== 0n)).toEqual([]);
+  expect(threads.map((text) => field(text, "NoNewPrivs")).filter((set) => set !== "1")).toEqual([]);
+  expect(threads.length).toBeGreaterThan(10);
+  await gateway.stop();
+});
+
 test("after SIGTERM nothing of it is left: no program, no interface, no traffic control, no session", async () => {
   const gateway = await startAndServe();
   expect(await gateway.stop("SIGTERM")).toEqual({ code: 0, signal: null });
@@ -64,6 +94,32 @@ test("after SIGKILL its programs stay, the next start takes them over, and its e
   await next.stop();
   expect(links()).not.toMatch(/prog\/xdp|\bsl[01]\b/);
   expect(trafficControl()).not.toMatch(/bpf|clsact/);
+});
+
+test.each([
+  {
+    what: "of another layout",
+    reason: "its tables have another layout",
+    spoil(pins: string) {
+      const settings = BpfMap.fromPin(join(pins, "settings"))!;
+      settings.mmap()[SETTINGS_LAYOUT] = SETTINGS_LAYOUT_NOW + 1;
+      settings.close();
+    },
+  },
+  {
+    what: "that do not fit, whatever their layout says",
+    reason: "its maps are not those of this build",
+    spoil: (pins: string) => renameSync(join(pins, "ndp6"), join(pins, "arp4")),
+  },
+])("tables $what are taken away in one sentence, and the next gateway serves", async ({ reason, spoil }) => {
+  const gateway = await startAndServe();
+  await gateway.stop("SIGKILL");
+  const namespace = network.node.run(["readlink", "/proc/self/ns/net"]).replaceAll(/\D/g, "");
+  spoil(`/sys/fs/bpf/sluice-node1-net0-ns${namespace}`);
+  const next = await startAndServe();
+  expect(next.process.log()).toContain(`can't be taken over, so its flows end: ${reason}`);
+  await next.stop();
+  expect(links()).not.toMatch(/prog\/xdp|\bsl[01]\b/);
 });
 
 test("after SIGKILL `sluice cleanup` takes away what it left, and nothing of one that lives", async () => {

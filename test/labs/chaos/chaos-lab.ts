@@ -148,6 +148,8 @@ const EVENTS: readonly Event[] = [
         await lab.cluster.startSluice(name);
         await untilAnnounced(lab, name);
         lab.cluster.tellGateway(name, true);
+        // The DaemonSet's minReadySeconds.
+        await sleep(QUIET_MILLISECONDS);
       }
       return "four processes ended and started";
     },

@@ -1,0 +1,128 @@
+/**
+ * Endurance: mixed traffic over both families while everything that can be configured changes every second. Nothing is lost,
+ * memory stays flat once the process is warm, and when the configuration is what it was, so is all that the process holds.
+ *
+ * A minute and a half; with SLUICE_LONG=1 half an hour, and for as long as SLUICE_SOAK_SECONDS says.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Frr } from "../lab/frr.ts";
+import { Lab } from "../lab/lab.ts";
+import { type Holdings, holdings, type Vitals, vitals } from "../lab/process-vitals.ts";
+import { SoakChurn } from "../lab/soak-churn.ts";
+import { SoakTraffic } from "../lab/soak-traffic.ts";
+import { setSwitches, type TwoNodes, twoNodes } from "../lab/two-nodes.ts";
+import { waitFor } from "../lab/wait-for.ts";
+
+const IS_LONG = process.env["SLUICE_LONG"] !== undefined;
+const SECONDS = Number(process.env["SLUICE_SOAK_SECONDS"] ?? (IS_LONG ? 1800 : 90));
+/** Code is compiled and pools of memory fill at first: in a short run that is not over when it is half done. */
+const WARM_UP = IS_LONG ? 0.2 : 0.4;
+const GROWTH = IS_LONG || SECONDS >= 600 ? 0.05 : 0.15;
+const LOOK_MILLISECONDS = 2_000;
+/** Flows of connections that have ended, and descriptors of those who asked, are gone by then. */
+const CALM_SECONDS = 60;
+const MAPS = ["owned4", "owned6", "arp4", "ndp6", "routes", "dsr_backends", "tunnel_sources"];
+const ROUTER = `
+router bgp 65001
+ bgp router-id 10.1.1.1
+ no bgp ebgp-requires-policy
+ neighbor 10.1.1.2 remote-as 65000
+ neighbor 10.1.1.3 remote-as 65000
+`;
+
+let lab: Lab;
+let network: TwoNodes;
+
+beforeAll(async () => {
+  lab = new Lab("slj");
+  network = await twoNodes(lab);
+  await new Frr(lab, network.router, ROUTER).start();
+});
+
+afterAll(() => lab?.close());
+
+test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`, {
+  timeout: (SECONDS + 240) * 1000,
+  retry: 0,
+}, async () => {
+  await setSwitches(network, { "enable-bgp-control-plane": "true", "bpf-lb-mode": "dsr" });
+  const churn = new SoakChurn(network);
+  const sessions = () => network.gateways.every((one) => one.status().bgp.some(({ state }) => state === "Established"));
+  await waitFor("BGP sessions", sessions, { timeoutSeconds: 40 });
+  // What is made at the first use of each kind is not lost but kept.
+  for (let second = 0; second < 8; second++) {
+    churn.step();
+    await sleep(1000);
+  }
+  churn.restore();
+  await sleep(3000);
+  const before = await all();
+
+  const traffic = new SoakTraffic(network.client);
+  const seen: Vitals[][] = [];
+  const endsAt = performance.now() + SECONDS * 1000;
+  let looked = 0;
+  while (performance.now() < endsAt) {
+    churn.step();
+    if (performance.now() - looked > LOOK_MILLISECONDS) {
+      looked = performance.now();
+      seen.push(await Promise.all(network.gateways.map(vitals)));
+    }
+    await sleep(1000);
+  }
+  churn.restore();
+  const { requests, downloads, datagrams, pings, ...losses } = await traffic.stop();
+  const warm = seen.slice(Math.floor(seen.length * WARM_UP));
+  const growth = network.gateways.map((_, node) => growthOf(warm.map((look) => look[node]!)));
+  console.log(JSON.stringify({ seconds: SECONDS, requests, downloads, datagrams, pings, ...losses, growth }));
+  expect(losses).toEqual({ requestsLost: 0, downloadsBroken: 0, datagramsLost: 0, pingsLost: 0 });
+  for (const counted of [requests, datagrams, pings]) expect(counted).toBeGreaterThan(SECONDS * 5);
+  for (const { resident, heap, external } of growth) {
+    expect(resident.share).toBeLessThan(GROWTH);
+    expect(heap.share).toBeLessThan(GROWTH);
+    expect(external.share).toBeLessThan(GROWTH);
+  }
+
+  let after: Holdings[] = [];
+  await waitFor(
+    "everything to be held as before",
+    async () => {
+      after = await all();
+      return JSON.stringify(after) === JSON.stringify(before);
+    },
+    { timeoutSeconds: CALM_SECONDS, everyMilliseconds: 2000 },
+  ).catch(() => expect(after).toEqual(before));
+});
+
+function all(): Promise<Holdings[]> {
+  return Promise.all(network.gateways.map((gateway, index) => holdings(gateway, network.nodes[index]!, MAPS)));
+}
+
+interface Growth {
+  readonly fromMegabytes: number;
+  readonly toMegabytes: number;
+  readonly share: number;
+}
+
+/** Between the first and the last third: medians, but of the heap the least, which is what a collection leaves. */
+function growthOf(looks: readonly Vitals[]): Record<"resident" | "heap" | "external", Growth> {
+  const third = Math.floor(looks.length / 3);
+  const between = (of: (look: Vitals) => number, what: (values: readonly number[]) => number): Growth => {
+    const [from, to] = [looks.slice(0, third), looks.slice(-third)].map((some) => what(some.map(of)) / 1e6);
+    const share = (to! - from!) / from!;
+    return { fromMegabytes: Math.round(from!), toMegabytes: Math.round(to!), share: Math.round(share * 1000) / 1000 };
+  };
+  return {
+    resident: between(({ residentBytes }) => residentBytes, median),
+    heap: between(
+      ({ heapBytes }) => heapBytes,
+      (values) => Math.min(...values),
+    ),
+    external: between(({ externalBytes }) => externalBytes, median),
+  };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
