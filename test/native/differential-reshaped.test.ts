@@ -12,8 +12,8 @@ import { openTwinStage } from "./twin-stage.ts";
 const stage = openTwinStage();
 const { tally } = stage;
 
-const SEEDS = [1, 2, 3, 4];
-const FLOWS = 10;
+const SEEDS = [1, 2];
+const FLOWS = 8;
 const VIPS = ["198.51.100.10", "2001:db8:ff::10"];
 const BACKENDS = [
   ["10.2.0.2", "10.2.0.3"],
