@@ -95,6 +95,7 @@ export function mutated(frame: Uint8Array, next: () => number): Uint8Array {
   const l4 = isIpv4 ? 34 : 54;
   const sum = l4 + (frame[isIpv4 ? 23 : 20] === 6 ? 16 : 6);
   const copy = Uint8Array.from(frame);
+  if (sum + 2 > copy.length) return copy;
   switch (next() % 6) {
     case 0:
       return Uint8Array.of(...copy, ...randomBytes(next, 1 + (next() % 20)));
