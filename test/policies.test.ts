@@ -1,5 +1,5 @@
 /** Policy modules through the pipeline: those that come with Sluice, several together, and some that misbehave. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CANARY, policy, policyScenarios, VIP, WEB } from "./fixtures/policy-scenarios.ts";
@@ -110,6 +110,16 @@ describe("the policies that come with Sluice", () => {
     );
     expect(new Set(unknown).size).toBe(2);
   });
+});
+
+test("the module that docs/policies.md begins with does what is said of it", async () => {
+  const guide = readFileSync(new URL("../docs/policies.md", import.meta.url), "utf8");
+  const text = /```ts\n(.*?)```/s.exec(guide)![1]!;
+  const policies = [{ module: module("guide.ts", text), options: { denied: ["203.0.113.7"] } }];
+  expect(await outcomes(policies, [{ client: "203.0.113.7" }, { client: "203.0.113.8" }])).toEqual([
+    "PolicyDenied",
+    expect.stringMatching(/^10\.2\.0\./),
+  ]);
 });
 
 describe("several policies", () => {

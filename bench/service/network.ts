@@ -57,13 +57,14 @@ export class ServiceNetwork {
     }
   }
 
-  static async start(): Promise<ServiceNetwork> {
+  /** @param prefix words before the web server's command: `taskset`, say. It serves what is in `www` of the lab's folder. */
+  static async start(prefix: readonly string[] = []): Promise<ServiceNetwork> {
     const network = new ServiceNetwork();
     try {
       const folder = network.lab.folder;
       const file = join(folder, "nginx.conf");
       writeFileSync(file, NGINX.replaceAll("FOLDER", folder));
-      const nginx = network.backend.start("nginx", ["nginx", "-p", folder, "-c", file, "-e", "stderr"]);
+      const nginx = network.backend.start("nginx", [...prefix, "nginx", "-p", folder, "-c", file, "-e", "stderr"]);
       const url = `http://${BACKEND}:${BACKEND_PORT}/`;
       const answers = () => network.client.try(["curl", "-sf", "--max-time", "1", url]).status === 0;
       await waitFor("nginx", answers, { seen: () => nginx.log() });
@@ -94,6 +95,6 @@ http {
   fastcgi_temp_path FOLDER/fastcgi;
   uwsgi_temp_path FOLDER/uwsgi;
   scgi_temp_path FOLDER/scgi;
-  server { listen ${BACKEND}:${BACKEND_PORT} backlog=4096; location / { return 200 "ok\\n"; } }
+  server { listen ${BACKEND}:${BACKEND_PORT} backlog=4096; location / { return 200 "ok\\n"; } location /www/ { root FOLDER; } }
 }
 `;

@@ -153,10 +153,8 @@ export function makeClassifier(pipeline: Pipeline): Classifier {
         else pipeline.refuse(i, true, l3, fault);
         continue;
       }
-      const hash = flows4.hash(source, destination, view.getInt32(l4, true), protocol);
-      hashes[i] = hash;
+      hashes[i] = flows4.hash(source, destination, view.getInt32(l4, true), protocol);
       kinds[i] = FrameKind.Flow4;
-      flows4.touch(hash);
     }
     return receivedBytes;
   };
@@ -203,10 +201,8 @@ export function makeClassifier(pipeline: Pipeline): Classifier {
       return;
     }
     pipeline.loadKey(key, false, l3, l4, protocol);
-    const hash = flows6.hashKey(key);
-    hashes[i] = hash;
+    hashes[i] = flows6.hashKey(key);
     kinds[i] = FrameKind.Flow6;
-    flows6.touch(hash);
   }
 
   /** A first fragment has the transport header and is treated as its packet; a later one has the addresses only. */

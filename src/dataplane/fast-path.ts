@@ -86,7 +86,7 @@ export type Pass = () => void;
  * @returns both passes, in their order.
  */
 export function makeFastPath(pipeline: Pipeline, classifyOther: Classifier, forwardOther: Forwarder): readonly Pass[] {
-  const { batch, view, flows4, ports, neighbors } = pipeline;
+  const { batch, view, flows4, flows6, ports, neighbors } = pipeline;
   const { offset: offsets, length: lengths, port: inPorts, kind: kinds, hash: hashes } = batch;
   const { network: networks, transport: transports, end: ends, protocol: protocols } = batch;
   const { verdict: verdicts, egress: egresses } = batch;
@@ -99,6 +99,7 @@ export function makeFastPath(pipeline: Pipeline, classifyOther: Classifier, forw
   function classify(): void {
     const count = batch.count;
     let bytes = 0;
+    let others = 0;
     for (let i = 0; i < count; i++) {
       const at = offsets[i]!;
       const length = lengths[i]!;
@@ -112,6 +113,7 @@ export function makeFastPath(pipeline: Pipeline, classifyOther: Classifier, forw
           ports.kind(port) === PORT_WIRE)
       ) {
         classifyOther(i, i + 1);
+        others = 1;
         continue;
       }
       const word0 = view.getInt32(at + NETWORK, true);
@@ -132,14 +134,15 @@ export function makeFastPath(pipeline: Pipeline, classifyOther: Classifier, forw
         !isPlainTransport(protocol, at + TRANSPORT, totalBytes - IPV4_HEADER_BYTES)
       ) {
         classifyOther(i, i + 1);
+        others = 1;
         continue;
       }
-      const hash = flows4.hash(source, destination, view.getInt32(at + TRANSPORT, true), protocol);
-      hashes[i] = hash;
+      hashes[i] = flows4.hash(source, destination, view.getInt32(at + TRANSPORT, true), protocol);
       kinds[i] = FrameKind.Plain;
     }
     totals[RECEIVED_BYTES]! += bytes;
-    flows4.touchAll(hashes, count);
+    flows4.touchAll(batch);
+    if (others !== 0) flows6.touchAll(batch);
   }
 
   function isPlainTransport(protocol: number, l4: number, payloadBytes: number): boolean {

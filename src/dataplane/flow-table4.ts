@@ -12,6 +12,7 @@ import { BackendLoad } from "./backend-load.ts";
 import { flowHash, type HashKey } from "./flow-hash.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { FlowTable, NO_ROW, PROBE_LIMIT, TAG_LIVE, TAG_MATCH, TAG_OVERFLOW, TAG_PROTOCOL } from "./flow-table.ts";
+import { type FrameBatch, FrameKind } from "./frame-batch.ts";
 
 export const ROW_WORDS = 16;
 export const ROW_BYTES = 64;
@@ -59,20 +60,15 @@ export class FlowTable4 extends FlowTable {
     return flowHash(this.#k0, this.#k1, source, destination, ports, protocol);
   }
 
-  override touch(hash: number): void {
-    this.touched[0] = this.words[(hash & this.mask) * ROW_WORDS + ROW_TAG]!;
-  }
-
-  /**
-   * The same for the first `count` hashes of a batch, in a loop so short that the processor waits for many rows at once: it
-   * looks a few hundred instructions ahead, which between two touches is one frame's headers. At a million flows a packet
-   * costs a third of what it did with a touch beside each hash (bench/pipeline).
-   */
-  touchAll(hashes: Int32Array, count: number): void {
+  override touchAll({ hash: hashes, kind: kinds, count }: FrameBatch): void {
     const words = this.words;
     const mask = this.mask;
     let sum = 0;
-    for (let i = 0; i < count; i++) sum = (sum + words[(hashes[i]! & mask) * ROW_WORDS + ROW_TAG]!) | 0;
+    for (let i = 0; i < count; i++) {
+      const kind = kinds[i]!;
+      if (kind !== FrameKind.Plain && kind !== FrameKind.Flow4) continue;
+      sum = (sum + words[(hashes[i]! & mask) * ROW_WORDS + ROW_TAG]!) | 0;
+    }
     this.touched[0] = sum;
   }
 

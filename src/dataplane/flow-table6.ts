@@ -20,6 +20,7 @@ import {
   reverseKey,
 } from "./flow-key.ts";
 import { FlowTable, NO_ROW, PROBE_LIMIT, TAG_LIVE, TAG_MATCH, TAG_OVERFLOW, TAG_PROTOCOL } from "./flow-table.ts";
+import { type FrameBatch, FrameKind } from "./frame-batch.ts";
 
 export const ROW6_WORDS = 32;
 export const ROW6_BYTES = 128;
@@ -62,8 +63,17 @@ export class FlowTable6 extends FlowTable {
     this.#k1 = key.k1 | 0;
   }
 
-  override touch(hash: number): void {
-    this.touched[0] = this.words[(hash & this.mask) * ROW6_WORDS + ROW6_TAG]!;
+  /** Both lines of each. */
+  override touchAll({ hash: hashes, kind: kinds, count }: FrameBatch): void {
+    const words = this.words;
+    const mask = this.mask;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      if (kinds[i] !== FrameKind.Flow6) continue;
+      const row = (hashes[i]! & mask) * ROW6_WORDS;
+      sum = (sum + words[row + ROW6_TAG]! + words[row + ROW6_NEW_SOURCE]!) | 0;
+    }
+    this.touched[0] = sum;
   }
 
   override hashKey(key: FlowKey): number {

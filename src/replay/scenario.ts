@@ -147,6 +147,7 @@ function parseNode(node: Json): ScenarioNode {
       tags: parseTags(iface["vlan"], `${where}.vlan`),
     };
   });
+  const nextHops: { address: IpAddress; mac: Mac }[] = [];
   const routes = list(node["routes"] ?? [], "node.routes").map((value, index): Route => {
     const where = `node.routes[${index}]`;
     const route = object(value, where);
@@ -154,10 +155,22 @@ function parseNode(node: Json): ScenarioNode {
     if (port < 0)
       throw new ScenarioError(`${where}.iface: the node has no interface ${JSON.stringify(route["iface"])}`);
     const { address, prefixLength } = prefix(route["dst"], `${where}.dst`);
-    const gateway = route["via"] === undefined ? null : ip(route["via"], `${where}.via`);
+    const nextHop =
+      route["mac"] === undefined
+        ? null
+        : { address: namelessHop(address, index), mac: mac(route["mac"], `${where}.mac`) };
+    if (nextHop !== null) nextHops.push(nextHop);
+    const gateway = route["via"] === undefined ? (nextHop?.address ?? null) : ip(route["via"], `${where}.via`);
     return { destination: address, prefixLength, gateway, port };
   });
-  return { interfaces, routes, neighbors: parseNeighbors(node["neighbors"] ?? {}, "node.neighbors") };
+  const neighbors = parseNeighbors(node["neighbors"] ?? {}, "node.neighbors");
+  return { interfaces, routes, neighbors: [...neighbors, ...nextHops] };
+}
+
+/** A next hop of which only the MAC is given has to have some address: one of its link, by the number of its route. */
+function namelessHop({ family }: IpAddress, route: number): IpAddress {
+  const [link, hosts] = family === 4 ? [0xa9fe_0100n, 254] : [0xfe80n << 112n, 65_535];
+  return { family, value: link + BigInt(1 + (route % hosts)) };
 }
 
 /** MACs by address: `{"10.2.0.2": "02:00:00:00:0b:01"}`. */

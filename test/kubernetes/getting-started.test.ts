@@ -71,7 +71,8 @@ async function follow({ command, prints }: GuideStep): Promise<void> {
     });
     seen = stdout + stderr;
     if (prints === null && status !== 0) throw new Error(`${command} ended with ${status}: ${seen}`);
-    return prints === null || seen.includes(prints);
+    // Lines are wrapped at a terminal's width.
+    return prints === null || seen.replaceAll(/\s+/g, " ").includes(prints);
   };
   // Changing twice is not what a reader does; looking again is.
   if (prints === null) await said();

@@ -27,7 +27,7 @@ export function buildCommit(commit: string, folder: string): string {
   run("sh", ["-euc", 'git -C "$1" archive "$2" | tar -x -C "$3"', "sh", ROOT, commit, folder], ROOT);
   const samePackages = git("diff", "--quiet", commit, "--", "package-lock.json").status === 0;
   if (samePackages) symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  else run("npm", ["ci", "--no-audit", "--no-fund"], folder);
+  else run("npm", ["install", "--no-save", "--no-audit", "--no-fund"], folder);
   const sameNative = git("diff", "--quiet", commit, "--", ...NATIVE).status === 0;
   if (sameNative) cpSync(join(ROOT, "build"), join(folder, "build"), { recursive: true, preserveTimestamps: false });
   run(process.execPath, ["scripts/build.ts"], folder);

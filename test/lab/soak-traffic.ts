@@ -5,7 +5,7 @@ import { deterministicBody, sha256, TWENTY_MEGABYTES } from "./deterministic-bod
 import type { Namespace } from "./namespace.ts";
 import type { LabProcess } from "./process.ts";
 import { TWO_NODES_PLACES, type TwoNodesPlaces } from "./two-nodes.ts";
-import { lost, Wrk } from "./wrk.ts";
+import { type LoadResult, lost, Wrk } from "./wrk.ts";
 
 const UDP_ASK = join(import.meta.dirname, "udp-ask.ts");
 const BODY = sha256(deterministicBody(TWENTY_MEGABYTES));
@@ -16,6 +16,8 @@ const DATAGRAMS = Array.from({ length: 400 }, (_, index) => `${20 + index}`);
 export interface SoakResult {
   readonly requests: number;
   readonly requestsLost: number;
+  /** What wrk says of each load. */
+  readonly loads: readonly LoadResult[];
   readonly downloads: number;
   readonly downloadsBroken: number;
   readonly datagrams: number;
@@ -57,6 +59,7 @@ export class SoakTraffic {
     return {
       requests: sum(results.map(({ answered }) => answered)),
       requestsLost: sum(results.map(lost)),
+      loads: results,
       ...this.#counts,
       pings: sent,
       pingsLost: sent - sum(pings.map(([, , count]) => Number(count))),

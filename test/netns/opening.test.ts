@@ -8,8 +8,12 @@ import { curl } from "../lab/curl.ts";
 import { Gateway, type GatewayOptions, SLUICE } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import { isVipRouted, NODE_ADDRESS, type Outside, seedA, VIP } from "../lab/seed-a.ts";
+import { synFlood } from "../lab/syn-flood.ts";
 import { BACKENDS, twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
+
+/** The ring is full long before a worker that takes nothing is said to stand still. */
+const FLOOD_FRAMES_PER_SECOND = 50_000;
 
 let lab: Lab | null = null;
 afterEach(() => lab?.close());
@@ -90,6 +94,25 @@ test("a process that stands still loses its new connections to the kernel, and g
   gateway.process.signal("SIGCONT");
   await waitFor("the change in the log", () => gateway.process.log().includes("new flows are opened by the kernel"));
   expect(gateway.status().datapath.opening.takeovers.stalled).toBe(1);
+  await waitFor("the workers to open flows again", () => gateway.status().datapath.opening.by === "workers");
+  expect(errors(network, 3)).toEqual([]);
+  await gateway.stop();
+});
+
+test("a worker whose ring is full loses new connections to the kernel, and gets them back when it keeps up", async () => {
+  const { network, gateway } = await served(behindSecondArm);
+  const [{ address }] = JSON.parse(network.router.run(["ip", "-j", "link", "show", "dev", "to-client"]));
+  const opened = () => gateway.status().datapath.flows.opened;
+  const before = opened();
+  const flood = network.client.start("flood", synFlood("eth0", address, VIP, 80, FLOOD_FRAMES_PER_SECOND));
+  await waitFor("the flood to arrive", () => opened() > before + 2000, { seen: () => flood.log() });
+  // Many a worker can open them all, but not one that may not run.
+  gateway.process.signal("SIGSTOP");
+  expect(errors(network, 3)).toEqual([]);
+  gateway.process.signal("SIGCONT");
+  await waitFor("the change in the log", () => gateway.process.log().includes("its ring is nearly full"));
+  expect(gateway.status().datapath.opening).toMatchObject({ by: "kernel", takeovers: { behind: 1, stalled: 0 } });
+  await flood.stop();
   await waitFor("the workers to open flows again", () => gateway.status().datapath.opening.by === "workers");
   expect(errors(network, 3)).toEqual([]);
   await gateway.stop();

@@ -51,8 +51,16 @@ test("a newcomer copies the template, tests it offline, and it passes", () => {
 
 test("deployed by a manifest it denies one client and sends another to the canary, as monitor and metrics show", async () => {
   expect(lab.answers()).toEqual(new Set(["pod1", "pod2"]));
-  const options = `  options: {canary: default/canary, denied: ["${OTHER_CLIENT}"], testers: ["${CLIENT_ADDRESS}"]}\n`;
-  await lab.deploy("my-policy", "./my-policy/policy.ts", options);
+  // The template's own manifest, with the reader's Service and clients in it.
+  const template = readFileSync(join(lab.configuration.folder, "my-policy", "sluice-policy.yaml"), "utf8");
+  const manifest = template
+    .replace("namespace: shop", "namespace: default")
+    .replace("name: web", "name: my-service")
+    .replace("203.0.113.66", OTHER_CLIENT)
+    .replace("203.0.113.7", CLIENT_ADDRESS)
+    .replace("shop/canary", "default/canary");
+  lab.configuration.write("my-policy.yaml", manifest);
+  await waitFor("version 1", async () => (await lab.policies()).some(({ version }) => version === "1"));
   expect(lab.answers()).toEqual(new Set(["pod2"]));
   expect(lab.ask(OTHER_CLIENT)).toBe("");
   const [status] = await lab.policies();
@@ -81,6 +89,14 @@ test("deployed by a manifest it denies one client and sends another to the canar
   expect(lab.gateway.ask("policies")).toMatch(/my-policy denies: denied client/);
   // Those from before the policy are there too.
   expect((await lab.flows()).some(({ policy }) => policy === "my-policy")).toBe(true);
+});
+
+test("its manifest edited, it does at once what that says", async () => {
+  const manifest = readFileSync(join(lab.configuration.folder, "my-policy.yaml"), "utf8");
+  lab.configuration.write("my-policy.yaml", manifest.replace(`["${OTHER_CLIENT}"]`, "[]"));
+  await waitFor("the other client to be served", () => lab.ask(OTHER_CLIENT) !== "");
+  lab.configuration.write("my-policy.yaml", manifest);
+  await waitFor("the other client to be denied", () => lab.ask(OTHER_CLIENT) === "");
 });
 
 test("changed on disk it changes at once; a version that does not load leaves the old one in force", async () => {

@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Frr } from "../lab/frr.ts";
+import type { Gateway } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import { type Holdings, holdings, type Vitals, vitals } from "../lab/process-vitals.ts";
 import { SoakChurn } from "../lab/soak-churn.ts";
@@ -72,10 +73,11 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
     await sleep(1000);
   }
   churn.restore();
-  const { requests, downloads, datagrams, pings, ...losses } = await traffic.stop();
+  const { requests, downloads, datagrams, pings, loads, ...losses } = await traffic.stop();
   const warm = seen.slice(Math.floor(seen.length * WARM_UP));
   const growth = network.gateways.map((_, node) => growthOf(warm.map((look) => look[node]!)));
   console.log(JSON.stringify({ seconds: SECONDS, requests, downloads, datagrams, pings, ...losses, growth }));
+  if (losses.requestsLost > 0) console.log(JSON.stringify(loads), ...network.gateways.map(warnings));
   expect(losses).toEqual({ requestsLost: 0, downloadsBroken: 0, datagramsLost: 0, pingsLost: 0 });
   for (const counted of [requests, datagrams, pings]) expect(counted).toBeGreaterThan(SECONDS * 5);
   for (const { resident, heap, external } of growth) {
@@ -97,6 +99,15 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
 
 function all(): Promise<Holdings[]> {
   return Promise.all(network.gateways.map((gateway, index) => holdings(gateway, network.nodes[index]!, MAPS)));
+}
+
+/** Lines of a gateway's log that tell of trouble, the last ones. */
+function warnings({ process }: Gateway): string {
+  const lines = process
+    .log()
+    .split("\n")
+    .filter((line) => /^\{"level":[4-6]0/.test(line));
+  return `\n${lines.slice(-20).join("\n")}`;
 }
 
 interface Growth {
