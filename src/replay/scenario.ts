@@ -18,7 +18,7 @@ import {
   type TransportProtocol,
   type VipSpec,
 } from "../dataplane/forwarding-spec.ts";
-import { type IpAddress, type IpPrefix, parseIpAddress, parseIpPrefix } from "../net/ip-address.ts";
+import { addressBits, type IpAddress, type IpPrefix, parseIpAddress, parseIpPrefix } from "../net/ip-address.ts";
 import { type Mac, parseMac } from "../net/mac.ts";
 import { CUSTOMER_TAG, SERVICE_TAG, vlanTag } from "../wire/vlan.ts";
 import { packetStep } from "./packet-step.ts";
@@ -148,20 +148,21 @@ function parseNode(node: Json): ScenarioNode {
     };
   });
   const nextHops: { address: IpAddress; mac: Mac }[] = [];
-  const routes = list(node["routes"] ?? [], "node.routes").map((value, index): Route => {
+  const routes = list(node["routes"] ?? [], "node.routes").flatMap((value, index): Route[] => {
     const where = `node.routes[${index}]`;
     const route = object(value, where);
     const port = interfaces.findIndex(({ name }) => name === route["iface"]);
     if (port < 0)
       throw new ScenarioError(`${where}.iface: the node has no interface ${JSON.stringify(route["iface"])}`);
-    const { address, prefixLength } = prefix(route["dst"], `${where}.dst`);
-    const nextHop =
-      route["mac"] === undefined
-        ? null
-        : { address: namelessHop(address, index), mac: mac(route["mac"], `${where}.mac`) };
-    if (nextHop !== null) nextHops.push(nextHop);
-    const gateway = route["via"] === undefined ? (nextHop?.address ?? null) : ip(route["via"], `${where}.via`);
-    return { destination: address, prefixLength, gateway, port };
+    const { address: destination, prefixLength } = prefix(route["dst"], `${where}.dst`);
+    const via = route["via"] === undefined ? null : ip(route["via"], `${where}.via`);
+    if (route["mac"] === undefined) return [{ destination, prefixLength, gateway: via, port }];
+    const gateway = via ?? namelessHop(destination, index);
+    nextHops.push({ address: gateway, mac: mac(route["mac"], `${where}.mac`) });
+    return [
+      { destination, prefixLength, gateway, port },
+      { destination: gateway, prefixLength: addressBits(gateway.family), gateway: null, port },
+    ];
   });
   const neighbors = parseNeighbors(node["neighbors"] ?? {}, "node.neighbors");
   return { interfaces, routes, neighbors: [...neighbors, ...nextHops] };

@@ -67,7 +67,7 @@ async function follow({ command, prints }: GuideStep): Promise<void> {
       cwd: ROOT,
       encoding: "utf8",
       timeout: 240_000,
-      env: { ...process.env, UPLINK: "net0", PATH: `${commandsFolder()}:${process.env["PATH"]}` },
+      env: { ...process.env, UPLINK: "net0", PATH: pathFor(command) },
     });
     seen = stdout + stderr;
     if (prints === null && status !== 0) throw new Error(`${command} ended with ${status}: ${seen}`);
@@ -104,6 +104,12 @@ async function restartWithTakenPort(): Promise<void> {
   await waitFor("the port to be taken", () => other.log().includes("ready"));
   start();
   await waitFor("the gateway to give up", () => sluice.exit() !== null, { timeoutSeconds: 30 });
+}
+
+/** What runs on the reader's own machine finds the machine's own commands. */
+function pathFor(command: string): string {
+  const own = process.env["PATH"] ?? "";
+  return command.startsWith("npm ") ? own : `${commandsFolder()}:${own}`;
 }
 
 function commandsFolder(): string {

@@ -15,7 +15,10 @@ const DATAGRAMS = Array.from({ length: 400 }, (_, index) => `${20 + index}`);
 
 export interface SoakResult {
   readonly requests: number;
+  /** Refused, reset or answered otherwise. */
   readonly requestsLost: number;
+  /** Not answered for two seconds, which on a busy machine is not to say never. */
+  readonly requestsLate: number;
   /** What wrk says of each load. */
   readonly loads: readonly LoadResult[];
   readonly downloads: number;
@@ -58,7 +61,8 @@ export class SoakTraffic {
     const sent = sum(pings.map(([, count]) => Number(count)));
     return {
       requests: sum(results.map(({ answered }) => answered)),
-      requestsLost: sum(results.map(lost)),
+      requestsLost: sum(results.map((result) => lost(result) - result.timeout)),
+      requestsLate: sum(results.map(({ timeout }) => timeout)),
       loads: results,
       ...this.#counts,
       pings: sent,
