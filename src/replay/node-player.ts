@@ -35,7 +35,7 @@ import {
 import { policyStatsMemory } from "../policy/policy-stats.ts";
 import { directoryOf } from "../policy/service-directory.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
-import type { ScenarioNode } from "./scenario.ts";
+import type { ScenarioNode } from "./scenario-node.ts";
 
 /** A frame that leaves. */
 export interface Departure {
