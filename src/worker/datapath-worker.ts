@@ -54,6 +54,8 @@ const LOOK_MILLISECONDS = 1;
 /** In copy mode one kick moves 32 frames; a full transmit ring is moved by this many. */
 const MAX_KICKS = (RING_SLOTS / 32) * 2;
 
+const RINGS = { rxSize: RING_SLOTS, txSize: RING_SLOTS, fillSize: RING_SLOTS, completionSize: RING_SLOTS };
+
 /** Runs until `CONTROL_STOP` is set. Throws when a socket can't be opened; the kernel objects are closed in any case. */
 export function runDatapathWorker(task: WorkerTask): void {
   keepForwardingCapabilities();
@@ -64,18 +66,7 @@ export function runDatapathWorker(task: WorkerTask): void {
   const sockets: XskSocket[] = [];
   try {
     for (const { interface: name, queue, bind } of task.sockets) {
-      sockets.push(
-        new XskSocket(umem, {
-          interface: name,
-          queue,
-          bind,
-          multiBuffer: roomCount > 0,
-          rxSize: RING_SLOTS,
-          txSize: RING_SLOTS,
-          fillSize: RING_SLOTS,
-          completionSize: RING_SLOTS,
-        }),
-      );
+      sockets.push(new XskSocket(umem, { interface: name, queue, bind, multiBuffer: roomCount > 0, ...RINGS }));
     }
     forwardUntilStopped(task, umem, layout, maps, sockets);
   } finally {

@@ -16,7 +16,9 @@ import { PortTable } from "../dataplane/port-table.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
 import type { WorkerTask } from "./task.ts";
 
-export type SharedMaps = Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors" | "load" | "queues", BpfMap>>;
+export type SharedMaps = Readonly<
+  Record<"flows4" | "flows6" | "ports" | "neighbors" | "load" | "pathMtus" | "queues", BpfMap>
+>;
 
 export function openMaps({ mapFds }: WorkerTask): SharedMaps {
   return {
@@ -25,6 +27,7 @@ export function openMaps({ mapFds }: WorkerTask): SharedMaps {
     ports: BpfMap.fromFd(mapFds.port_rows),
     neighbors: BpfMap.fromFd(mapFds.neighbors),
     load: BpfMap.fromFd(mapFds.backend_load),
+    pathMtus: BpfMap.fromFd(mapFds.path_mtus),
     queues: BpfMap.fromFd(mapFds.queues),
   };
 }
@@ -42,6 +45,7 @@ export function makePipeline(task: WorkerTask, maps: SharedMaps, batch: FrameBat
     fragments: new FragmentTable(task.fragments),
     affinity: new AffinityTable(task.affinity),
     counters: task.counters,
+    pathMtus: maps.pathMtus.mmap(),
     offloads: task.offloads,
   };
   for (const flows of [tables.flows4, tables.flows6]) flows.ends = new FlowEndLog(task.flowEnds);
