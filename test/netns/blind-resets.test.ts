@@ -51,11 +51,10 @@ describe.each(CASES)("--datapath $datapath, $inside.name, source NAT: $sourceNat
     const isUnderWay = ({ state, replyBytes }: FlowStatus) => state === "established" && replyBytes > 1_000_000;
     await waitFor("the download to be under way", async () => (await flows()).some(isUnderWay));
     const flow = (await flows()).find(isUnderWay)!;
-    const [backend] = network.web.filter(({ address, namespace }) =>
-      [address, namespace.run(["ip", "-o", "addr"])].some((known) => known.includes(hostOf(flow.backend))),
-    );
     const resets = family === 4 ? `tcp[13] & ${RST} != 0` : `ip6[6] = 6 and ip6[53] & ${RST} != 0`;
-    const heard = await Capture.start(lab, backend!.namespace, "eth0", `${resets} and dst port 80`);
+    const heard = await Promise.all(
+      network.web.map(({ namespace }) => Capture.start(lab, namespace, "eth0", `${resets} and dst port 80`)),
+    );
     const resetAt = (index: number) =>
       segmentFrame({
         destinationMac: macOf(network, "node", "net0"),
@@ -74,8 +73,8 @@ describe.each(CASES)("--datapath $datapath, $inside.name, source NAT: $sourceNat
       Array.from({ length: RESETS }, (_, index) => resetAt(index)),
     );
     // They arrive, or nothing would have been shown.
-    await waitFor("the resets at the backend", () => heard.frames().length >= RESETS / 2);
-    await heard.stop();
+    await waitFor("the resets at the backend", () => heard.flatMap((pod) => pod.frames()).length >= RESETS / 2);
+    for (const pod of heard) await pod.stop();
     expect(await download).toBe(bodySha256);
     const after = (await flows()).find((other) => other.client === flow.client && other.backend === flow.backend);
     expect(after!.replyBytes).toBeGreaterThan(TWENTY_MEGABYTES);
@@ -85,8 +84,4 @@ describe.each(CASES)("--datapath $datapath, $inside.name, source NAT: $sourceNat
 
 function macOf(network: DualStack, where: "node" | "router", device: string): string {
   return JSON.parse(network[where].run(["ip", "-j", "link", "show", "dev", device]))[0].address;
-}
-
-function hostOf(endpoint: string): string {
-  return endpoint.slice(0, endpoint.lastIndexOf(":")).replace(/[[\]]/g, "");
 }
