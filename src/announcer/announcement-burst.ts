@@ -5,8 +5,8 @@
 
 /** After the takeover, in milliseconds. */
 const REPEATS = [0, 100, 300, 1000, 2000, 3000, 4000, 5000];
-/** Addresses announced per tick of 50 ms. */
-const MOST_PER_TICK = 200;
+/** Addresses announced per tick of 100 ms. */
+const MOST_PER_TICK = 400;
 
 interface Due {
   readonly at: number;

@@ -24,10 +24,10 @@ import { ConflictJudge } from "./conflict-judge.ts";
 import { HeartbeatSockets } from "./heartbeat-sockets.ts";
 import type { LinkVoice } from "./link-voice.ts";
 import { Links } from "./links.ts";
+import { Pulse } from "./pulse.ts";
 import { SolicitedGroups } from "./solicited-groups.ts";
 import { WireProof } from "./wire-proof.ts";
 
-const TICK_MILLISECONDS = 50;
 /** For so long the connections of an old owner are sent on to it: what is left then is judged like any flow that this node never saw. */
 const HANDOFF_SECONDS = 300;
 const ABILITY_MILLISECONDS = 1000;
@@ -58,7 +58,7 @@ export class AnnouncingNode {
   #ability = "";
   /** Links tell when they change; what only time changes is looked at now and then. */
   #nextAbility = 0;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #pulse: Pulse;
   #listeners = new Set<(interfaceName: string, claim: AddressClaim) => void>();
 
   constructor(setup: AnnouncerSetup, tell: (event: AnnouncerEvent) => void) {
@@ -70,6 +70,7 @@ export class AnnouncingNode {
       this.#tell(event);
       this.#updateAbility();
     });
+    this.#pulse = new Pulse(setup.timing, () => this.#tick());
     this.#handoffs = new Handoffs(setup.handoffs);
     this.maps = new AnswerMaps(setup.arpMapFd, setup.ndpMapFd);
   }
@@ -81,7 +82,7 @@ export class AnnouncingNode {
       const take = (message: Heartbeat, at: number) => this.step({ type: "message", message, at });
       this.sockets = new HeartbeatSockets(key, port, { session: () => this.agreement.session, take });
     }
-    this.#timer = setInterval(() => this.#tick(), TICK_MILLISECONDS);
+    this.#pulse.follow(true);
   }
 
   apply({ addresses, nodes }: AnnouncerSpec): void {
@@ -105,6 +106,7 @@ export class AnnouncingNode {
   step(event: AgreementEvent): void {
     for (const effect of this.agreement.step(event, performance.now())) this.#carryOut(effect);
     if (this.#taken.size > 0) this.#dropReturned();
+    this.#pulse.follow(this.agreement.isRestless);
   }
 
   /** Every address that somebody says to have, on whatever interface. @returns how to stop listening. */
@@ -128,7 +130,7 @@ export class AnnouncingNode {
   }
 
   close(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#pulse.end();
     this.maps.close();
     this.#groups.close();
     this.links.close();

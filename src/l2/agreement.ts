@@ -24,10 +24,6 @@ import { outranks, Roll } from "./roll.ts";
 import { Telling } from "./telling.ts";
 import { deadAfterMilliseconds, listeningMilliseconds, type Timing } from "./timing.ts";
 
-interface Handing extends Handover {
-  readonly since: number;
-}
-
 export class OwnerAgreement {
   readonly name: string;
   /** Changes when this node was away: what was said to it before then counts no longer, wherever it was kept. */
@@ -37,7 +33,7 @@ export class OwnerAgreement {
   readonly #telling: Telling;
   readonly #candidacy: Candidacy;
   #own = new Map<string, Claim>();
-  #handing = new Map<string, Handing>();
+  #handing = new Map<string, Handover & { readonly since: number }>();
   #macs: readonly number[] = [];
   #unseen: readonly string[] = [];
   #busy: ReadonlySet<string> = new Set();
@@ -93,7 +89,12 @@ export class OwnerAgreement {
 
   /** Whether messages that only say that a node lives can wait no longer: till now they could have waited for our next. */
   mustHear(now: number): boolean {
-    return this.#unsettled || this.#seeks || this.#telling.isDue(now) || this.roll.mayMiss(this.timing, now);
+    return this.isRestless || this.#telling.isDue(now) || this.roll.mayMiss(this.timing, now);
+  }
+
+  /** Something is to be settled soon: the next tick should not be long in coming. */
+  get isRestless(): boolean {
+    return this.#unsettled || this.#seeks;
   }
 
   step(event: AgreementEvent, now: number): AgreementEffect[] {

@@ -1,7 +1,7 @@
 /**
  * What this node tells the members, and when: a heartbeat to all at its time, news at once, and out of turn to a single
- * member that lacks something. The statement goes only to those who have not confirmed it. One message serves a group of
- * members, so that it is written and authenticated once for all of them. Pure.
+ * member that lacks something. The statement goes only to those who have not confirmed it, or are not heard. One message
+ * serves a group of members, so that it is written and authenticated once for all of them. Pure.
  */
 import type { AgreementEffect } from "./event.ts";
 import type { Heard, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
@@ -98,7 +98,8 @@ export class Telling {
       // In step, however coarse the clock that drives this: ticks must not add up to a slower beat.
       const beat = Math.max(this.#nextHeartbeat, now - this.#heartbeatMilliseconds);
       this.#nextHeartbeat = Math.min(beat, now) + this.#heartbeatMilliseconds;
-      const lacks = (member: Member) => isNew || (member.alive && member.hasOfUs !== this.#version);
+      // Who was away may have claimed the same meanwhile: the first message that comes through again should settle it.
+      const lacks = (member: Member) => isNew || !member.alive || member.hasOfUs !== this.#version;
       for (const withStatement of [false, true]) {
         const addressees = members.filter((member) => lacks(member) === withStatement).map(addressed);
         for (const group of inGroups(addressees)) send(group, withStatement);

@@ -29,3 +29,11 @@ export function deadAfterMilliseconds({ heartbeatMilliseconds, misses }: Timing)
 export function listeningMilliseconds(timing: Timing): number {
   return deadAfterMilliseconds(timing) + timing.heartbeatMilliseconds;
 }
+
+/**
+ * How often time is told to the agreement: so much later than it is certain a death may be noticed. To wake a thread costs
+ * as much as to read a dozen heartbeats (`npm run bench -- l2`), so at rest it is no more often than that needs.
+ */
+export function tickMilliseconds({ heartbeatMilliseconds }: Timing, isRestless: boolean): number {
+  return Math.min(heartbeatMilliseconds / 2, 100) / (isRestless ? 2 : 1);
+}

@@ -15,6 +15,7 @@ import {
   type L2Segment,
   l2Segment,
   l2Status,
+  running,
   services,
   startGateway,
   startGateways,
@@ -127,6 +128,7 @@ test("at rest nothing is written for ownership", { timeout: 90_000 }, async () =
 });
 
 test("an owner that dies while the API server is away is followed within a second", { timeout: 150_000 }, async () => {
+  for (const node of segment.nodes.slice(0, 3)) if (node.gateway === null) await startGateway(segment, node);
   const probers = [segment.client, segment.far].map((from) => new HttpProber(from, `http://${WEB[4]}/`));
   await Promise.all(probers.map((prober) => prober.answered()));
   await server.kill();
@@ -135,17 +137,22 @@ test("an owner that dies while the API server is away is followed within a secon
   const moment = Date.now();
   await stopGateway(owner, "SIGKILL");
   const gone = Date.now();
+  const [witness] = running(segment);
+  const isFollowed = async () => {
+    const { owners: seen } = await l2Status(witness!);
+    return seen.some(({ address, owner: now }) => address === WEB[4] && now !== null && now !== before);
+  };
+  await waitFor("another owner", isFollowed, { everyMilliseconds: 20 });
+  const took = Date.now() - moment;
   const waits = await Promise.all(probers.map((prober) => prober.answeredAfter(gone)));
-  expect(Math.max(...waits) + gone - moment).toBeLessThan(OUTAGE_MILLISECONDS);
-  const next = (await agreed(segment, 30)).get(WEB[4])!;
-  expect(next).not.toBe(before);
+  expect(Math.max(took, ...waits.map((wait) => wait + gone - moment))).toBeLessThan(OUTAGE_MILLISECONDS);
   await Promise.all(probers.map((prober) => prober.stop()));
 
   // It comes back without anybody to ask: from what it wrote down.
   await startGateway(segment, owner);
-  await waitFor("all three to agree", async () => {
+  await waitFor("all three to be heard", async () => {
     const { members } = await l2Status(owner);
-    return members.length === 4 && members.filter(({ alive }) => alive).length === 2;
+    return members.filter(({ alive }) => alive).length === 2;
   });
   await agreed(segment, 30);
   for (const url of [`http://${WEB[4]}/`, `http://[${WEB[6]}]/`]) {
