@@ -173,7 +173,7 @@ function arrived({ node }: ServiceNetwork): number {
 function report(): void {
   console.log(`a download of ${MEGABYTES / 1000} GB beside a flood of SYNs, ${rounds} rounds; median (min to max)`);
   console.log(
-    "  who                 MB/s alone              MB/s under the flood    of it                SYNs a second   stall, ms",
+    "  who                 MB/s alone              MB/s under the flood    share                SYNs a second   stall, ms",
   );
   const rows: ResultRow[] = [];
   const ratios: Record<string, number> = {};

@@ -12,7 +12,15 @@ import { FlowExpiry } from "../src/dataplane/expiry.ts";
 import type { FlowTable4 } from "../src/dataplane/flow-table4.ts";
 import type { BpfObject } from "../src/xdp/bpf.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
-import { BENCH_FRAME, BENCH_NOW, loadLru, loadLruForInserts, loadOurs, loadOursForInserts } from "./xdp/tables.ts";
+import {
+  BENCH_FRAME,
+  BENCH_NOW,
+  IN_TUNNEL,
+  loadLru,
+  loadLruForInserts,
+  loadOurs,
+  loadOursForInserts,
+} from "./xdp/tables.ts";
 
 const FLOWS = [1_000, 100_000, 1_000_000];
 const ROUNDS = Number(process.env["SLUICE_BENCH_ROUNDS"] ?? 7);
@@ -20,6 +28,12 @@ const REPEAT = 2_000_000;
 const INSERT_FLOWS = 100_000;
 /** As many flows go in and out again in a round. */
 const INSERT_RUNS = 16;
+const OTHER_FLOWS = 100_000;
+const XDP_DROP = 1;
+const XDP_TX = 3;
+const XDP_REDIRECT = 4;
+/** What programs answer; the others XDP_TX. */
+const VERDICTS: Readonly<Record<string, number>> = { hit: XDP_REDIRECT, dsr: XDP_REDIRECT, miss: XDP_DROP };
 const MOST = { flows: 1_000_000, vips: 10_000, backends: 1_000 };
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
@@ -72,9 +86,38 @@ function measureAll(ours: string, lru: string): void {
     mine.close();
     theirs.close();
   }
+  measureOthers(ours, lru, rows, ratios);
   measureMost(ours, rows, ratios);
   measureInserts(ours, lru, rows, ratios);
   saveResults("xdp", rows, ratios);
+}
+
+/** What is not a plain frame of a known flow: one of no flow at all, and one that leaves in a tunnel. */
+function measureOthers(ours: string, lru: string, rows: ResultRow[], ratios: Record<string, number>): void {
+  for (const [program, actions] of [
+    ["miss", 0],
+    ["dsr", IN_TUNNEL],
+  ] as const) {
+    const mine = loadOurs(ours, OTHER_FLOWS, undefined, actions);
+    const theirs = loadLru(lru, OTHER_FLOWS, actions);
+    const costs: number[] = [];
+    const costsLru: number[] = [];
+    for (const object of [mine, theirs]) time(object, program);
+    for (let round = 0; round < ROUNDS; round++) {
+      const making = time(mine, "frames");
+      costs.push(time(mine, program) - making);
+      costsLru.push(time(theirs, program) - making);
+    }
+    const pairs = costs.map((value, round) => value / costsLru[round]!);
+    ratios[`${program}/lru@100k`] = median(pairs);
+    rows.push({ what: `${program}, 100k flows`, metric: "cost", unit: "ns/packet", values: costs });
+    rows.push({ what: `LRU_HASH ${program}, 100k flows`, metric: "cost", unit: "ns/packet", values: costsLru });
+    console.log(
+      `${program.padEnd(4)} at 100k flows: ours ${spread(costs)}   LRU_HASH ${spread(costsLru)}   ours/LRU ${spread(pairs, 2)}`,
+    );
+    mine.close();
+    theirs.close();
+  }
 }
 
 /**
@@ -150,7 +193,7 @@ function time(object: BpfObject, program: string, repeat = REPEAT): number {
     .program(program)
     .testRun(BENCH_FRAME, { repeat, ingress: { interfaceIndex: 1, queue: 0 } });
   const nanoseconds = processorNanoseconds() - before;
-  const expected = program === "hit" ? 4 : 3;
+  const expected = VERDICTS[program] ?? XDP_TX;
   if (returnValue !== expected) throw new Error(`${program} answered ${returnValue}, not ${expected}`);
   return nanoseconds / repeat;
 }

@@ -86,8 +86,12 @@ function NodeState({ report }: { report: NodeReport }) {
   return (
     <>
       {drain === "serving" ? <Mark mood="good">serving</Mark> : <Mark mood="odd">drained: routes {drain}</Mark>}
-      {deadWorkers === 0 ? null : <Mark mood="bad">{deadWorkers} dead workers</Mark>}
-      {problems.length === 0 ? null : <Mark mood="bad">{problems.length} problems</Mark>}
+      {deadWorkers === 0 ? null : (
+        <Mark mood="bad">{deadWorkers === 1 ? "1 dead worker" : `${deadWorkers} dead workers`}</Mark>
+      )}
+      {problems.length === 0 ? null : (
+        <Mark mood="bad">{problems.length === 1 ? "1 problem" : `${problems.length} problems`}</Mark>
+      )}
       <span class="quiet">up {duration(uptimeSeconds)}</span>
     </>
   );

@@ -203,6 +203,19 @@ describe("a RST", () => {
     }
   });
 
+  it("that was forged does not part an idle client from its backend: its next segment begins the flow anew there", () => {
+    const backends = ["10.2.0.2", "10.2.0.3", "10.2.0.4"];
+    const net = network(backends);
+    const { to } = net.client(SYN);
+    net.server(SYN_ACK, to);
+    net.client(ACK);
+    net.client(RST);
+    net.wait(3600);
+    expect(net.state()).toBeNull();
+    expect(net.client(ACK)).toMatchObject({ verdict: Verdict.Transmit, to });
+    expect(net.server(ACK, to)).toMatchObject({ verdict: Verdict.Transmit, to: CLIENT });
+  });
+
   it("is not forgotten because the other side's segments are still on their way", () => {
     const net = handshake();
     net.client(RST);

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { CANARY, policy, policyScenarios, VIP, WEB } from "./fixtures/policy-scenarios.ts";
+import { CANARY, frame, policy, policyScenarios, VIP, WEB } from "./fixtures/policy-scenarios.ts";
 
 const { folder, run, outcomes, module } = policyScenarios();
 
@@ -173,6 +173,20 @@ describe("a policy that misbehaves", () => {
     expect(await run([{ module: other }], [])).toMatchObject({
       error: expect.stringContaining("its default export is no policy"),
     });
+  });
+
+  test("is refused when it wants more state than there may be", async () => {
+    const text = `
+      import { Continue, definePolicy } from "sluice/policy";
+      export default definePolicy({
+        version: "1",
+        create({ state }) {
+          state.clients("all of IPv4, nearly", { clients: 2 ** 24, words: 8 });
+          return { onNewFlow: () => Continue };
+        },
+      });`;
+    const answer = await run([{ module: module("greedy.ts", text) }], [frame({})]);
+    expect(answer).toMatchObject({ error: expect.stringMatching(/would be more than 256 MiB/) });
   });
 
   test("is refused when its create never returns", async () => {

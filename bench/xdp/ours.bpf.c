@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /* The product's XDP program behind the frames of the benchmark. */
-#include "frames.h"
-#include "sluice_xdp.h"
-
-SEC("xdp.frags")
-int hit(struct xdp_md *ctx)
-{
-	return write_frame(ctx) ? open_door(ctx) : XDP_ABORTED;
-}
+#include "programs.h"
 
 /* What finding a flow costs by itself. */
 SEC("xdp.frags")

@@ -1,14 +1,19 @@
 /** The objects of the `xdp` benchmark with their tables filled: one direction of so many flows, all of them established. */
-import { EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL, egressWord } from "../../src/dataplane/egress.ts";
+
+import { KernelForwarding } from "../../src/agent/kernel-forwarding.ts";
+import { buildForwardingTable } from "../../src/dataplane/build-forwarding-table.ts";
+import { DsrKind, dsrActions, EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL, egressWord } from "../../src/dataplane/egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, newFlowKey } from "../../src/dataplane/flow-key.ts";
 import { FlowTable4, flowTable4Memory } from "../../src/dataplane/flow-table4.ts";
+import { EMPTY_FORWARDING_SPEC, NO_DSR, type VipSpec } from "../../src/dataplane/forwarding-spec.ts";
+import { IdRegistry } from "../../src/dataplane/id-registry.ts";
 import { NeighborTable } from "../../src/dataplane/neighbor-table.ts";
 import { PORT_WIRE, PortTable, rawMac } from "../../src/dataplane/port-table.ts";
 import { type IpAddress, parseIpAddress } from "../../src/net/ip-address.ts";
 import { parseMac } from "../../src/net/mac.ts";
 import { ADDRESS_WORDS, rawPorts, storeAddress } from "../../src/wire/raw.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";
-import { SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
+import { encodeAddress, SETTINGS_FLAGS, SETTINGS_FORWARD } from "../../src/xdp/door-maps.ts";
 import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { ipv4Frame } from "../../test/fixtures/frames.ts";
 
@@ -41,17 +46,20 @@ export interface Size {
 
 const ONE_VIP = { vips: 1, backends: 1 };
 
+/** What makes rows those of requests that leave in an IPIP tunnel. */
+export const IN_TUNNEL: number = dsrActions(DsrKind.Ipip);
+
 /** The product's own table, at most half full. */
-export function loadOurs(path: string, flows: number, { vips, backends } = ONE_VIP): BpfObject {
+export function loadOurs(path: string, flows: number, { vips, backends } = ONE_VIP, actions = 0): BpfObject {
   const size = { flows, vips, backends };
   const rows = rowsFor(flows);
   const object = BpfObject.load(path, { maxEntries: { flows: rows } });
-  fill(new FlowTable4(object.map("flows").mmap(), KEY), size, prepare(object, size, rows), () => {});
+  fill(new FlowTable4(object.map("flows").mmap(), KEY), size, prepare(object, size, rows), actions, () => {});
   return object;
 }
 
 /** The twin's, of the same capacity. */
-export function loadLru(path: string, flows: number): BpfObject {
+export function loadLru(path: string, flows: number, actions = 0): BpfObject {
   const rows = rowsFor(flows);
   const object = BpfObject.load(path, { maxEntries: { lru: rows } });
   const size = { ...ONE_VIP, flows };
@@ -59,7 +67,7 @@ export function loadLru(path: string, flows: number): BpfObject {
   const keys = new Int32Array(flows * 4);
   const values = new Int32Array(flows * LRU_WORDS);
   const table = new FlowTable4(flowTable4Memory(rows), KEY);
-  fill(table, size, neighbors, (row, flow) => {
+  fill(table, size, neighbors, actions, (row, flow) => {
     const { words, layout } = table;
     const tag = words[row + layout.tag]!;
     // The key's last word is LIVE and the protocol; the value begins with the tag and goes on behind the row's.
@@ -113,6 +121,7 @@ function prepare(object: BpfObject, { flows, vips, backends }: Size, rows: numbe
   bench.set([Number(FIRST_VIP.value), sum, vips], 5);
   const [first, last] = rawMac(parseMac(MAC)!);
   if (bench[2] !== first || (bench[3]! & 0xffff) !== last) throw new Error("the frame is not to the port's MAC");
+  serve(object);
   const neighbors = new NeighborTable(object.map("neighbors").mmap());
   return Array.from({ length: backends }, (_, backend) => {
     storeAddress(address, 0, backendAddress(backend));
@@ -120,15 +129,31 @@ function prepare(object: BpfObject, { flows, vips, backends }: Size, rows: numbe
   });
 }
 
+/** The first VIP: what is for it and of no flow is the worker's, and the ends of its tunnels are known. */
+function serve(object: BpfObject): void {
+  object.map("owned4").update(encodeAddress(FIRST_VIP).slice(12), word(1));
+  const vip: VipSpec = {
+    ...{ service: "bench/web", address: FIRST_VIP, port: 80, protocol: "TCP", mode: "dsr-ipip", affinity: false },
+    ...{ sources: null, sourceNat: "none", policies: [] },
+    backends: [{ address: backendAddress(0), port: 80, weight: 1, draining: false, node: backendAddress(1) }],
+  };
+  const spec = { ...EMPTY_FORWARDING_SPEC, vips: [vip], dsr: { ...NO_DSR, tunnel4: parseIpAddress("10.1.0.1")! } };
+  const context = { epoch: 1, key: KEY, ids: new IdRegistry(), portNames: ["in", "out"] };
+  new KernelForwarding(object, false).publish(buildForwardingTable(spec, context).columns, []);
+}
+
 function fill(
   table: FlowTable4,
   { flows, vips, backends }: Size,
   neighbors: readonly number[],
+  actions: number,
   each: (row: number, flow: number) => void,
 ): void {
   const key = newFlowKey();
   const translated = newFlowKey();
-  const egress = neighbors.map((neighbor) => egressWord(1, neighbor, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL));
+  const egress = neighbors.map((neighbor) =>
+    egressWord(1, neighbor, EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL | actions),
+  );
   key[KEY_PROTOCOL] = TCP;
   translated[KEY_PROTOCOL] = TCP;
   for (let flow = 0; flow < flows; flow++) {

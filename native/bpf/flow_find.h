@@ -195,4 +195,17 @@ static __always_inline struct flow6_row *find_row6(const struct settings *set, c
 	return row;
 }
 
+/* Where the slot is asked for as well, which is hardly ever: no guess. */
+static __always_inline struct flow_row *find_row_at4(const struct settings *set, const struct key4 *key, __u32 *slot)
+{
+	*slot = find_slot4(set, key);
+	return bpf_map_lookup_elem(&flows, slot);
+}
+
+static __always_inline struct flow6_row *find_row_at6(const struct settings *set, const struct key6 *key, __u32 *slot)
+{
+	*slot = find_slot6(set, key);
+	return bpf_map_lookup_elem(&flows6, slot);
+}
+
 #endif

@@ -6,10 +6,9 @@
  * Who writes what. Whoever claims a row, by compare-and-swap on its tag, fills and publishes it: a worker, or the XDP program
  * where it opens flows (new_row.h). TypeScript reroutes rows; both withdraw them. The programs write four words of a
  * live row, and only when its tag says OFFLOADED: they add to packets and bytes, set last seen, and add TCP flags to
- * state. A worker does the same with the few frames of such a row that are left to it, by atomic additions. The programs
- * add flags atomically too, but not to the counters: a frame that the worker counts at the very moment in which another
- * of the same direction is counted here may be missing from them. OFFLOADED is set once, by TypeScript when a flow is
- * established or by the program that opens it, and goes with the row.
+ * state. A worker does the same with the few frames of such a row that are left to it. Both add atomically. OFFLOADED is
+ * set once, by TypeScript when a flow is established or by the program that opens it, and goes with the row; in that very
+ * moment another worker may be counting a frame as in a row of its own, and one that is counted here beside it is missing.
  *
  * A row that a program has found is read after its tag: LIVE was set when the rest had been filled. It may be withdrawn
  * meanwhile, but is not filled anew for two seconds (GRACE_SECONDS in src/dataplane/flow-table.ts), and a program ends in
@@ -60,7 +59,16 @@
 #define EGRESS_DECREMENT_TTL (1u << 10)
 #define EGRESS_CHECK_TTL (1u << 11)
 #define EGRESS_DSR (1u << 12)
+#define EGRESS_DSR_KIND_SHIFT 13
 #define EGRESS_NEIGHBOR_SHIFT 16
+
+/* DsrKind in src/dataplane/egress.ts. */
+#define DSR_OPTION 0
+#define DSR_IPIP 1
+#define DSR_GUE 2
+#define DSR_GENEVE 3
+#define DSR_LINK 4
+#define DSR_RECEIVED 5
 
 struct flow_row {
 	__u32 source_address;

@@ -3,9 +3,10 @@
  * Forwarding of established flows in XDP: what src/dataplane/forward.ts does with a frame whose row is OFFLOADED, to the
  * byte (test/native/differential.test.ts holds the two together).
  *
- * Only the plain case is done here: untagged, to the port's MAC, no options or extension headers, no fragment, TCP or
- * UDP, all of it right. Whatever else a frame is, nothing has been changed and it goes on as if this did not exist: the
- * worker knows what to do.
+ * Only the plain case is done here: to the port's MAC, no options or extension headers, no fragment, TCP or UDP, all of it
+ * right. Whatever else a frame is, nothing has been changed and it goes on as if this did not exist: the worker knows what
+ * to do. The same source is compiled twice: for frames that stay as long as they are, which are nearly all, and for those
+ * that VLAN tags or direct server return make longer or shorter (forward_reshaped.h).
  *
  *   the backend is ...                  a request leaves by
  *   on a wire                           the port in its row, by the devmap; or XDP_TX, when that is the one it came by
@@ -24,11 +25,14 @@
 #include <bpf/bpf_helpers.h>
 #include "checksum.h"
 #include "clock.h"
+#include "dress.h"
+#include "dsr_send.h"
 #include "flow_find.h"
 #include "flow_state.h"
 #include "kernel_features.h"
 #include "maps.h"
 #include "outcome.h"
+#include "reshape.h"
 #include "segment_size.h"
 #include "traffic.h"
 #include "transport.h"
@@ -36,18 +40,23 @@
 
 /* No verdict: the frame is as it was. */
 #define NOT_FORWARDED -1
+/* Likewise, but the frame is one for forward_reshaped.h. */
+#define TO_BE_RESHAPED -2
 
 #define EGRESS_TO_STACK -2
 
 struct way {
 	__s32 port; /* or EGRESS_TO_STACK */
 	__u32 mtu;
-	struct ethernet_words ethernet;
+	struct ethernet_words ethernet; /* not where there is a `shape`, which has it */
 };
 
-/* Whether a packet may take the way of `egress`, which is looked up. */
+/*
+ * Whether a packet may take the way of `egress`, which is looked up: 0, or NOT_FORWARDED, or TO_BE_RESHAPED.
+ * `shape` is NULL where no frame changes its length.
+ */
 static __always_inline int find_way(__u32 egress, const struct port_row *in, __u32 ttl, __u32 packet_bytes,
-				    struct way *way)
+				    struct way *way, struct reshaping *shape)
 {
 	__u32 port = egress & EGRESS_PAIR ? in->pair : egress & EGRESS_PORT;
 	struct port_row *out = bpf_map_lookup_elem(&port_rows, &port);
@@ -55,25 +64,38 @@ static __always_inline int find_way(__u32 egress, const struct port_row *in, __u
 	struct neighbor *neighbor;
 	__u32 state;
 
-	if (!out || packet_bytes > out->mtu || out->tags[0] || (egress & (EGRESS_DSR | EGRESS_KEEP_MAC)))
-		return 0;
+	if (!out || packet_bytes > out->mtu || (egress & EGRESS_KEEP_MAC))
+		return NOT_FORWARDED;
+	if (!shape && (out->tags[0] || (egress & EGRESS_DSR)))
+		return TO_BE_RESHAPED;
 	if (ttl <= 1 && (ttl == 0 || (egress & EGRESS_CHECK_TTL)))
-		return 0;
+		return NOT_FORWARDED;
 	/* A redirect out of our veth is native, and not every driver takes those: the worker sends them. */
 	if (in->kind == PORT_STACK && out->kind != PORT_STACK)
-		return 0;
+		return NOT_FORWARDED;
 	way->mtu = out->mtu;
 	if (egress & EGRESS_PAIR) {
 		way->port = EGRESS_TO_STACK;
-		return in->kind != PORT_STACK;
+		return in->kind == PORT_STACK || (shape && !may_pass(in, shape)) ? NOT_FORWARDED : 0;
 	}
 	neighbor = bpf_map_lookup_elem(&neighbors, &index);
 	if (!neighbor)
-		return 0;
+		return NOT_FORWARDED;
 	state = *(volatile __u32 *)&neighbor->state;
-	way->ethernet = state & NEIGHBOR_COPY_B ? neighbor->copies[1] : neighbor->copies[0];
 	way->port = port;
-	return state & NEIGHBOR_VALID;
+	if (shape)
+		set_link(shape, out, state & NEIGHBOR_COPY_B ? &neighbor->copies[1] : &neighbor->copies[0]);
+	else
+		way->ethernet = state & NEIGHBOR_COPY_B ? neighbor->copies[1] : neighbor->copies[0];
+	return state & NEIGHBOR_VALID ? 0 : NOT_FORWARDED;
+}
+
+static __always_inline int leave_through(const struct way *way, const struct port_row *in, __u32 in_port)
+{
+	/* A veth tells its other end of transmitted frames only where that has a program; of redirected ones GRO does. */
+	if ((__u32)way->port == in_port && in->kind != PORT_STACK)
+		return XDP_TX;
+	return bpf_redirect_map(&devices, way->port, 0);
 }
 
 static __always_inline int leave_by(const struct way *way, struct ethernet_words *ethernet, const struct port_row *in,
@@ -82,10 +104,16 @@ static __always_inline int leave_by(const struct way *way, struct ethernet_words
 	if (way->port == EGRESS_TO_STACK)
 		return XDP_PASS;
 	*ethernet = way->ethernet;
-	/* A veth tells its other end of transmitted frames only where that has a program; of redirected ones GRO does. */
-	if ((__u32)way->port == in_port && in->kind != PORT_STACK)
-		return XDP_TX;
-	return bpf_redirect_map(&devices, way->port, 0);
+	return leave_through(way, in, in_port);
+}
+
+static __always_inline int leave_dressed(struct xdp_md *ctx, const struct way *way, const struct port_row *in,
+					 __u32 in_port)
+{
+	if (way->port == EGRESS_TO_STACK)
+		return XDP_PASS;
+	/* There is room for all of it: what make_room() has given. */
+	return dress(ctx) ? leave_through(way, in, in_port) : XDP_DROP;
 }
 
 static __always_inline int is_to_port(const __u32 *ethernet, const struct port_row *in)
@@ -94,8 +122,9 @@ static __always_inline int is_to_port(const __u32 *ethernet, const struct port_r
 	       (ethernet[0] == in->mac_first && (ethernet[1] & 0xffff) == in->mac_last);
 }
 
+/* `shape` is NULL, and known to be when compiling, or the work place of a frame that changes its length. */
 static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct settings *set, const struct port_row *in,
-					__u32 in_port)
+					__u32 in_port, struct reshaping *shape)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
@@ -109,7 +138,8 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	struct flow_row *row;
 	struct key4 key;
 	struct way way;
-	__u32 tag;
+	__u32 tag, slot;
+	int found;
 
 	if ((void *)(udp + 1) > end || (*(__u8 *)ip) != 0x45 || (ip->frag_off & bpf_htons(0x3fff)))
 		return NOT_FORWARDED;
@@ -119,7 +149,7 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	key.tag = FLOW_TAG_LIVE | ip->protocol;
 	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP)
 		return NOT_FORWARDED;
-	row = find_row4(set, &key);
+	row = shape ? find_row_at4(set, &key, &slot) : find_row4(set, &key);
 	if (!row)
 		return NOT_FORWARDED;
 	tag = tag_of(&row->tag);
@@ -142,13 +172,40 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 		return NOT_FORWARDED;
 	}
 	egress = *(volatile __u32 *)&row->egress;
-	if (!find_way(egress, in, ip->ttl, total, &way))
-		return NOT_FORWARDED;
+	deltas = row->checksum_deltas;
+	if (shape) {
+		shape->request = (struct request){egress, row->owner, slot * (sizeof(*row) / 4), row->state, row->packets,
+						  0, ip->protocol, total + shape->stripped_bytes, 0};
+		if (ip->protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end)
+			shape->request.flags = tcp_flags(tcp);
+		map_ipv4(&shape->served, key.destination);
+		shape->served_port = key.ports >> 16;
+		if (!plan_dress() ||
+		    (is_to_be_sealed(shape) && !is_sealable(ip->protocol, tcp, end, payload, deltas >> 16)))
+			return NOT_FORWARDED;
+		total += shape->stripped_bytes + shape->growth_bytes;
+	}
+	found = find_way(egress, in, ip->ttl, total, &way, shape);
+	if (found)
+		return found;
 	if (ip->protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end && (tcp_flags(tcp) & TCP_SYN) &&
+	    !(shape && sends_dsr(egress)) &&
 	    !limit_segment_size(tcp, end, mss_limit(in->mtu, way.mtu, sizeof(*ip))))
 		return NOT_FORWARDED;
+	if (shape) {
+		if (!make_room(ctx, shape, length - ETH_HLEN - payload - sizeof(*ip)))
+			return NOT_FORWARDED;
+		length += shape->stripped_bytes;
+		data = behind_room(ctx, shape);
+		end = (void *)(long)ctx->data_end;
+		ip = data + ETH_HLEN;
+		tcp = (void *)(ip + 1);
+		udp = (void *)(ip + 1);
+		ports = (void *)(ip + 1);
+		if ((void *)(udp + 1) > end)
+			return XDP_DROP;
+	}
 
-	deltas = row->checksum_deltas;
 	header_delta = deltas & 0xffff;
 	if (egress & EGRESS_DECREMENT_TTL) {
 		ip->ttl--;
@@ -168,11 +225,11 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, length, now_seconds());
 	owner = row->owner;
 	count_vip(owner, tag, 1, length);
-	return leave_by(&way, data, in, in_port);
+	return shape ? leave_dressed(ctx, &way, in, in_port) : leave_by(&way, data, in, in_port);
 }
 
 static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct settings *set, const struct port_row *in,
-					__u32 in_port)
+					__u32 in_port, struct reshaping *shape)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
@@ -182,18 +239,20 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	__u32 *ports = (void *)(ip + 1);
 	__u32 length = end - data;
 	struct flow6_row *row;
-	struct key6 key;
+	struct key6 own_key;
+	struct key6 *key = shape ? &shape->key : &own_key; /* there is little room on the stack */
 	struct way way;
-	__u32 payload, egress, tag;
+	__u32 payload, egress, tag, slot, total;
+	int found;
 
 	if ((void *)(udp + 1) > end || (*(__u8 *)ip >> 4) != 6 ||
 	    (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP))
 		return NOT_FORWARDED;
-	key.source = *(struct address *)&ip->saddr;
-	key.destination = *(struct address *)&ip->daddr;
-	key.ports = *ports;
-	key.tag = FLOW_TAG_LIVE | ip->nexthdr;
-	row = find_row6(set, &key);
+	key->source = *(struct address *)&ip->saddr;
+	key->destination = *(struct address *)&ip->daddr;
+	key->ports = *ports;
+	key->tag = FLOW_TAG_LIVE | ip->nexthdr;
+	row = shape ? find_row_at6(set, key, &slot) : find_row6(set, key);
 	if (!row)
 		return NOT_FORWARDED;
 	tag = tag_of(&row->tag);
@@ -213,11 +272,39 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 		return NOT_FORWARDED;
 	}
 	egress = *(volatile __u32 *)&row->egress;
-	if (!find_way(egress, in, ip->hop_limit, payload + sizeof(*ip), &way))
-		return NOT_FORWARDED;
+	total = payload + sizeof(*ip);
+	if (shape) {
+		shape->request = (struct request){egress, row->owner, slot * (sizeof(*row) / 4), row->state, row->packets,
+						  0, ip->nexthdr, total + shape->stripped_bytes, 0};
+		if (ip->nexthdr == IPPROTO_TCP && (void *)(tcp + 1) <= end)
+			shape->request.flags = tcp_flags(tcp);
+		shape->served = key->destination;
+		shape->served_port = key->ports >> 16;
+		if (!plan_dress() ||
+		    (is_to_be_sealed(shape) && !is_sealable(ip->nexthdr, tcp, end, payload, row->checksum_delta)))
+			return NOT_FORWARDED;
+		total += shape->stripped_bytes + shape->growth_bytes;
+	}
+	found = find_way(egress, in, ip->hop_limit, total, &way, shape);
+	if (found)
+		return found;
 	if (ip->nexthdr == IPPROTO_TCP && (void *)(tcp + 1) <= end && (tcp_flags(tcp) & TCP_SYN) &&
+	    !(shape && sends_dsr(egress)) &&
 	    !limit_segment_size(tcp, end, mss_limit(in->mtu, way.mtu, sizeof(*ip))))
 		return NOT_FORWARDED;
+	if (shape) {
+		if (!make_room(ctx, shape, length - ETH_HLEN - payload - sizeof(*ip)))
+			return NOT_FORWARDED;
+		length += shape->stripped_bytes;
+		data = behind_room(ctx, shape);
+		end = (void *)(long)ctx->data_end;
+		ip = data + ETH_HLEN;
+		tcp = (void *)(ip + 1);
+		udp = (void *)(ip + 1);
+		ports = (void *)(ip + 1);
+		if ((void *)(udp + 1) > end)
+			return XDP_DROP;
+	}
 
 	if (egress & EGRESS_DECREMENT_TTL)
 		ip->hop_limit--;
@@ -233,10 +320,10 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	}
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, length, now_seconds());
 	count_vip(row->owner, tag, 1, length);
-	return leave_by(&way, data, in, in_port);
+	return shape ? leave_dressed(ctx, &way, in, in_port) : leave_by(&way, data, in, in_port);
 }
 
-/* The XDP verdict on a frame that is forwarded; NOT_FORWARDED for every other. */
+/* The XDP verdict on a frame that is forwarded as long as it came; NOT_FORWARDED or TO_BE_RESHAPED for every other. */
 static __always_inline int forward(struct xdp_md *ctx, const struct settings *set, __u32 in_port)
 {
 	struct ethhdr *ethernet = (void *)(long)ctx->data;
@@ -245,9 +332,9 @@ static __always_inline int forward(struct xdp_md *ctx, const struct settings *se
 	if (!in || (void *)(ethernet + 1) > (void *)(long)ctx->data_end)
 		return NOT_FORWARDED;
 	if (ethernet->h_proto == bpf_htons(ETH_P_IP))
-		return forward_ipv4(ctx, set, in, in_port);
+		return forward_ipv4(ctx, set, in, in_port, NULL);
 	if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
-		return forward_ipv6(ctx, set, in, in_port);
+		return forward_ipv6(ctx, set, in, in_port, NULL);
 	return NOT_FORWARDED;
 }
 

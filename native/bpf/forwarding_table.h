@@ -6,11 +6,15 @@
  *
  *   row 0              header
  *   rows 1..slots      VIPs, a hash by address, port and protocol; linear probing, at most half full
+ *   row slots + 1      our ends of tunnels
+ *   rows behind it     other ends of tunnels, a hash by the owner word of flows, likewise
  *   from there on      backends, those of one VIP side by side
  *
  *   word      0..3        4                      5                        6                7
- *   header    epoch  slots  size of a Maglev table  tables in a chunk     unused
+ *   header    epoch  slots  size of a Maglev table  tables in a chunk  | rows of tunnels' hash
  *   VIP     | address   | port << 16 | protocol | source NAT << 16 | id | its backends   | Maglev table + 1, or 0 |
+ *   ours    | IPv6      | IPv4                  | Geneve port << 16 | GUE port | VNI     | option in network order |
+ *   tunnel  | address   | owner                 | 1                     |
  *   backend | address   | port                  | id                    | id of its VIP  |
  */
 #ifndef SLUICE_FORWARDING_TABLE_H
@@ -27,6 +31,7 @@
 #define HEADER_SLOTS 1
 #define HEADER_MAGLEV_SIZE 2
 #define HEADER_CHUNK_TABLES 3
+#define HEADER_TUNNELS 4
 
 #define VIP_PORT_AND_PROTOCOL 4
 #define VIP_ID 5
@@ -38,11 +43,19 @@
 #define BACKEND_ID 5
 #define BACKEND_VIP 6
 
+#define OWN_END4 4
+#define OWN_PORTS 5
+#define OWN_VNI 6
+#define OWN_NETWORK_ORDER 7
+
+#define TUNNEL_OWNER 4
+#define TUNNEL_USED 5
+
 /* SOURCE_NAT in src/dataplane/forwarding-layout.ts; VIPs whose sources are always translated are not in the table. */
 #define SOURCE_NAT_NONE 0
 #define SOURCE_NAT_REMOTE 3
 
-/* The hash is at most half full, so a probe this long does not happen; the verifier wants to know. */
+/* The hashes are at most half full, so a probe this long does not happen; the verifier wants to know. */
 #define VIP_PROBE_LIMIT 256
 
 struct {
@@ -180,6 +193,65 @@ static __always_inline int choose_backend(const struct flow_key *key, __u32 hash
 	choice->port = backend[BACKEND_PORT];
 	choice->owner = vip[VIP_ID] << 16 | backend[BACKEND_ID];
 	choice->source_nat = vip[VIP_ID] >> VIP_SOURCE_NAT_SHIFT;
+	return 1;
+}
+
+/* Both ends of the tunnel to a backend. */
+struct tunnel {
+	struct address own6;
+	__u32 own4;
+	__u32 ports; /* raw: Geneve's above, GUE's below */
+	__u32 vni;
+	__u32 is_network_order;
+	struct address remote;
+};
+
+static __always_inline const __u32 *find_remote_end(void *table, __u32 first, __u32 rows, __u32 owner)
+{
+	__u32 slot = owner * 0x9e3779b1u >> 8;
+
+	for (int step = 0; step < VIP_PROBE_LIMIT; step++, slot++) {
+		const __u32 *end = row_of(table, first + (slot & (rows - 1)));
+
+		if (!end || !end[TUNNEL_USED])
+			return NULL;
+		if (end[TUNNEL_OWNER] == owner)
+			return end;
+	}
+	return NULL;
+}
+
+/*
+ * How flows of an owner word are sent to their backend, with the other end where that is wanted; 0 when the worker must
+ * say. Not static, so that the verifier looks at the loop once.
+ */
+__noinline int find_tunnel(__u32 owner, __u32 with_remote, struct tunnel *tunnel)
+{
+	__u32 zero = 0;
+	void *table = bpf_map_lookup_elem(&forwarding, &zero);
+	const __u32 *header, *own, *end;
+
+	if (!table || !tunnel)
+		return 0;
+	header = row_of(table, 0);
+	if (!header)
+		return 0;
+	own = row_of(table, 1 + header[HEADER_SLOTS]);
+	if (!own)
+		return 0;
+	tunnel->own6 = *(const struct address *)own;
+	tunnel->own4 = own[OWN_END4];
+	tunnel->ports = own[OWN_PORTS];
+	tunnel->vni = own[OWN_VNI];
+	tunnel->is_network_order = own[OWN_NETWORK_ORDER];
+	if (!with_remote)
+		return 1;
+	if (!header[HEADER_TUNNELS])
+		return 0;
+	end = find_remote_end(table, 2 + header[HEADER_SLOTS], header[HEADER_TUNNELS], owner);
+	if (!end)
+		return 0;
+	tunnel->remote = *(const struct address *)end;
 	return 1;
 }
 

@@ -5,7 +5,7 @@
  *
  * Addresses, ports and VLAN tags are in network order (raw loads), everything else in host order. An address that may be
  * of either family is a `struct address`: IPv6, or IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). User space writes all
- * maps but `reply_fragments`, `xdp_counters` and `vip_traffic`; the programs only read, but for a few words of flow rows
+ * maps but `reply_fragments`, `proven_sources`, `xdp_counters` and `vip_traffic`; the programs only read, but for a few words of flow rows
  * (flow_row.h).
  */
 #ifndef SLUICE_MAPS_H
@@ -54,6 +54,7 @@ struct settings {
 #define SETTINGS_FORWARD (1u << 0)	/* rows that are OFFLOADED are forwarded here */
 #define SETTINGS_OPEN (1u << 1)		/* flows are opened here (new_flow.h) */
 #define SETTINGS_OPEN_PRESSED (1u << 2) /* the same where the worker does not keep up (pressure.h) */
+#define SETTINGS_CHALLENGE (1u << 3)	/* who sends a SYN must be real (challenge.h) */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -23,6 +23,7 @@
 #include "eviction.h"
 #include "flow_state.h"
 #include "forward.h"
+#include "forward_reshaped.h"
 #include "forwarding_table.h"
 #include "kernel_features.h"
 #include "maps.h"
@@ -350,7 +351,7 @@ __noinline int forward_opened(struct xdp_md *ctx, __u32 in_port)
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	int verdict = set ? forward(ctx, set, in_port) : NOT_FORWARDED;
 
-	if (verdict != NOT_FORWARDED)
+	if (verdict != NOT_FORWARDED && verdict != TO_BE_RESHAPED)
 		count(OUTCOME_FORWARD);
 	return verdict;
 }
@@ -369,8 +370,16 @@ static __always_inline int open_in_kernel(struct xdp_md *ctx, __u32 in_port)
 		result = open_flow(ctx, in_port, 6);
 	else
 		return NOT_FORWARDED;
-	if (result == OPENED)
-		return forward_opened(ctx, in_port);
+	if (result == OPENED) {
+		int verdict = forward_opened(ctx, in_port);
+
+		if (verdict != TO_BE_RESHAPED)
+			return verdict;
+		verdict = forward_reshaped(ctx, in_port, WRAPPED_NOT);
+		if (verdict != NOT_FORWARDED)
+			count(OUTCOME_FORWARD);
+		return verdict;
+	}
 	return result == REFUSED ? XDP_DROP : NOT_FORWARDED;
 }
 

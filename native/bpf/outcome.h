@@ -39,6 +39,10 @@ enum outcome {
 	OUTCOME_EVICTED, /* a flow, for want of room */
 	OUTCOME_DROP_SOURCE_LIMIT,
 	OUTCOME_DROP_BUDGET,
+	/* SYN cookies: a SYN that was answered with the question, the answer to one, and a SYN that is nobody's. */
+	OUTCOME_CHALLENGE,
+	OUTCOME_PROVEN,
+	OUTCOME_DROP_UNPROVEN,
 	OUTCOMES,
 };
 

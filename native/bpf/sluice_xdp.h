@@ -24,8 +24,10 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "admission.h"
+#include "challenge.h"
 #include "dsr_option.h"
 #include "forward.h"
+#include "forward_reshaped.h"
 #include "frame.h"
 #include "live_reply.h"
 #include "maps.h"
@@ -37,11 +39,18 @@
 #include "sample.h"
 #include "tunnel.h"
 
-static __always_inline enum outcome judge_packet(const struct frame *frame, __u8 family, __u32 ifindex)
+/* Clients on this node, behind the port that is ours alone, have addresses that are real. */
+static __always_inline int asks_for_proof(const struct settings *set, const struct port *port)
+{
+	return set && (set->flags & SETTINGS_CHALLENGE) && !(port->flags & PORT_DROP_OTHERS);
+}
+
+static __always_inline enum outcome judge_packet(const struct frame *frame, __u8 family, const struct port *port,
+						 __u32 ifindex)
 {
 	struct packet packet = {};
 	__u32 zero = 0;
-	struct settings *set;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum outcome tunnel;
 	enum reply_kind reply;
 
@@ -49,14 +58,14 @@ static __always_inline enum outcome judge_packet(const struct frame *frame, __u8
 	    !read_header(frame, frame->network, family, &packet))
 		return OUTCOME_PASS_NOT_OURS;
 	if (is_served(&packet.key.destination, family))
-		return is_over_source_limit(frame, &packet) ? OUTCOME_DROP_SOURCE_LIMIT : OUTCOME_REDIRECT_OWNED;
+		return !asks_for_proof(set, port) && is_over_source_limit(frame, &packet) ? OUTCOME_DROP_SOURCE_LIMIT :
+											      OUTCOME_REDIRECT_OWNED;
 	if (packet.traits & PACKET_MALFORMED)
 		return OUTCOME_PASS_NOT_OURS;
 	if (asks_by_ndp(frame, &packet, ifindex))
 		return OUTCOME_REDIRECT_NDP;
 	if (carries_dsr_option(frame, &packet))
 		return OUTCOME_REDIRECT_DSR_OPTION;
-	set = bpf_map_lookup_elem(&settings, &zero);
 	if (!set || !find_transport(frame, &packet))
 		return OUTCOME_PASS_NOT_OURS;
 	tunnel = judge_tunnel(frame, &packet, set);
@@ -77,9 +86,9 @@ __noinline int judge(struct xdp_md *ctx, const struct port *port, __u32 ifindex)
 		return OUTCOME_PASS_NOT_OURS;
 	switch (network_protocol(&frame, port, 0)) {
 	case bpf_htons(ETH_P_IP):
-		return judge_packet(&frame, 4, ifindex);
+		return judge_packet(&frame, 4, port, ifindex);
 	case bpf_htons(ETH_P_IPV6):
-		return judge_packet(&frame, 6, ifindex);
+		return judge_packet(&frame, 6, port, ifindex);
 	case bpf_htons(ETH_P_ARP):
 		return asks_by_arp(&frame, ifindex) ? OUTCOME_REDIRECT_ARP : OUTCOME_PASS_NOT_OURS;
 	default:
@@ -116,6 +125,14 @@ static __always_inline int to_socket(struct xdp_md *ctx, const struct settings *
 	return verdict;
 }
 
+static __always_inline int forwarded(struct xdp_md *ctx, const struct settings *set, __u32 port, int verdict)
+{
+	count(OUTCOME_FORWARD);
+	if (is_sampled(set))
+		sample_xdp(ctx, port);
+	return verdict;
+}
+
 static __always_inline int open_door(struct xdp_md *ctx)
 {
 	__u32 ifindex = ctx->ingress_ifindex;
@@ -123,25 +140,40 @@ static __always_inline int open_door(struct xdp_md *ctx)
 	__u32 zero = 0;
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 	enum outcome outcome;
+	int verdict;
 
 	if (!port) {
 		count(OUTCOME_PASS_UNKNOWN_PORT);
 		return XDP_PASS;
 	}
-	if (set && (set->flags & SETTINGS_FORWARD) && !port->vlan[0]) {
-		int verdict = forward(ctx, set, port->id);
-
-		if (verdict != NOT_FORWARDED) {
-			count(OUTCOME_FORWARD);
-			if (is_sampled(set))
-				sample_xdp(ctx, port->id);
-			return verdict;
-		}
+	if (set && (set->flags & SETTINGS_FORWARD)) {
+		verdict = port->vlan[0] ? TO_BE_RESHAPED : forward(ctx, set, port->id);
+		if (verdict == TO_BE_RESHAPED)
+			verdict = forward_reshaped(ctx, port->id, WRAPPED_NOT);
+		if (verdict != NOT_FORWARDED)
+			return forwarded(ctx, set, port->id, verdict);
 	}
 	outcome = judge(ctx, port, ifindex);
-	if (outcome == OUTCOME_DROP_SOURCE_LIMIT) {
+	if (set && (set->flags & SETTINGS_FORWARD) &&
+	    (outcome == OUTCOME_REDIRECT_TUNNEL || outcome == OUTCOME_REDIRECT_DSR_OPTION)) {
+		verdict = forward_reshaped(ctx, port->id,
+					   outcome == OUTCOME_REDIRECT_TUNNEL ? WRAPPED_BY_TUNNEL : WRAPPED_BY_OPTION);
+		if (verdict != NOT_FORWARDED)
+			return forwarded(ctx, set, port->id, verdict);
+	}
+	if (outcome == OUTCOME_REDIRECT_OWNED && asks_for_proof(set, port))
+		outcome = judge_unproven(ctx, port);
+	switch (outcome) {
+	case OUTCOME_CHALLENGE:
+		verdict = challenge(ctx, port) ? XDP_TX : XDP_DROP;
+		count(verdict == XDP_TX ? outcome : OUTCOME_DROP_UNPROVEN);
+		return verdict;
+	case OUTCOME_PROVEN:
+	case OUTCOME_DROP_SOURCE_LIMIT:
 		count(outcome);
 		return XDP_DROP;
+	default:
+		break;
 	}
 	if (outcome > OUTCOME_NO_SOCKET)
 		return to_socket(ctx, set, port, outcome);

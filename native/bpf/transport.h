@@ -77,16 +77,16 @@ static __always_inline void update_udp_checksum(struct udphdr *udp, __u32 delta)
 }
 
 /*
- * Not atomic: the frames of one direction come by one queue, so by one processor at a time, and two locked additions
- * cost 10 ns of 45 (bench/xdp).
+ * Atomic: a worker counts the frames of the same row that are left to it, and what leaves the stack comes from any processor.
+ * Two locked additions on a line that is at hand cost 3 ns of 40 (bench/xdp).
  */
 static __always_inline void count_row(__u64 *packets, __u64 *bytes, __u32 *last_seen, __u32 frames, __u32 length,
 				      __u32 now)
 {
 	if (*(volatile __u32 *)last_seen != now)
 		*(volatile __u32 *)last_seen = now;
-	*packets += frames;
-	*bytes += length;
+	__sync_fetch_and_add(packets, (__u64)frames);
+	__sync_fetch_and_add(bytes, (__u64)length);
 }
 
 #endif

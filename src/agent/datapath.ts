@@ -73,7 +73,7 @@ export class Datapath {
   /** Live flows of the process before this one. */
   readonly flowsTakenOver: number;
   readonly #foundation: Foundation;
-  /** What the kernel opens flows by; `null` where it opens none. */
+  /** What the kernel forwards and opens flows by; `null` where it does neither. */
   readonly #kernel: KernelForwarding | null;
   readonly #opening: OpeningWatch;
   readonly #keepFlows: boolean;
@@ -121,7 +121,9 @@ export class Datapath {
       ports: new PortTable(object.map("port_rows").mmap()),
       neighbors: new NeighborTable(object.map("neighbors").mmap()),
     };
-    const kernel = opensInKernel(options.datapath) ? new KernelForwarding(object, pins?.mapPath("epoch")) : null;
+    const kernel = kernelForwards
+      ? new KernelForwarding(object, opensInKernel(options.datapath), pins?.mapPath("epoch"))
+      : null;
     cleanup.push(() => kernel?.close());
     const network = new NetworkTables(ports, tables, (fib) => {
       pool?.publishFib(fib.words);
@@ -139,8 +141,7 @@ export class Datapath {
       portNames: ports.map(({ name }) => name),
     });
     // Sockets that share frame memory are all zero-copy or none is; a veth never is.
-    const drivers = new Set(ports.map(({ name }) => driverName(name)));
-    const bind: BindMode = drivers.size === 1 ? "auto" : "copy";
+    const bind: BindMode = new Set(ports.map(({ name }) => driverName(name))).size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
     const policies = new NodePolicies(foundation, options, log);
     cleanup.push(() => policies.close());
@@ -158,6 +159,7 @@ export class Datapath {
             neighbors: object.map("neighbors").fd,
             xsks: object.map("xsks").fd,
             backend_load: object.map("backend_load").fd,
+            path_mtus: object.map("path_mtus").fd,
             queues: object.map("queues").fd,
           },
           offloads: kernelForwards,

@@ -9,6 +9,7 @@ import { adoptLink, attachEgress, attachXdp, type Link, requireFreeHook } from "
 import { BpfObject } from "../xdp/bpf.ts";
 import {
   type DoorPort,
+  SETTINGS_CHALLENGE,
   SETTINGS_FLAGS,
   SETTINGS_FORWARD,
   SETTINGS_LAYOUT,
@@ -141,7 +142,7 @@ export async function layFoundation(
   settings[SETTINGS_LAYOUT] = SETTINGS_LAYOUT_NOW;
   settings[SETTINGS_SOURCE_INTERVAL] = sourceInterval(options.newFlowsPerSource ?? 0);
   settings[SETTINGS_NEW_FLOW_BUDGET] = options.newFlowBudget ?? DEFAULT_NEW_FLOW_BUDGET;
-  settings[SETTINGS_FLAGS] = FLAGS_OF_MODE[options.datapath];
+  settings[SETTINGS_FLAGS] = FLAGS_OF_MODE[options.datapath] | (options.synCookies === true ? SETTINGS_CHALLENGE : 0);
   ports.forEach((port, id) => {
     setDoorPort(maps.map("ports"), port.interfaceIndex, doorOf(port, id));
     maps.map("devices").update(word(id), word(port.interfaceIndex));

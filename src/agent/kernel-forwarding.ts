@@ -1,6 +1,7 @@
 /**
- * What the kernel's program needs to open flows itself: the forwarding table of the epoch in force, its Maglev tables, and
- * the routes. An epoch is a map of its own that takes the place of the last one at once, and when that is done no program
+ * What the kernel's program needs besides flows, ports and neighbours: to forward those of direct server return, the ends of
+ * tunnels; to open flows itself, the forwarding table of the epoch in force, its Maglev tables, and the routes. An epoch is a
+ * map of its own that takes the place of the last one at once, and when that is done no program
  * works by the last one any more: the kernel waits for them.
  */
 import type { Fib } from "../dataplane/fib.ts";
@@ -27,14 +28,18 @@ export class KernelForwarding {
   readonly #forwarding: BpfMap;
   readonly #maglev: BpfMap;
   readonly #chunks = new Map<number, BpfMap>();
-  readonly #routes: MapMirror;
+  /** `null` where it never opens flows. */
+  readonly #routes: MapMirror | null;
 
-  /** @param pin where the epoch in force is pinned for the next process; `null` for nowhere. */
-  constructor(object: BpfObject, pin: string | null = null) {
+  /**
+   * @param opens whether it ever opens flows.
+   * @param pin where the epoch in force is pinned for the next process; `null` for nowhere.
+   */
+  constructor(object: BpfObject, opens: boolean, pin: string | null = null) {
     this.#pin = pin;
     this.#forwarding = object.map("forwarding");
     this.#maglev = object.map("maglev");
-    this.#routes = new MapMirror(object.map("routes"));
+    this.#routes = opens ? new MapMirror(object.map("routes")) : null;
   }
 
   /**
@@ -54,8 +59,8 @@ export class KernelForwarding {
 
   /** @param made the Maglev tables that are new or other than at the last call. */
   publish(columns: ForwardingColumns, made: readonly number[]): void {
-    for (const place of made) this.#copyTable(columns.maglev, place);
-    const words = kernelTable(columns, MAGLEV_CHUNKS * columns.maglev.tablesPerChunk);
+    if (this.#routes !== null) for (const place of made) this.#copyTable(columns.maglev, place);
+    const words = kernelTable(columns, this.#routes !== null ? MAGLEV_CHUNKS * columns.maglev.tablesPerChunk : null);
     const map = BpfMap.createArray("epoch", KERNEL_ROW_WORDS * 4, words.length / KERNEL_ROW_WORDS, BPF_F_INNER_MAP);
     map.mmap().set(words);
     // First, so that the ids which the kernel works by are never unknown to the next process.
@@ -66,7 +71,7 @@ export class KernelForwarding {
 
   /** Follows the routes; a gateway has a row among the neighbours then, resolved or not. */
   route(fib: Fib, neighbors: NeighborTable): void {
-    this.#routes.apply(new Map(fib.entries().map((entry) => [String(entry), routeEntry(fib, entry, neighbors)])));
+    this.#routes?.apply(new Map(fib.entries().map((entry) => [String(entry), routeEntry(fib, entry, neighbors)])));
   }
 
   close(): void {

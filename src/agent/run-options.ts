@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly datapath: DatapathMode;
   /** New flows of one source in a second, at most; absent, as many as it likes. */
   readonly newFlowsPerSource?: number;
+  /** Whether a client must show, by a SYN cookie, that its address is its own before anything is kept of it. */
+  readonly synCookies?: boolean;
   /** New flows that the kernel opens in a second, on each processor; 0 for as many as come. */
   readonly newFlowBudget?: number;
   /** Whether established flows go on in the kernel after a stop, until the next start or `sluice cleanup`. */

@@ -85,13 +85,19 @@ export function addBgpCommands(program: Command, show: Show, defaultSocket: stri
 }
 
 function addCodecCommands(bgp: Command): void {
-  for (const [name, convert, what] of [
-    ["decode", bgpDecode, "messages as hex to JSON, one per line from standard input"],
-    ["encode", bgpEncode, "messages as JSON to hex, one per line from standard input"],
+  for (const [name, convert, what, example] of [
+    [
+      "decode",
+      bgpDecode,
+      "messages as hex to JSON, one per line from standard input",
+      "ffffffffffffffffffffffffffffffff001304",
+    ],
+    ["encode", bgpEncode, "messages as JSON to hex, one per line from standard input", `'{"type":"KEEPALIVE"}'`],
   ] as const) {
     bgp
       .command(name)
       .description(what)
+      .addHelpText("after", `\nExample:\n  echo ${example} | sluice bgp ${name}`)
       .option("--as4", "AS numbers have four octets")
       .option("--addpath", "prefixes carry path identifiers (RFC 7911)")
       .option("--ibgp", "the messages are of a session within one AS")

@@ -8,7 +8,16 @@ import { release } from "node:os";
 import type { Command } from "commander";
 import { askOctets } from "../api/client.ts";
 
-const PATHS = ["/v1/status", "/v1/policies", "/v1/bgp/peers", "/v1/l2/owners", "/v1/drain", "/v1/timeline", "/metrics"];
+const PATHS = [
+  "/v1/status",
+  "/v1/fleet",
+  "/v1/policies",
+  "/v1/bgp/peers",
+  "/v1/l2/owners",
+  "/v1/drain",
+  "/v1/timeline",
+  "/metrics",
+];
 const FLOWS_PATH = "/v1/flows?limit=1000";
 
 export interface Bundle {

@@ -17,6 +17,7 @@ export function addClusterCommands(program: Command): void {
   crds
     .command("print")
     .description("print them as YAML")
+    .addHelpText("after", "\nExample:\n  sluice crds print | kubectl apply --server-side -f -")
     .action(async () => {
       const { crdFiles } = await import("../config/crd-text.ts");
       process.stdout.write([...crdFiles().values()].join("---\n"));
@@ -25,6 +26,7 @@ export function addClusterCommands(program: Command): void {
     .command("install")
     .description("install those that the cluster does not have; what is there, whoever brought it, is left alone")
     .option("--kubeconfig <file>", "how to reach the cluster; without it the pod's service account, or kubectl's way")
+    .addHelpText("after", "\nExample:\n  sluice crds install --kubeconfig ~/.kube/config")
     .action(async (flags) => {
       // The client is large, and the other commands have no use for it.
       const { installCrds } = await import("../kubernetes/crd-install.ts");

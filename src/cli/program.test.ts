@@ -3,31 +3,24 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
+import { commandsOf, examples, helpOf, NOT_TYPED, TYPED } from "../../test/fixtures/examples.ts";
 import { completionScript } from "./completion.ts";
 import { doctorText } from "./doctor.ts";
 import { sluiceProgram } from "./program.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const program = sluiceProgram(() => {});
-const leaves = (command: Command): Command[] =>
-  command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 const nameOf = (command: Command): string =>
   command.parent === null || command.parent === undefined ? "" : `${nameOf(command.parent)} ${command.name()}`.trim();
 
-/** What `--help` prints, the parts that are added to it as well. */
-function help(command: Command): string {
-  let text = "";
-  command.configureOutput({
-    writeOut: (some) => {
-      text += some;
-    },
-  });
-  command.outputHelp();
-  return text;
-}
-
 test("each command says what it does", () => {
-  for (const command of leaves(program)) expect(command.description(), nameOf(command)).not.toBe("");
+  for (const command of commandsOf(program)) expect(command.description(), nameOf(command)).not.toBe("");
+});
+
+test("each command has an example, and each example is typed by a suite or named with the reason", () => {
+  for (const command of commandsOf(program)) expect(helpOf(command), nameOf(command)).toMatch(/\nExamples?:\n {2}\S/);
+  const given = [...examples().keys()].sort();
+  expect([...Object.keys(TYPED), ...Object.keys(NOT_TYPED)].sort()).toEqual(given);
 });
 
 /** The words that no command takes, of a line that begins with `sluice`. */
@@ -47,9 +40,26 @@ function unknownIn(line: string): readonly string[] {
   return command.parseOptions(words).unknown.filter((word) => word.startsWith("-"));
 }
 
+test.each([
+  [["--help"], 0, ""],
+  [["nonsense"], 1, "unknown command 'nonsense'"],
+  [["status", "--nonsense"], 1, "unknown option '--nonsense'"],
+  [["run", "--uplink", "eth0"], 1, "one of -f and --kubernetes is required"],
+  [["run", "-f", "x", "--uplink", "eth0", "--fleet"], 1, "--fleet: needs --cluster-secret"],
+  [["status", "--socket", "/nowhere/s.sock"], 1, "cannot reach a running Sluice at /nowhere/s.sock"],
+  [["plan", "-f", "/nowhere"], 1, "/nowhere: does not exist"],
+])("%j ends with %d", (words, status, said) => {
+  const script = `import { runProgram } from "./src/cli/program.ts"; process.exitCode = await runProgram(${JSON.stringify(words)});`;
+  const ended = spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: ROOT, encoding: "utf8" });
+  expect(ended.stderr).toContain(said);
+  // What stands in the way is one sentence, not where in the program it was found.
+  expect(ended.stderr).not.toMatch(/^\s+at /m);
+  expect(ended.status).toBe(status);
+});
+
 test("the examples in --help are words that the command takes", () => {
-  const examples = leaves(program).flatMap((command) =>
-    [...help(command).matchAll(/^ {2}(?:.*\| |source <\()?sluice ([^|&)\n]*)/gm)].map(([, words]) => words!),
+  const examples = commandsOf(program).flatMap((command) =>
+    [...helpOf(command).matchAll(/^ {2}(?:.*\| |source <\()?sluice ([^|&)\n]*)/gm)].map(([, words]) => words!),
   );
   expect(examples.length).toBeGreaterThan(25);
   for (const words of examples) expect({ words, unknown: unknownIn(words) }).toEqual({ words, unknown: [] });

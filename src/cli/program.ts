@@ -92,6 +92,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         .default("auto"),
     )
     .option("--new-flows-per-source <count>", "new connections of one source in a second, at most", positive)
+    .option("--syn-cookies", "open TCP connections only for clients that have answered a SYN cookie")
     .option(
       "--new-flow-budget <count>",
       "connections that the kernel opens in a second on each processor, at most; 0 for no limit",
@@ -168,6 +169,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         vlans: (flags.vlan as string[]).map(parseVlanOption),
         datapath: flags.datapath,
         newFlowsPerSource: flags.newFlowsPerSource,
+        synCookies: flags.synCookies,
         newFlowBudget: flags.newFlowBudget,
         keepFlows: flags.keepFlows,
         xdpMode: flags.xdpMode,

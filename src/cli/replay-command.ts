@@ -15,6 +15,11 @@ export function addReplayCommand(program: Command, output: Option, exit: (status
     .option("--node <name>", "the gateway's Node object, where the manifests have several")
     .option("--cluster-secret <file>", "the cluster's secret: flows get the backends that they have there")
     .addOption(output)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  sluice replay docs/scenarios/states.jsonl\n" +
+        "  sluice replay --pcap in.pcap --config manifests/ --node node1 --out out.pcapng",
+    )
     .action(async (file: string | undefined, flags) => {
       if (flags.pcap === undefined) {
         if (file === undefined) throw new Error("replay: a file of scenarios is missing, or --pcap");

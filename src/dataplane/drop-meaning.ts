@@ -14,7 +14,7 @@ export const DROP_MEANINGS: Readonly<Record<DropReasonName, string>> = {
   Ipv6HeaderInvalid: "an IPv6 header that is none, or that says more octets than the frame has",
   Ipv6ExtensionsInvalid: "extension headers that end in the middle, or too many of them",
   MartianSource: "a source address that no host may have: loopback, multicast, zero, or the VIP itself",
-  FragmentNotServed: "fragments are not followed: switch fragment tracking on",
+  FragmentNotServed: "fragments are not followed: switch fragment tracking on (those of SCTP never are)",
   FragmentUnknown: "the first fragment of its packet never came, or came too late",
   FragmentHeld: "it waits for the first fragment of its packet",
   FragmentInvalid: "fragments that overlap, or are too small to have the ports: an attack, as a rule",

@@ -50,6 +50,7 @@ import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { NO_BACKEND } from "./forwarding-layout.ts";
 import type { ForwardingTable } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
+import { offloadSending } from "./offload.ts";
 import { NO_LIMIT } from "./path-mtu.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { NO_EGRESS, wayTo } from "./way-out.ts";
@@ -119,9 +120,11 @@ function informs(pipeline: Pipeline, i: number, flows: FlowTable, row: number): 
 }
 
 function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, informing: boolean): number {
-  const { words, layout } = pipeline.flowsOf(isIpv4);
+  const flows = pipeline.flowsOf(isIpv4);
+  const { words, layout } = flows;
   const kind = dsrKind(words[row + layout.egress]!);
   pipeline.pathMtu = NO_LIMIT;
+  if (pipeline.offloads && kind !== DsrKind.Received) offloadSending(flows, row);
   if (kind === DsrKind.Link || kind === DsrKind.Received) return 0;
   if (kind === DsrKind.Option) return informing ? optionGrowth(pipeline, i, isIpv4) : 0;
   const backend = pipeline.table.backendOf(words[row + layout.owner]!);

@@ -1,5 +1,6 @@
 /**
- * Which flows the kernel forwards: TCP from its first SYN on, everything else when both directions have been seen. A flow
+ * Which flows the kernel forwards: TCP from its first SYN on, everything else when both directions have been seen (or, with
+ * direct server return, whose replies nobody here sees, when it has gone on for a while). A flow
  * goes over once and for good; a change back and forth would reorder its packets each time.
  *
  * The programs do what they can for such a row (native/bpf/forward.h) and leave the rest of its frames to the worker:
@@ -11,6 +12,8 @@ import { receivesDsr } from "./egress.ts";
 import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { requestOverhead } from "./segment-size.ts";
+
+const FIRST_DATAGRAMS = 10;
 
 /** Called when a row has seen its first frame, or a TCP flag for the first time: nothing else establishes a flow. */
 export function offloadEstablished(pipeline: Pipeline, flows: FlowTable, row: number): void {
@@ -35,6 +38,19 @@ export function offloadBegun(pipeline: Pipeline, isIpv4: boolean, row: number): 
   if (requestOverhead(pipeline, isIpv4, peer) > 0) return;
   flows.offload(peer);
   flows.offload(row);
+}
+
+/**
+ * Called for each request of a flow whose replies never come by here, as nobody sees it answered. Of TCP any segment will do
+ * that neither ends nor resets it. Datagrams go over when there have been more than are sent at once in the beginning
+ * (RFC 9002 §7.2: ten), so that none of those overtakes another.
+ */
+export function offloadSending(flows: FlowTable, row: number): void {
+  const { words, layout } = flows;
+  const protocol = words[row + layout.tag]! & TAG_PROTOCOL;
+  if (flows.isOffloaded(row) || flows.isWatched(row)) return;
+  if (protocol === PROTOCOL_TCP && (words[row + layout.state]! & (RST | FIN)) === 0) flows.offload(row);
+  if (protocol === PROTOCOL_UDP && words[row + layout.packets]! >>> 0 >= FIRST_DATAGRAMS) flows.offload(row);
 }
 
 function isEstablished(flows: FlowTable, row: number, peer: number): boolean {

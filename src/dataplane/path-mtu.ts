@@ -3,10 +3,10 @@
  * the tunnel's end, which is us, and may quote too little to say whose packet it was (RFC 2003 §5.1). So the size is
  * remembered here, and the client is told when its next packet is too long.
  *
- * One worker's memory: the others hear from the routers by themselves. Few places; another address in one's place makes
- * it forgotten, and the next packet that is too long brings it back.
+ * Shared by the workers, and with the kernel's program (native/bpf/dsr_send.h), which leaves what is too long to them. Few
+ * places; another address in one's place makes it forgotten, and the next packet that is too long brings it back.
  *
- *   word 0..3 address   4 MTU   5 second
+ *   word 0..3 address   4 MTU   5 second, 0 while the others are written
  */
 import { copyAddress, sameAddress } from "../wire/raw.ts";
 
@@ -20,22 +20,31 @@ const LIFETIME_SECONDS = 600;
 export const NO_LIMIT = 0xffff;
 
 export class PathMtus {
-  readonly #words = new Int32Array(new ArrayBuffer(PLACES * WORDS * 4));
+  readonly #words: Int32Array;
+
+  constructor(words: Int32Array = pathMtuMemory()) {
+    this.#words = words;
+  }
 
   learn(words: Int32Array, at: number, mtu: number, now: number): void {
     const place = placeOf(words, at);
+    Atomics.store(this.#words, place + SECOND, 0);
     copyAddress(this.#words, place, words, at);
     this.#words[place + MTU] = mtu;
-    this.#words[place + SECOND] = now;
+    Atomics.store(this.#words, place + SECOND, now);
   }
 
   /** How long a packet to an address may be, bytes; NO_LIMIT where nobody has said. */
   limit(words: Int32Array, at: number, now: number): number {
     const place = placeOf(words, at);
-    const known = this.#words[place + MTU]!;
-    if (known === 0 || now - this.#words[place + SECOND]! >= LIFETIME_SECONDS) return NO_LIMIT;
-    return sameAddress(this.#words, place, words, at) ? known : NO_LIMIT;
+    const second = this.#words[place + SECOND]!;
+    if (second === 0 || now - second >= LIFETIME_SECONDS) return NO_LIMIT;
+    return sameAddress(this.#words, place, words, at) ? this.#words[place + MTU]! : NO_LIMIT;
   }
+}
+
+export function pathMtuMemory(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(PLACES * WORDS * 4));
 }
 
 function placeOf(words: Int32Array, at: number): number {

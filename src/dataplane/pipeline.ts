@@ -73,6 +73,8 @@ export interface PipelineTables {
   readonly handoffs?: Handoffs;
   /** Absent, one of its own. */
   readonly affinity?: AffinityTable;
+  /** What is known of tunnels' paths; absent, memory of its own. */
+  readonly pathMtus?: Int32Array;
   /** Whether the kernel forwards established flows; it doesn't where there is none, as in `sluice replay`. */
   readonly offloads?: boolean;
 }
@@ -122,7 +124,7 @@ export class Pipeline {
   /** and one more. */
   readonly spareKey: FlowKey = newFlowKey();
   /** What routers have said about the paths of our tunnels, */
-  readonly pathMtus = new PathMtus();
+  readonly pathMtus: PathMtus;
   /** and what of it counts for the frame in work, where that leaves in a tunnel. */
   pathMtu = NO_LIMIT;
   /** Whether the frame in work came in a tunnel, from which it has been taken out. */
@@ -159,6 +161,7 @@ export class Pipeline {
     this.affinity = tables.affinity ?? new AffinityTable();
     this.load = tables.flows4.load;
     this.offloads = tables.offloads ?? false;
+    this.pathMtus = new PathMtus(tables.pathMtus);
     this.table = table;
     this.fib = fib;
     this.leave = makeLeave(this);

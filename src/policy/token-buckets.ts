@@ -38,8 +38,8 @@ export class TokenBuckets {
   /**
    * Takes a token. @returns false when the bucket is empty.
    *
-   * Of a client that is known no lock is taken, which would cost as much as all the rest: two workers that take within
-   * the same few nanoseconds may count one token, and who loses its place meanwhile leaves the next client one less.
+   * For a client that is known no lock is taken, which would cost as much as all the rest. So two takes within the same few
+   * nanoseconds may count as one, and one from a place that another client gets at that moment counts for that client.
    */
   take(client: FlowAddress): boolean {
     const at = this.#table.see(client);

@@ -12,7 +12,7 @@ import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
 import type { CaptureFile } from "../wire/capture-file.ts";
 import { type FrameEnds, frameEnds } from "./frame-ends.ts";
-import type { ScenarioInterface, ScenarioNode } from "./scenario.ts";
+import type { ScenarioInterface, ScenarioNode } from "./scenario-node.ts";
 
 export interface KnownAddresses {
   /** Served by the gateway. */

@@ -10,7 +10,7 @@ import { LINKTYPE_ETHERNET } from "../wire/capture-file.ts";
 import { isSentByGateway } from "./capture-network.ts";
 import { LONGEST_FRAME_BYTES, NodePlayer, ordinaryTables } from "./node-player.ts";
 import { type ReadableCounters, readableCounters, START_SECONDS } from "./replay.ts";
-import type { ScenarioNode } from "./scenario.ts";
+import type { ScenarioNode } from "./scenario-node.ts";
 
 export interface PacketResult {
   /** Its place in the capture, from 1, as Wireshark counts. */

@@ -35,7 +35,7 @@ import {
 import { policyStatsMemory } from "../policy/policy-stats.ts";
 import { directoryOf } from "../policy/service-directory.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
-import type { ScenarioNode } from "./scenario.ts";
+import type { ScenarioNode } from "./scenario-node.ts";
 
 /** A frame that leaves. */
 export interface Departure {
@@ -69,6 +69,8 @@ export interface PlayerTables {
   readonly neighbors: Int32Array;
   /** Whether the pipeline marks established flows for the kernel. */
   readonly offloads: boolean;
+  /** What is known of tunnels' paths; absent, memory of its own. */
+  readonly pathMtus?: Int32Array;
   /** Called with each forwarding table before it is in force. */
   readonly onTable?: (table: ForwardingTable) => void;
 }
@@ -149,6 +151,7 @@ export class NodePlayer {
         fragments: new FragmentTable(),
         counters: countersMemory(options.vips),
         offloads: tables.offloads,
+        ...(tables.pathMtus === undefined ? {} : { pathMtus: tables.pathMtus }),
       },
       this.#tableOf(spec),
       fib,

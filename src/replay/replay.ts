@@ -14,7 +14,8 @@ import {
   REPLAY_KEY,
 } from "./node-player.ts";
 import { type PacketSummary, summary } from "./packet-step.ts";
-import type { Scenario, ScenarioNode } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
+import type { ScenarioNode } from "./scenario-node.ts";
 
 export interface FrameResult {
   readonly verdict: Played["verdict"];

@@ -9,22 +9,11 @@
  * A frame goes fill ring -> receive ring -> batch -> transmit ring -> completion ring -> frame memory -> fill ring.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
-import { AffinityTable } from "../dataplane/affinity-table.ts";
-import { BackendLoad } from "../dataplane/backend-load.ts";
 import { DROPPED, RECEIVED, RECEIVED_BYTES } from "../dataplane/counters.ts";
 import { DropReason } from "../dataplane/drop-reason.ts";
 import { Fib } from "../dataplane/fib.ts";
-import { FlowEndLog } from "../dataplane/flow-end-log.ts";
-import { FlowTable4 } from "../dataplane/flow-table4.ts";
-import { FlowTable6 } from "../dataplane/flow-table6.ts";
 import { ForwardingTable } from "../dataplane/forwarding-table.ts";
-import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
-import { Handoffs } from "../dataplane/handoffs.ts";
-import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
-import { NeighborTable } from "../dataplane/neighbor-table.ts";
-import { Pipeline } from "../dataplane/pipeline.ts";
-import { PortTable } from "../dataplane/port-table.ts";
 import type { PolicyChain } from "../policy/policy-chain.ts";
 import { WorkerPolicies } from "../policy-host/worker-policies.ts";
 import { FrameTracer } from "../trace/frame-tracer.ts";
@@ -48,6 +37,7 @@ import {
   type WorkerNews,
   type WorkerTask,
 } from "./task.ts";
+import { makePipeline, openMaps, type SharedMaps } from "./worker-pipeline.ts";
 
 const BATCH = 64;
 const RING_SLOTS = 2048;
@@ -64,35 +54,19 @@ const LOOK_MILLISECONDS = 1;
 /** In copy mode one kick moves 32 frames; a full transmit ring is moved by this many. */
 const MAX_KICKS = (RING_SLOTS / 32) * 2;
 
+const RINGS = { rxSize: RING_SLOTS, txSize: RING_SLOTS, fillSize: RING_SLOTS, completionSize: RING_SLOTS };
+
 /** Runs until `CONTROL_STOP` is set. Throws when a socket can't be opened; the kernel objects are closed in any case. */
 export function runDatapathWorker(task: WorkerTask): void {
   keepForwardingCapabilities();
   const layout = layFrames(task.longestFrameBytes, task.sockets.length, RING_SLOTS * 2);
   const { frameSize, frameCount, roomFrames, roomCount } = layout;
   const umem = new Umem({ frameCount: frameCount + roomFrames * roomCount, frameSize, headroom: HEADROOM });
-  const maps = {
-    flows4: BpfMap.fromFd(task.mapFds.flows),
-    flows6: BpfMap.fromFd(task.mapFds.flows6),
-    ports: BpfMap.fromFd(task.mapFds.port_rows),
-    neighbors: BpfMap.fromFd(task.mapFds.neighbors),
-    load: BpfMap.fromFd(task.mapFds.backend_load),
-    queues: BpfMap.fromFd(task.mapFds.queues),
-  };
+  const maps = openMaps(task);
   const sockets: XskSocket[] = [];
   try {
     for (const { interface: name, queue, bind } of task.sockets) {
-      sockets.push(
-        new XskSocket(umem, {
-          interface: name,
-          queue,
-          bind,
-          multiBuffer: roomCount > 0,
-          rxSize: RING_SLOTS,
-          txSize: RING_SLOTS,
-          fillSize: RING_SLOTS,
-          completionSize: RING_SLOTS,
-        }),
-      );
+      sockets.push(new XskSocket(umem, { interface: name, queue, bind, multiBuffer: roomCount > 0, ...RINGS }));
     }
     forwardUntilStopped(task, umem, layout, maps, sockets);
   } finally {
@@ -106,32 +80,14 @@ function forwardUntilStopped(
   task: WorkerTask,
   umem: Umem,
   layout: FrameLayout,
-  maps: Readonly<Record<"flows4" | "flows6" | "ports" | "neighbors" | "load" | "queues", BpfMap>>,
+  maps: SharedMaps,
   sockets: readonly XskSocket[],
 ): void {
   const { control, counters, messages } = task;
   const memory = new FrameMemory(layout);
   const multiBuffer = layout.roomCount > 0;
   const batch = new FrameBatch(BATCH);
-  const load = new BackendLoad(maps.load.mmap());
-  const pipeline = new Pipeline(
-    batch,
-    umem.view,
-    {
-      flows4: new FlowTable4(maps.flows4.mmap(), task.hashKey, load),
-      flows6: new FlowTable6(maps.flows6.mmap(), task.hashKey, load),
-      ports: new PortTable(maps.ports.mmap()),
-      neighbors: new NeighborTable(maps.neighbors.mmap()),
-      neighborRequests: new NeighborRequests(task.neighborRequests),
-      handoffs: new Handoffs(task.handoffs),
-      fragments: new FragmentTable(task.fragments),
-      affinity: new AffinityTable(task.affinity),
-      counters,
-      offloads: task.offloads,
-    },
-    new ForwardingTable(task.table),
-    new Fib(task.fib),
-  );
+  const pipeline = makePipeline(task, maps, batch, umem.view);
   /** Index into `sockets` by port id. */
   const socketOfPort = new Int32Array(256).fill(-1);
   const portOfSocket = Int32Array.from(task.sockets, ({ port }) => port);
@@ -149,7 +105,6 @@ function forwardUntilStopped(
     onTrouble: (policy, message, isOff) => tell({ kind: "policy-trouble", policy, message, isOff }),
     onReason: (policy, reason, number) => tell({ kind: "policy-reason", policy, reason, number }),
   });
-  for (const flows of [pipeline.flows4, pipeline.flows6]) flows.ends = new FlowEndLog(task.flowEnds);
   let chain = policies.chain(task.policies);
   pipeline.policies = chain;
   let tracer = task.trace === null ? null : new FrameTracer(task.trace, batch, umem.bytes);

@@ -41,7 +41,7 @@ export interface WorkerTask {
   readonly wakeFd: number;
   /** Descriptors of the BPF maps of these names, valid in the whole process. */
   readonly mapFds: Readonly<
-    Record<"flows" | "flows6" | "port_rows" | "neighbors" | "xsks" | "backend_load" | "queues", number>
+    Record<"flows" | "flows6" | "port_rows" | "neighbors" | "xsks" | "backend_load" | "queues" | "path_mtus", number>
   >;
   /** Whether the kernel forwards established flows. */
   readonly offloads: boolean;

@@ -28,7 +28,7 @@ export const SETTINGS_LAYOUT = 7;
  * Raise it when what is pinned comes to mean something else (test/layout.test.ts notices most of it): a gateway that finds
  * tables of another layout ends their flows and begins afresh.
  */
-export const SETTINGS_LAYOUT_NOW = 3;
+export const SETTINGS_LAYOUT_NOW = 4;
 
 /** Word of `settings` with its flags. */
 export const SETTINGS_FLAGS = 6;
@@ -38,6 +38,8 @@ export const SETTINGS_FORWARD = 1 << 0;
 export const SETTINGS_OPEN = 1 << 1;
 /** or only where the worker does not keep up. */
 export const SETTINGS_OPEN_PRESSED = 1 << 2;
+/** Who sends a SYN must first show that his address is his. */
+export const SETTINGS_CHALLENGE = 1 << 3;
 
 /** Word of `settings` with the nanoseconds between new flows of one source; 0 for no limit. */
 export const SETTINGS_SOURCE_INTERVAL = 9;

@@ -27,6 +27,9 @@ export const XDP_OUTCOMES = [
   "evicted",
   "dropSourceLimit",
   "dropBudget",
+  "challenge",
+  "proven",
+  "dropUnproven",
 ] as const;
 
 export type XdpOutcome = (typeof XDP_OUTCOMES)[number];

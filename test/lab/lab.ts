@@ -65,7 +65,7 @@ export class Lab {
     chmodSync(this.folder, 0o755);
     sweep(prefix, []);
     process.once("exit", this.#onExit);
-    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
   namespace(name: string): Namespace {
@@ -123,7 +123,6 @@ export class Lab {
     if (this.#closed) return;
     this.#closed = true;
     process.removeListener("exit", this.#onExit);
-    for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
     for (const undo of this.#closing.reverse()) undo();
     // Ours are named as well as found: one that was started just now may not have entered its namespace yet.
     const processes = this.#namespaces.flatMap((namespace) => namespace.processes());
@@ -131,6 +130,8 @@ export class Lab {
     sweep(this.prefix, running);
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(this.#owner, { force: true });
+    // Until here a signal, a second one too, finds a listener, so that it can't end the process half way.
+    for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
   }
 
   /** Two labs of one prefix would tear each other down, so the second is refused while the first one's process lives. */

@@ -51,7 +51,7 @@ export function openingStage(rows: number, flags: number): OpeningStage {
   storeAddress(gateway, 0, ip(ROUTER.address));
   neighbors.set(gateway, 0, parseMac(ROUTER.mac)!, mac);
   object.map("owned4").update(encodeAddress(ip(VIP)).slice(12), words(1));
-  const kernel = new KernelForwarding(object);
+  const kernel = new KernelForwarding(object, true);
   kernel.route(
     Fib.build([{ destination: ip("0.0.0.0"), prefixLength: 0, gateway: ip(ROUTER.address), port: 0 }]),
     neighbors,

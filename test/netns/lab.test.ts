@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { Lab } from "../lab/lab.ts";
 
@@ -30,14 +31,15 @@ async function endBy(signal: NodeJS.Signals): Promise<void> {
   await ended;
 }
 
-/** Namespaces, folders and running processes of the lab. */
+/** Namespaces, folders, running processes and the claim to the prefix. */
 function remains(): string[] {
   const processes = readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .filter((pid) => commandLine(pid).includes("slek-deaf"));
   const namespaces = readdirSync("/run/netns").filter((name) => name.startsWith(`${PREFIX}-`));
   const folders = readdirSync(tmpdir()).filter((name) => name.startsWith(`sluice-lab-${PREFIX}-`));
-  return [...processes, ...namespaces, ...folders];
+  const owners = readdirSync("/run/sluice-lab").filter((name) => name === PREFIX);
+  return [...processes, ...namespaces, ...folders, ...owners];
 }
 
 function commandLine(pid: string): string {
@@ -50,6 +52,17 @@ function commandLine(pid: string): string {
 
 test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("%s removes everything, deaf processes too", async (signal) => {
   await endBy(signal);
+  expect(remains()).toEqual([]);
+});
+
+test("a second signal, while the lab is being removed, does not leave the rest of it", async () => {
+  const child = await startHolder();
+  const ended = once(child, "exit");
+  child.kill("SIGINT");
+  // Deaf processes take a second and a half to remove.
+  await sleep(500);
+  child.kill("SIGINT");
+  await ended;
   expect(remains()).toEqual([]);
 });
 

@@ -10,12 +10,14 @@
 #define EGRESS_DECREMENT_TTL (1u << 10)
 #define EGRESS_CHECK_TTL (1u << 11)
 #define EGRESS_DSR (1u << 12)
+#define EGRESS_DSR_KIND_SHIFT 13
 #define EGRESS_NEIGHBOR_SHIFT 16
 #define EGRESS_TO_STACK -2
 #define TABLE_ROW_BYTES 32
 #define HEADER_SLOTS 1
 #define HEADER_MAGLEV_SIZE 2
 #define HEADER_CHUNK_TABLES 3
+#define HEADER_TUNNELS 4
 #define VIP_PORT_AND_PROTOCOL 4
 #define VIP_ID 5
 #define VIP_BACKENDS 6
@@ -24,6 +26,8 @@
 #define BACKEND_PORT 4
 #define BACKEND_ID 5
 #define BACKEND_VIP 6
+#define TUNNEL_OWNER 4
+#define TUNNEL_USED 5
 #define SOURCE_NAT_NONE 0
 #define SOURCE_NAT_REMOTE 3
 #define VIP_PROBE_LIMIT 256
@@ -33,6 +37,7 @@
 #define SETTINGS_FORWARD (1u << 0)
 #define SETTINGS_OPEN (1u << 1)
 #define SETTINGS_OPEN_PRESSED (1u << 2)
+#define SETTINGS_CHALLENGE (1u << 3)
 #define PORT_DROP_OTHERS (1u << 0)
 #define PORT_PLACES 256
 #define PORT_PROBE_LIMIT 16
@@ -137,6 +142,13 @@ struct fragment_key {
 	__u16 unused;
 };
 
+struct key6 {
+	struct address source;
+	struct address destination;
+	__u32 ports;
+	__u32 tag;
+};
+
 struct load_line {
 	__u32 flows[LOADS_PER_LINE];
 };
@@ -166,6 +178,13 @@ struct new_flow {
 	__u32 reply_egress;
 	__u32 now;
 	__u32 in_port;
+};
+
+struct path_mtu {
+	struct address address;
+	__u32 mtu;
+	__u32 second;
+	__u32 unused[2];
 };
 
 struct port {
@@ -207,6 +226,44 @@ struct queue {
 	__u32 unused[2];
 };
 
+struct request {
+	__u32 egress;
+	__u32 owner;
+	__u32 row;
+	__u32 state;
+	__u64 packets;
+	__u32 flags;
+	__u32 protocol;
+	__u32 packet_bytes;
+	__u32 unused;
+};
+
+struct reshaping {
+	__u32 taken[2];
+	__u32 taken_bytes;
+	__u32 stripped_bytes;
+	__u32 given[2];
+	__u32 given_bytes;
+	__u32 growth_bytes;
+	__u32 kind;
+	__u32 family;
+	struct request request;
+	struct key6 key;
+	struct ethernet_words ethernet;
+	__u32 mac_first, mac_last;
+	struct address served;
+	__u32 served_port;
+	__u32 informs;
+	struct address remote;
+	struct address own;
+	__u32 outer_family;
+	__u32 tunnel_port;
+	__u32 vni;
+	__u32 is_network_order;
+	__u32 entropy;
+	__u32 protocol;
+};
+
 struct route {
 	__u32 port;
 	__u32 gateway;
@@ -228,6 +285,12 @@ struct settings {
 	__u32 reserved[5];
 };
 
+struct unwrapped {
+	__u32 bytes;
+	__u32 family;
+	__u32 words[7];
+};
+
 struct vip_traffic {
 	struct direction_traffic request;
 	struct direction_traffic reply;
@@ -247,6 +310,28 @@ struct {
 	__type(key, __u32);
 	__type(value, struct budget);
 } budgets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 16);
+	__type(key, struct address);
+	__type(value, __u32);
+} proven_sources SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct unwrapped);
+} unwrappings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1 << PATH_MTU_BITS);
+	__type(key, __u32);
+	__type(value, struct path_mtu);
+} path_mtus SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -393,6 +478,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct queue);
 } queues SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct reshaping);
+} reshapings SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
