@@ -26,13 +26,23 @@ int miss(struct xdp_md *ctx)
 	return open_door(ctx);
 }
 
-/* Into an IPIP tunnel. The next run gets the memory as this one leaves it, so its header comes off again, some 5 ns. */
+/*
+ * Into an IPIP tunnel. The next run gets the memory as this one leaves it, so the outer header comes off again, some 5 ns,
+ * and what it has overwritten of the inner link header is mended.
+ */
 SEC("xdp.frags")
 int dsr(struct xdp_md *ctx)
 {
 	int verdict = write_frame(ctx) ? open_door(ctx) : XDP_ABORTED;
+	__u8 *data;
 
-	return bpf_xdp_adjust_head(ctx, DSR_OUTER_BYTES) ? XDP_ABORTED : verdict;
+	if (bpf_xdp_adjust_head(ctx, DSR_OUTER_BYTES))
+		return XDP_ABORTED;
+	data = (void *)(long)ctx->data;
+	if (data + ETH_HLEN > (__u8 *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	*(__u16 *)(data + 12) = bpf_htons(ETH_P_IP);
+	return verdict;
 }
 
 #endif

@@ -12,10 +12,10 @@ import { curl } from "../lab/curl.ts";
 import { HttpProber } from "../lab/http-prober.ts";
 import {
   agreed,
+  followed,
   type L2Segment,
   l2Segment,
   l2Status,
-  running,
   services,
   startGateway,
   startGateways,
@@ -137,12 +137,7 @@ test("an owner that dies while the API server is away is followed within a secon
   const moment = Date.now();
   await stopGateway(owner, "SIGKILL");
   const gone = Date.now();
-  const [witness] = running(segment);
-  const isFollowed = async () => {
-    const { owners: seen } = await l2Status(witness!);
-    return seen.some(({ address, owner: now }) => address === WEB[4] && now !== null && now !== before);
-  };
-  await waitFor("another owner", isFollowed, { everyMilliseconds: 20 });
+  await followed(segment, WEB[4], owner.name);
   const took = Date.now() - moment;
   const waits = await Promise.all(probers.map((prober) => prober.answeredAfter(gone)));
   expect(Math.max(took, ...waits.map((wait) => wait + gone - moment))).toBeLessThan(OUTAGE_MILLISECONDS);

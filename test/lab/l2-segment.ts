@@ -184,6 +184,21 @@ export async function agreed(segment: L2Segment, timeoutSeconds = 10): Promise<M
   return owners;
 }
 
+/**
+ * Resolves when a node that runs sees another owner of an address than the one that has gone. That it is answered says less:
+ * a process that was killed leaves programs which go on answering.
+ */
+export async function followed(segment: L2Segment, address: string, gone: string): Promise<void> {
+  const [witness] = running(segment);
+  let owner: string | null = null;
+  const isFollowed = async () => {
+    const { owners } = await l2Status(witness!);
+    owner = owners.find((one) => one.address === address)!.owner;
+    return owner !== null && owner !== gone;
+  };
+  await waitFor(`${gone} to be followed`, isFollowed, { everyMilliseconds: 20, seen: () => owner });
+}
+
 function startPod(lab: Lab, node: Namespace, number: number): Promise<Pod> {
   const namespace = lab.namespace(`pod${number}`);
   for (const which of ["all", "default"]) namespace.sysctl(`net.ipv6.conf.${which}.accept_dad`, 0);

@@ -27,7 +27,7 @@ afterAll(() => {
 test("the commands of its first stage build it from nothing but the tree", { timeout: 600_000, retry: 0 }, () => {
   cpSync(ROOT, source, { recursive: true, filter: (path) => !IGNORED.includes(relative(ROOT, path)) });
   const [, commands] = /^RUN (deploy\/image-build\.sh .*)$/m.exec(DOCKERFILE)!;
-  const here = commands!.replace("/src", source).replace("/image", image);
+  const here = commands!.replace(" /src ", ` ${source} `).replace(/ \/image$/, ` ${image}`);
   const { status, stderr } = spawnSync("sh", ["-euc", here], { cwd: source, encoding: "utf8", timeout: 580_000 });
   expect({ status, stderr: status === 0 ? "" : stderr.slice(-3000) }).toEqual({ status: 0, stderr: "" });
 });

@@ -6,6 +6,7 @@ import { SLUICE } from "../lab/gateway.ts";
 import { HttpProber } from "../lab/http-prober.ts";
 import {
   agreed,
+  followed,
   type L2Node,
   type L2Segment,
   l2Segment,
@@ -100,7 +101,10 @@ describe("an owner that is gone is followed by another within a second:", () => 
       const owner = await ownerOf(family);
       const moment = Date.now();
       await stopGateway(owner, "SIGKILL");
-      measured.push(...(await outages(family, moment, Date.now())));
+      const gone = Date.now();
+      await followed(segment, WEB[family], owner.name);
+      measured.push(Date.now() - moment);
+      measured.push(...(await outages(family, moment, gone)));
       await startGateway(segment, owner);
     }
     await load.stop("SIGKILL");
