@@ -4,11 +4,13 @@ import { release } from "node:os";
 import { basename } from "node:path";
 import { attachedXdp } from "../xdp/attach.ts";
 import { findLink } from "../xdp/netlink.ts";
-import type { NodeFacts, UplinkFacts } from "./node-findings.ts";
+import type { NodeFacts, TakenPort, UplinkFacts } from "./node-findings.ts";
 import { readSysctl } from "./sysctl.ts";
 
 /** Where `--http` listens unless told otherwise. */
 const STATUS_PAGE_PORT = 9472;
+/** And `--fleet`. */
+const FLEET_PORT = 9475;
 const BPF_FS_MAGIC = 0xcafe4a11;
 /** Bits of CapEff (capability.h). */
 const CAPABILITIES = { NET_ADMIN: 12, NET_RAW: 13, IPC_LOCK: 14, PERFMON: 38, BPF: 39 } as const;
@@ -17,10 +19,6 @@ const CLOCK_KEPT = ["/run/systemd/timesync/synchronized", "/run/chrony/chronyd.p
 
 export function readNodeFacts(uplinks: readonly string[], l2Port: number, isRunning: boolean): NodeFacts {
   const forwards6 = readSysctl("net/ipv6/conf/all/forwarding");
-  const ports = [
-    { what: "heartbeats between nodes", protocol: "udp", port: l2Port, option: "--l2-port", always: true },
-    { what: "the status page", protocol: "tcp", port: STATUS_PAGE_PORT, option: "--http", always: false },
-  ] as const;
   return {
     kernel: release(),
     hasBtf: existsSync("/sys/kernel/btf/vmlinux"),
@@ -30,9 +28,7 @@ export function readNodeFacts(uplinks: readonly string[], l2Port: number, isRunn
     forwards4: readSysctl("net/ipv4/ip_forward") === "1",
     forwards6: forwards6 === null ? null : forwards6 === "1",
     uplinks: uplinks.map(readUplink),
-    takenPorts: ports
-      .filter(({ protocol, port }) => portIsTaken(protocol, port) || portIsTaken(`${protocol}6`, port))
-      .map(({ what, protocol, port, ...ask }) => ({ what, port: `${protocol.toUpperCase()} ${port}`, ...ask })),
+    takenPorts: takenPorts(l2Port, socketTable),
     // A container does not see who keeps its node's clock.
     clockIsKept: existsSync("/run/systemd/system") ? CLOCK_KEPT.some((path) => existsSync(path)) : null,
     isRunning,
@@ -70,9 +66,22 @@ function masterOf(name: string): string | null {
   }
 }
 
-function portIsTaken(table: string, port: number): boolean {
-  const file = `/proc/net/${table}`;
-  return existsSync(file) && isListenedOn(readFileSync(file, "utf8"), port);
+/** Those of our ports that somebody listens on. @param table gives the text of /proc/net/udp, udp6, tcp or tcp6. */
+export function takenPorts(l2Port: number, table: (name: string) => string): TakenPort[] {
+  const ports = [
+    { what: "heartbeats between nodes", protocol: "udp", port: l2Port, option: "--l2-port", always: true },
+    { what: "the status page", protocol: "tcp", port: STATUS_PAGE_PORT, option: "--http", always: false },
+    { what: "questions of other nodes", protocol: "tcp", port: FLEET_PORT, option: "--fleet", always: false },
+  ] as const;
+  return ports
+    .filter(({ protocol, port }) => [protocol, `${protocol}6`].some((name) => isListenedOn(table(name), port)))
+    .map(({ what, protocol, port, ...ask }) => ({ what, port: `${protocol.toUpperCase()} ${port}`, ...ask }));
+}
+
+/** Empty where the kernel has no such protocol. */
+function socketTable(name: string): string {
+  const file = `/proc/net/${name}`;
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
 /**

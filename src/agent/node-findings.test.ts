@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isListenedOn, missingCapabilities } from "./node-facts.ts";
+import { isListenedOn, missingCapabilities, takenPorts } from "./node-facts.ts";
 import { judgeNode, type NodeFacts, type TakenPort, type UplinkFacts } from "./node-findings.ts";
 
 const UPLINK: UplinkFacts = {
@@ -58,4 +58,20 @@ test("a port is taken by who listens there, not by who happens to send from it",
   expect(isListenedOn(heading + line("00000000:2501", "07"), 9473)).toBe(true);
   expect(isListenedOn(heading + line("0100007F:2500", "01"), 9472)).toBe(false);
   expect(isListenedOn(heading, 9472)).toBe(false);
+});
+
+test("the ports of heartbeats, status page and fleet are looked for, of both families", () => {
+  const heading = "  sl  local_address rem_address   st tx_queue rx_queue\n";
+  const tables: Record<string, string> = {
+    udp: `${heading}   0: 00000000:2501 00000000:0000 07 00000000:00000000\n`,
+    tcp: `${heading}   0: 0100007F:2500 00000000:0000 0A 00000000:00000000\n`,
+    tcp6: `${heading}   0: ${"0".repeat(32)}:2503 ${"0".repeat(32)}:0000 0A 00000000:00000000\n`,
+  };
+  const taken = takenPorts(9473, (name) => tables[name] ?? "");
+  expect(taken.map(({ port, option }) => [port, option])).toEqual([
+    ["UDP 9473", "--l2-port"],
+    ["TCP 9472", "--http"],
+    ["TCP 9475", "--fleet"],
+  ]);
+  expect(takenPorts(9000, () => "")).toEqual([]);
 });
