@@ -31,6 +31,23 @@ describe.each(files)("docs/scenarios/%s", (file) => {
   });
 });
 
+it("each moment in the life of a flow names scenarios that are there", () => {
+  const page = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
+  const [, part] = /^## The life of a flow$([^]*?)^## /m.exec(page)!;
+  const moments = part!.split("\n").filter((line) => line.startsWith("| ") && !/^\| (moment|---) /.test(line));
+  expect(moments.length).toBeGreaterThan(15);
+  for (const moment of moments) {
+    const named = [
+      ...moment
+        .split(" | ")
+        .at(-1)!
+        .matchAll(/`([a-z-]+)`/g),
+    ].map(([, name]) => `${name}.jsonl`);
+    expect(named, moment).not.toEqual([]);
+    expect(files, moment).toEqual(expect.arrayContaining(named));
+  }
+});
+
 it("each policy that comes with Sluice has a scenario, and a part of its page", () => {
   const policies = readdirSync(new URL("../policies/", import.meta.url)).map((name) => name.replace(/\.ts$/, ""));
   const shown = linesOf("policies.jsonl").flatMap((line) => line.policies!.map(({ module }) => module));

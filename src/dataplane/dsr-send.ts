@@ -4,8 +4,12 @@
  *
  *   Option         destination becomes the backend; the VIP goes into an option of the IP header
  *   Geneve         likewise; in a tunnel to the backend's node, the VIP in an option of the tunnel
- *   Ipip, Gue      the packet as it is, in a tunnel
+ *   Ipip, Gue      the packet as it is, its TTL too, in a tunnel
  *   Link           the frame as it is, to the MAC of the backend or, where that has one, of its node
+ *
+ * A tunnel is no way round the TTL: a packet whose own ends here is answered and not wrapped (RFC 2003 §3.1), so that a
+ * traceroute shows this node. One that goes on keeps it, as backends that open such tunnels themselves are used to from
+ * Cilium and Katran; it can't circle, for what came in a tunnel goes no further than the node that opens it.
  *
  * The forwarder asks for the growth first, so that what would be too long is answered while it still is as the client
  * sent it; then it translates as ever (to the same, where nothing changes); then it has the frame dressed.
@@ -85,8 +89,9 @@ export function openDsrFlow(pipeline: Pipeline, i: number, isIpv4: boolean, vip:
   }
   // Two nodes that send over the link and disagree on the backend must not do so for ever.
   const byNode = kind === DsrKind.Link && !sameAddress(table.backends, hop, table.backends, backend);
-  const routed = kind === DsrKind.Option || kind === DsrKind.Geneve || byNode;
-  const egress = routed ? way : way & ~(EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL);
+  const keepsTtl = kind === DsrKind.Ipip || kind === DsrKind.Gue ? EGRESS_DECREMENT_TTL : 0;
+  const bridged = kind === DsrKind.Link && !byNode ? EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL : 0;
+  const egress = way & ~(keepsTtl | bridged);
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
   return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, egress | dsrActions(kind), owner);
 }

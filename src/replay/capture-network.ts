@@ -59,6 +59,7 @@ export function learnNetwork(capture: CaptureFile, known: KnownAddresses): Scena
       ipv6: ownOf(6),
       mtu: lengths.reduce((longest, length) => Math.max(longest, length), USUAL_MTU),
       tags: here.find(({ destinationMac }) => destinationMac === mac)?.tags ?? [],
+      stack: null,
     };
   });
 

@@ -20,9 +20,9 @@ import { FragmentTable } from "../dataplane/fragment-table.ts";
 import { FRAME_HEADROOM_BYTES, FrameBatch, Verdict } from "../dataplane/frame-batch.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborRequests } from "../dataplane/neighbor-requests.ts";
-import { NeighborTable, neighborTableMemory } from "../dataplane/neighbor-table.ts";
+import { NeighborTable, neighborTableMemory, STACK_NEIGHBOR } from "../dataplane/neighbor-table.ts";
 import { Pipeline } from "../dataplane/pipeline.ts";
-import { PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
+import { PORT_STACK, PORT_WIRE, PortTable, portTableMemory } from "../dataplane/port-table.ts";
 import { FlowEndCalls } from "../policy/flow-end-calls.ts";
 import { fillFlowEndListeners } from "../policy/flow-end-listeners.ts";
 import {
@@ -270,14 +270,19 @@ function wantsEnds({ hooks }: RunningPolicy): boolean {
 
 function fillPorts(memory: Int32Array, node: ScenarioNode): PortTable {
   const ports = new PortTable(memory);
-  node.interfaces.forEach(({ mac, mtu, ipv4, ipv6, tags }, port) => {
-    ports.set(port, { kind: PORT_WIRE, mac, mtu, ipv4, ipv6, pair: null, tags });
+  node.interfaces.forEach(({ mac, mtu, ipv4, ipv6, tags, stack }, port) => {
+    const inside = node.interfaces.findIndex((each) => each.stack?.uplink === port);
+    const pair = stack?.uplink ?? (inside < 0 ? null : inside);
+    ports.set(port, { kind: stack === null ? PORT_WIRE : PORT_STACK, mac, mtu, ipv4, ipv6, pair, tags });
   });
   return ports;
 }
 
 function fillNeighbors(memory: Int32Array, node: ScenarioNode, fib: Fib): NeighborTable {
   const neighbors = new NeighborTable(memory);
+  node.interfaces.forEach(({ mac, stack }, port) => {
+    if (stack !== null) neighbors.set(STACK_NEIGHBOR, port, stack.mac, mac);
+  });
   learnNeighbors(neighbors, node, fib, node.neighbors);
   return neighbors;
 }

@@ -45,19 +45,18 @@ export interface ReplayStage extends PlayerTables {
   readonly watch: (frame: Uint8Array, port: number) => (result: FrameResult) => void;
 }
 
-const FLOW_ROWS = 1 << 12;
 const VIPS = 256;
 /** The clock starts well after 0, as a machine's does. */
 export const START_SECONDS = 1000;
 
-function ordinaryStage(): ReplayStage {
-  return { ...ordinaryTables(FLOW_ROWS), watch: () => () => {} };
+function ordinaryStage({ flowRows }: Scenario): ReplayStage {
+  return { ...ordinaryTables(flowRows), watch: () => () => {} };
 }
 
 /** @param policies the scenario's, ready to be asked. */
 export function replay(
   scenario: Scenario,
-  stage: ReplayStage = ordinaryStage(),
+  stage: ReplayStage = ordinaryStage(scenario),
   policies: PolicySet = noPolicies(),
 ): ScenarioResult {
   const { node, spec } = scenario;

@@ -1,4 +1,4 @@
-/** The node of a scenario: its interfaces with their VLANs, its routes, and the neighbours whose MACs it knows. */
+/** The node of a scenario: its interfaces with their VLANs, the way into its own stack, its routes, and the neighbours whose MACs it knows. */
 import type { Route } from "../dataplane/fib.ts";
 import { addressBits, type IpAddress } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
@@ -13,6 +13,15 @@ export interface ScenarioInterface {
   readonly mtu: number;
   /** VLAN tags of its frames, raw (wire/vlan.ts), the outer one first. */
   readonly tags: readonly number[];
+  /** Where it is our end of a pair into the node's own stack; else `null`. */
+  readonly stack: ScenarioStack | null;
+}
+
+export interface ScenarioStack {
+  /** Index of the interface whose frames for pods of the node go there. */
+  readonly uplink: number;
+  /** Of the end that the stack has. */
+  readonly mac: Mac;
 }
 
 export interface ScenarioNode {
@@ -22,7 +31,9 @@ export interface ScenarioNode {
 }
 
 export function parseNode(node: Json): ScenarioNode {
-  const interfaces = Object.entries(object(node["ifaces"], "node.ifaces")).map(([name, value]): ScenarioInterface => {
+  const entries = Object.entries(object(node["ifaces"], "node.ifaces"));
+  const names = entries.map(([name]) => name);
+  const interfaces = entries.map(([name, value]): ScenarioInterface => {
     const where = `node.ifaces.${name}`;
     const iface = object(value, where);
     const own = (field: string) =>
@@ -34,6 +45,10 @@ export function parseNode(node: Json): ScenarioNode {
       ipv6: own("ipv6"),
       mtu: number(iface["mtu"] ?? 1500, `${where}.mtu`),
       tags: parseTags(iface["vlan"], `${where}.vlan`),
+      stack:
+        iface["stack"] === undefined
+          ? null
+          : parseStack(object(iface["stack"], `${where}.stack`), `${where}.stack`, name, names),
     };
   });
   const nextHops: { address: IpAddress; mac: Mac }[] = [];
@@ -55,6 +70,15 @@ export function parseNode(node: Json): ScenarioNode {
   });
   const neighbors = parseNeighbors(node["neighbors"] ?? {}, "node.neighbors");
   return { interfaces, routes, neighbors: [...neighbors, ...nextHops] };
+}
+
+/** `{"uplink": "net0", "mac": "02:00:00:00:51:00"}`, at another interface than the uplink. */
+function parseStack(stack: Json, where: string, own: string, names: readonly string[]): ScenarioStack {
+  const uplink = stack["uplink"] === own ? -1 : names.indexOf(String(stack["uplink"]));
+  if (uplink >= 0) return { uplink, mac: mac(stack["mac"], `${where}.mac`) };
+  throw new ScenarioError(
+    `${where}.uplink: the node has no other interface ${JSON.stringify(stack["uplink"])}; it has ${names.join(", ")}`,
+  );
 }
 
 /** A next hop of which only the MAC is given has to have some address: one of its link, by the number of its route. */

@@ -3,6 +3,7 @@
  * of the scenario files that people exchange; nobody else reads them. What this build can't do is refused with a sentence,
  * so that nobody takes a silent "pass" for an answer.
  */
+import { PROBE_LIMIT } from "../dataplane/flow-table.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import { packetStep } from "./packet-step.ts";
 import { type Json, list, number, object, ScenarioError } from "./scenario-field.ts";
@@ -37,7 +38,12 @@ export interface Scenario {
   readonly steps: readonly Step[];
   /** In the order in which they are asked, about the flows of every VIP that doesn't name its own. */
   readonly policies: readonly ScenarioPolicy[];
+  /** Of each family's flow table; a flow takes two. */
+  readonly flowRows: number;
 }
+
+const USUAL_FLOW_ROWS = 1 << 12;
+const MOST_FLOW_ROWS = 1 << 16;
 
 export function parseScenario(value: unknown): Scenario {
   const scenario = object(value, "scenario");
@@ -57,7 +63,14 @@ export function parseScenario(value: unknown): Scenario {
       parseStep(object(step, `frames[${index}]`), index, node, specOf),
     ),
     policies,
+    flowRows: parseFlowRows(scenario["flow_rows"] ?? USUAL_FLOW_ROWS),
   };
+}
+
+function parseFlowRows(value: unknown): number {
+  const rows = number(value, "flow_rows");
+  if (Number.isInteger(Math.log2(rows)) && rows >= PROBE_LIMIT && rows <= MOST_FLOW_ROWS) return rows;
+  throw new ScenarioError(`flow_rows: must be a power of two from ${PROBE_LIMIT} to ${MOST_FLOW_ROWS}, not ${rows}`);
 }
 
 function parsePolicy(policy: Json, where: string): ScenarioPolicy {

@@ -12,6 +12,7 @@ import { NARROW_MTU } from "../lab/dual-stack.ts";
 import { ipPacket } from "../lab/ip-packet.ts";
 import { Lab } from "../lab/lab.ts";
 import { forgetPathMtu, pathMtu } from "../lab/path-mtu.ts";
+import { traceroute } from "../lab/traceroute.ts";
 import { setSwitches, TWO_NODES_PLACES, type TwoNodes, type TwoNodesPlaces, twoNodes } from "../lab/two-nodes.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
@@ -73,7 +74,7 @@ describe.each(MODES)("$name", ({ switches, isDirect, between }) => {
   beforeAll(() => setSwitches(network, switches));
 
   describe.each(TWO_NODES_PLACES)("IPv$family", (places) => {
-    const { family, client, nodes, web, narrow } = places;
+    const { family, client, router, nodes, web, narrow } = places;
     const url = (address: string) => `http://${family === 4 ? address : `[${address}]`}:80/`;
     const pods = () => network.far.map(({ pod }) => pod);
     const podAddresses = () => network.far.map((backend) => (family === 4 ? backend.ipv4 : backend.ipv6));
@@ -120,6 +121,22 @@ describe.each(MODES)("$name", ({ switches, isDirect, between }) => {
       expect(new Set(replies!.map(({ sourceMac }) => sourceMac))).toEqual(new Set([nodeMac(isDirect ? 1 : 0)]));
       expect(onTheWay).not.toEqual([]);
       expect(throughFirst).toHaveLength(isDirect ? 0 : replies!.length);
+    });
+
+    test("the VIP answers pings, with 1400 bytes too", () => {
+      for (const size of ["56", "1400"]) {
+        const ping = ["ping", `-${family}`, "-n", "-q", "-c", "3", "-i", "0.1", "-W", "2", "-s", size, web];
+        expect(network.client.try(ping).stdout).toContain("3 received");
+      }
+    });
+
+    test.each([
+      ["TCP", "-T", "80"],
+      ["UDP", "-U", "7"],
+    ])("traceroute with %s shows the node that takes the request behind the router, and arrives", (_, kind, port) => {
+      const hops = traceroute(network.client, family, kind, "-p", port, web);
+      expect(hops.slice(0, 2)).toEqual([router, nodes[0]]);
+      expect(hops.at(-1)).toBe(web);
     });
 
     test("datagrams of 20 and of 8,000 bytes come back as they were", () => {

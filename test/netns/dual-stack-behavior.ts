@@ -12,6 +12,7 @@ import { type DualStack, dualStack, type MakeBackends, NARROW_MTU, PLACES } from
 import { icmpError } from "../lab/icmp-error.ts";
 import { Lab } from "../lab/lab.ts";
 import { pathMtu } from "../lab/path-mtu.ts";
+import { traceroute } from "../lab/traceroute.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const UDP_ASK = join(import.meta.dirname, "..", "lab", "udp-ask.ts");
@@ -47,14 +48,6 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
         .run([process.execPath, UDP_ASK, address, `${port}`, ...lengths.map(String)])
         .trim()
         .split("\n");
-
-    /** Addresses of the hops, as far as the destination or `hops`. */
-    const traceroute = (...options: string[]) =>
-      network.client
-        .run(["traceroute", `-${family}`, "-n", "-q", "1", "-w", "2", "-m", "5", ...options])
-        .split("\n")
-        .slice(1)
-        .flatMap((line) => /^ *\d+ +(\S+)/.exec(line)?.[1] ?? []);
 
     const portUnreachable = family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 };
 
@@ -124,8 +117,8 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
     });
 
     test("traceroute shows the gateway between the router and the VIP", () => {
-      expect(traceroute("-T", "-p", "80", web)).toEqual([router, node, web]);
-      expect(traceroute("-U", "-p", "7", web)).toEqual([router, node, web]);
+      expect(traceroute(network.client, family, "-T", "-p", "80", web)).toEqual([router, node, web]);
+      expect(traceroute(network.client, family, "-U", "-p", "7", web)).toEqual([router, node, web]);
     });
 
     test("what nobody serves goes no further than the node: nothing loops between it and the router", async () => {
@@ -135,7 +128,7 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
         udp(address, 10, 20);
       }
       // GRE, with a TTL that would allow for many turns.
-      traceroute("-P", "47", "-w", "0.2", "-f", "30", "-m", "30", web);
+      traceroute(network.client, family, "-P", "47", "-w", "0.2", "-f", "30", "-m", "30", web);
       await sleep(200);
       await capture.stop();
       const nodeMac = /link\/ether (\S+)/.exec(network.node.run(["ip", "link", "show", "net0"]))?.[1];
