@@ -33,7 +33,7 @@ describe.each(files)("docs/scenarios/%s", (file) => {
 
 it("each moment in the life of a flow names scenarios that are there", () => {
   const page = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
-  const [, part] = /^## The life of a flow$([^]*?)^## /m.exec(page)!;
+  const [, part] = /^## The life of a flow$([\s\S]*?)^## /m.exec(page)!;
   const moments = part!.split("\n").filter((line) => line.startsWith("| ") && !/^\| (moment|---) /.test(line));
   expect(moments.length).toBeGreaterThan(15);
   for (const moment of moments) {
