@@ -1,14 +1,16 @@
 /**
  * Lets few strangers in while a flood lasts. A flood is when more flows begin in a second than are usual; it is over when
- * that has not been so for a while. Meanwhile the kernel limits what each source opens, and clients that are not known
- * share a budget; known is who has had a whole connection before, so spoofed sources never are.
+ * that has not been so for a while. Meanwhile the kernel asks clients for SYN cookies and limits what each source opens, and
+ * clients that are not known share a budget; known is who has had a whole connection before, so spoofed sources never are.
  *
- * Flows that are open are never slowed down: they are found before anybody is asked.
+ * Where cookies keep the flood out, nothing of it begins here any more: budget and limit end, and the cookies stay for as
+ * long as the door has to ask so many. Flows that are open are never slowed down: they are found before anybody is asked.
  */
 import { Continue, definePolicy } from "sluice/policy";
 
 interface Options {
   readonly newFlowsPerSecond: number;
+  readonly synCookies: boolean;
   readonly perSource: number;
   readonly strangersPerSecond: number;
   readonly calmSeconds: number;
@@ -19,13 +21,14 @@ interface Options {
 const WHOLE_CONNECTION_PACKETS = 4;
 
 export default definePolicy<Options>({
-  version: "1",
+  version: "2",
   options: {
     type: "object",
     additionalProperties: false,
     required: ["newFlowsPerSecond"],
     properties: {
       newFlowsPerSecond: { type: "integer", minimum: 1, description: "More than so many on this node are a flood." },
+      synCookies: { type: "boolean", default: true, description: "Whether clients are asked for SYN cookies then." },
       perSource: { type: "integer", minimum: 1, default: 20, description: "New flows of one source in a second then." },
       strangersPerSecond: {
         type: "integer",
@@ -47,9 +50,12 @@ export default definePolicy<Options>({
       burst: strangersPerSecond,
     });
     const limit = state.sourceLimit();
-    let before = begun.value;
+    const cookies = state.synCookies();
+    const limiting = untilCalm(calmSeconds);
+    const asking = untilCalm(calmSeconds);
+    let begunBefore = begun.value;
+    let questionsBefore = cookies.questions;
     let lastTick = 0;
-    let lastFlood = 0;
     return {
       onNewFlow(flow) {
         begun.add(1);
@@ -57,17 +63,16 @@ export default definePolicy<Options>({
         return strangers.take(flow.vip) ? Continue : flow.deny("a flood, and the client is not known");
       },
       onTick(milliseconds) {
-        const seconds = (milliseconds - lastTick) / 1000;
         // The first tick only begins to count.
-        const rate = lastTick === 0 ? 0 : (begun.value - before) / seconds;
-        before = begun.value;
+        const most = lastTick === 0 ? Number.POSITIVE_INFINITY : (newFlowsPerSecond * (milliseconds - lastTick)) / 1000;
+        const isFloodHere = begun.value - begunBefore > most;
+        const isFloodAtDoor = cookies.questions - questionsBefore > most;
+        begunBefore = begun.value;
+        questionsBefore = cookies.questions;
         lastTick = milliseconds;
-        if (rate > newFlowsPerSecond) {
-          lastFlood = milliseconds;
-          limit.set(perSource);
-        } else if (limit.perSecond > 0 && milliseconds - lastFlood > calmSeconds * 1000) {
-          limit.set(0);
-        }
+        limit.set(limiting(milliseconds, isFloodHere, limit.perSecond > 0) ? perSource : 0);
+        const wanted = asking(milliseconds, isFloodHere || isFloodAtDoor, cookies.wanted);
+        cookies.want(options.synCookies && wanted);
       },
       onFlowEnd(flow) {
         if (flow.reason === "closed" && flow.requestPackets >= WHOLE_CONNECTION_PACKETS) {
@@ -78,3 +83,17 @@ export default definePolicy<Options>({
     };
   },
 });
+
+/**
+ * Whether a defence is up after each tick: at once when it is needed, and until it has not been for so long. Each worker has
+ * its own ticks, so one may find up what it has not seen the need of; then it waits for as long.
+ */
+function untilCalm(seconds: number): (milliseconds: number, isNeeded: boolean, isUp: boolean) => boolean {
+  let lastNeeded = 0;
+  let wasUp = false;
+  return (milliseconds, isNeeded, isUp) => {
+    if (isNeeded || (isUp && !wasUp)) lastNeeded = milliseconds;
+    wasUp = isNeeded || (isUp && milliseconds - lastNeeded <= seconds * 1000);
+    return wasUp;
+  };
+}

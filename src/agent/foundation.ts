@@ -17,7 +17,6 @@ import {
   SETTINGS_NEW_FLOW_BUDGET,
   SETTINGS_OPEN,
   SETTINGS_OPEN_PRESSED,
-  SETTINGS_SOURCE_INTERVAL,
 } from "../xdp/door-maps.ts";
 import { encodePort, setDoorPort } from "../xdp/door-ports.ts";
 import { rxQueueCount } from "../xdp/ethtool.ts";
@@ -27,7 +26,6 @@ import { PinFolder } from "../xdp/pin-folder.ts";
 import type { Port } from "./network-tables.ts";
 import { portList, requireLink } from "./port-list.ts";
 import { type DatapathMode, DEFAULT_NEW_FLOW_BUDGET, type RunOptions } from "./run-options.ts";
-import { sourceInterval } from "./source-limiter.ts";
 import { createStackInside, INNER, leftStackInside, type StackInside, stackProblems } from "./stack-inside.ts";
 import { claimName, clear, inspect } from "./takeover.ts";
 
@@ -140,9 +138,9 @@ export async function layFoundation(
   const settings = maps.map("settings").mmap();
   settings.set([key.k0, key.k1, options.flowRows - 1, flow6Rows - 1]);
   settings[SETTINGS_LAYOUT] = SETTINGS_LAYOUT_NOW;
-  settings[SETTINGS_SOURCE_INTERVAL] = sourceInterval(options.newFlowsPerSource ?? 0);
   settings[SETTINGS_NEW_FLOW_BUDGET] = options.newFlowBudget ?? DEFAULT_NEW_FLOW_BUDGET;
-  settings[SETTINGS_FLAGS] = FLAGS_OF_MODE[options.datapath] | (options.synCookies === true ? SETTINGS_CHALLENGE : 0);
+  // What policies have asked of a dead process's door holds until ours are heard (door-requests.ts).
+  settings[SETTINGS_FLAGS] = FLAGS_OF_MODE[options.datapath] | (settings[SETTINGS_FLAGS]! & SETTINGS_CHALLENGE);
   ports.forEach((port, id) => {
     setDoorPort(maps.map("ports"), port.interfaceIndex, doorOf(port, id));
     maps.map("devices").update(word(id), word(port.interfaceIndex));

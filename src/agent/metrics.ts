@@ -37,6 +37,9 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   gauge("sluice_new_flows_by_kernel", "Whether the kernel opens new flows in the workers' place").set(
     status.datapath.opening.by === "kernel" ? 1 : 0,
   );
+  gauge("sluice_syn_cookies", "Whether the kernel asks who sends a SYN for proof first").set(
+    status.datapath.synCookies.on ? 1 : 0,
+  );
   const takeovers = counter("sluice_new_flow_takeovers_total", "Times that the kernel began to open flows", ["why"]);
   for (const [why, count] of Object.entries(status.datapath.opening.takeovers)) takeovers.inc({ why }, count);
   const xdp = counter("sluice_xdp_frames_total", "Frames by what the BPF programs did with them", ["outcome"]);
@@ -73,7 +76,13 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   const overBudget = counter("sluice_policy_over_budget_total", "Calls that took too long (1 flow in 128 is timed)", [
     "policy",
   ]);
-  for (const { name: policy, version, stats } of gateway.datapath.policies.status()) {
+  const cookies = gauge("sluice_policy_wants_syn_cookies", "Whether a policy asks for SYN cookies", ["policy"]);
+  const limit = gauge(
+    "sluice_policy_source_limit",
+    "New flows of a source in a second that it asks for; 0 for no limit",
+    ["policy"],
+  );
+  for (const { name: policy, version, stats, asks } of gateway.datapath.policies.status()) {
     answers.inc({ policy, answer: "continue" }, stats.continued);
     answers.inc({ policy, answer: "allow" }, stats.allowed);
     answers.inc({ policy, answer: "deny" }, stats.denied);
@@ -84,6 +93,8 @@ export async function metricsText(gateway: Gateway): Promise<string> {
     ends.inc({ policy }, stats.endsTold);
     errors.inc({ policy }, stats.errors);
     overBudget.inc({ policy }, stats.overBudget);
+    cookies.set({ policy }, asks.synCookies ? 1 : 0);
+    limit.set({ policy }, asks.sourceLimit);
     up.set({ policy }, version !== null && stats.off === 0 ? 1 : 0);
   }
   gauge("sluice_drained", "Whether the node is drained: its routes marked or withdrawn").set(

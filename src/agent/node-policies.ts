@@ -12,16 +12,16 @@ import { fillFlowEndListeners } from "../policy/flow-end-listeners.ts";
 import { ANSWER_WORDS } from "../policy/new-flow-view.ts";
 import { type PolicyStats, policyStatsMemory, STAT, STAT_WORDS, sumPolicyStats } from "../policy/policy-stats.ts";
 import { directoryEntries } from "../policy/service-directory.ts";
-import { SOURCE_LIMIT } from "../policy/source-limit.ts";
 import { ControlHooks } from "../policy-host/control-hooks.ts";
 import { IntentShaping } from "../policy-host/intent-shaping.ts";
-import type { PolicyScene } from "../policy-host/loaded-policy.ts";
+import type { LoadedPolicy, PolicyScene } from "../policy-host/loaded-policy.ts";
 import { type LoadOutcome, PolicyHost, type PolicyState } from "../policy-host/policy-host.ts";
 import type { PolicyNames } from "../trace/describe-frame.ts";
 import type { WorkerNews } from "../worker/task.ts";
+import { readXdpCounter } from "../xdp/xdp-counters.ts";
+import { type DoorRequest, DoorRequests, requestOf, type SynCookiesStatus } from "./door-requests.ts";
 import type { Foundation } from "./foundation.ts";
 import type { RunOptions } from "./run-options.ts";
-import { sourceLimiter } from "./source-limiter.ts";
 
 export interface PolicyStatus extends PolicyState {
   readonly stats: PolicyStats;
@@ -29,10 +29,12 @@ export interface PolicyStatus extends PolicyState {
   readonly lastError: string | null;
   /** For which it has denied flows. */
   readonly reasons: readonly string[];
+  /** What it asks of the kernel. */
+  readonly asks: DoorRequest;
 }
 
 /** How often it is looked what policies ask of the kernel. */
-const LIMIT_MILLISECONDS = 250;
+const DOOR_MILLISECONDS = 250;
 
 export const NO_POLICIES: LoadOutcome = { policies: [], slots: new Map(), revalidate: new Set(), problems: [] };
 
@@ -57,7 +59,8 @@ export class NodePolicies {
   readonly ownEnds: FlowEndMemory;
   readonly #host: PolicyHost;
   readonly #hooks: ControlHooks;
-  readonly #limiting: NodeJS.Timeout;
+  readonly #door: DoorRequests;
+  readonly #looking: NodeJS.Timeout;
   readonly #hookStats = policyStatsMemory(MAX_POLICIES);
   readonly #shaping = new IntentShaping();
   #outcome: LoadOutcome = NO_POLICIES;
@@ -71,8 +74,8 @@ export class NodePolicies {
   readonly #numbered = new Map<string, string[]>();
 
   /** The folder for copies of modules is beside the socket: emptied first, removed at the end. */
-  constructor({ queues, key, object }: Foundation, { socket, newFlowsPerSource }: RunOptions, log: Logger) {
-    this.#host = new PolicyHost(`${socket}.policies`);
+  constructor({ queues, key, object }: Foundation, options: RunOptions, log: Logger) {
+    this.#host = new PolicyHost(`${options.socket}.policies`);
     this.stats = Array.from({ length: queues }, () => policyStatsMemory(MAX_POLICIES));
     this.#log = log;
     const listeners = flowEndListeners();
@@ -87,8 +90,10 @@ export class NodePolicies {
         onBroken: (slot, how) => this.#broken(slot, `${how} (onFlowEnd or intent)`, {}),
       },
     );
-    const limitSources = sourceLimiter(object, newFlowsPerSource ?? 0);
-    this.#limiting = setInterval(() => limitSources(this.#sourceLimit), LIMIT_MILLISECONDS).unref();
+    const counters = object.map("xdp_counters");
+    const questions = () => readXdpCounter(counters, "challenge") + readXdpCounter(counters, "dropUnproven");
+    this.#door = new DoorRequests(object.map("settings").mmap(), questions, options, log);
+    this.#looking = setInterval(() => this.#door.look(this.#asking), DOOR_MILLISECONDS).unref();
   }
 
   /** Called when a module, or a file that one reads, has changed on disk. */
@@ -134,16 +139,23 @@ export class NodePolicies {
     this.#inForce = new Map(this.#host.status().map((state) => [state.name, state]));
   }
 
-  /** New flows of one source in a second that policies ask the kernel to allow; 0 when none does. */
-  get #sourceLimit(): number {
-    const asked = this.#outcome.policies
-      .map(({ memory }) => memory[SOURCE_LIMIT]?.[0] ?? 0)
-      .filter((perSecond) => perSecond > 0);
-    return asked.length === 0 ? 0 : Math.min(...asked);
+  /** What one that is switched off has asked for nobody would ever take back. */
+  get #asking(): LoadedPolicy[] {
+    const isOff = (slot: number) => this.#everyStats.some((words) => words[slot * STAT_WORDS + STAT.off] === 1);
+    return this.#outcome.policies.filter(({ slot }) => !isOff(slot));
+  }
+
+  get #everyStats(): readonly Float64Array[] {
+    return [...this.stats, this.#hookStats];
+  }
+
+  /** Whether the door has SYN cookies, and for whom. */
+  get synCookies(): SynCookiesStatus {
+    return this.#door.synCookies;
   }
 
   close(): void {
-    clearInterval(this.#limiting);
+    clearInterval(this.#looking);
     this.#hooks.close();
     this.#host.close();
   }
@@ -167,11 +179,13 @@ export class NodePolicies {
   }
 
   status(): PolicyStatus[] {
+    const asking = new Map(this.#asking.map(({ name, memory }) => [name, memory]));
     return this.#states().map((state) => ({
       ...state,
-      stats: sumPolicyStats([...this.stats, this.#hookStats], state.slot),
+      stats: sumPolicyStats(this.#everyStats, state.slot),
       lastError: this.#lastErrors.get(state.name) ?? null,
       reasons: [...(this.#reasons.get(state.name) ?? [])],
+      asks: requestOf(asking.get(state.name) ?? {}),
     }));
   }
 
@@ -209,11 +223,11 @@ export class NodePolicies {
   }
 
   #switch(slot: number, off: 0 | 1): void {
-    for (const words of [...this.stats, this.#hookStats]) words[slot * STAT_WORDS + STAT.off] = off;
+    for (const words of this.#everyStats) words[slot * STAT_WORDS + STAT.off] = off;
   }
 
   /** The slot has another policy from now on. */
   #clear(slot: number): void {
-    for (const words of [...this.stats, this.#hookStats]) words.fill(0, slot * STAT_WORDS, (slot + 1) * STAT_WORDS);
+    for (const words of this.#everyStats) words.fill(0, slot * STAT_WORDS, (slot + 1) * STAT_WORDS);
   }
 }

@@ -13,6 +13,7 @@ import type { OffloadReport } from "../xdp/offload-check.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { DrainProgress, DrainState } from "./announcer.ts";
 import type { PortStatus } from "./datapath.ts";
+import type { SynCookiesStatus } from "./door-requests.ts";
 import type { Gateway } from "./gateway.ts";
 import type { OpeningStatus } from "./opening-watch.ts";
 import type { DatapathMode } from "./run-options.ts";
@@ -41,6 +42,8 @@ export interface GatewayStatus {
     readonly epoch: number;
     /** Who opens new flows, since when and why. */
     readonly opening: OpeningStatus;
+    /** Whether clients must show that their addresses are theirs, since when and who asks for it. */
+    readonly synCookies: SynCookiesStatus;
     readonly ports: readonly PortStatus[];
     readonly workers: readonly { alive: boolean; turns: number }[];
     readonly totals: Record<TotalName, number>;
@@ -106,6 +109,7 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
       mode: datapath.mode,
       epoch: datapath.epoch,
       opening: datapath.opening,
+      synCookies: datapath.policies.synCookies,
       ports: datapath.ports,
       workers: datapath.workers(),
       totals,

@@ -22,7 +22,9 @@ export function policiesTable(policies: readonly PolicyStatus[]): string {
     rows,
     LINE_WIDTH,
   );
-  const remarks = policies.flatMap(({ name, problem, lastError, reasons }) => [
+  const remarks = policies.flatMap(({ name, problem, lastError, reasons, asks }) => [
+    ...(asks.synCookies ? [`${name} asks for SYN cookies`] : []),
+    ...(asks.sourceLimit === 0 ? [] : [`${name} lets each source open ${asks.sourceLimit} flows a second`]),
     ...reasons.map((reason) => `${name} denies: ${reason}`),
     ...(lastError === null ? [] : [`${name} failed: ${lastError}`]),
     ...(problem === null ? [] : [`${name}: ${problem}`]),

@@ -34,6 +34,7 @@ const STATUS = {
       ],
     },
     opening: { by: "kernel", why: "the worker of queue 0 of net0 is gone", since: "2026-11-22T10:00:00.000Z" },
+    synCookies: { on: false, askedBy: [], since: "2026-11-22T10:00:00.000Z" },
     ports: [{ id: 0, name: "net0", kind: "uplink", mode: "generic", queues: 2 }],
     totals: { received: 90, transmitted: 80, replied: 2, passed: 3, dropped: 5 },
     ...{ reasons: { NoBackend: 5 }, flows: { live: 1, rows: 2048, opened: 7, ended: 6 } },

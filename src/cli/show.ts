@@ -31,6 +31,13 @@ export function statusTable(status: GatewayStatus): string {
         `new flows: opened by the ${datapath.opening.by} since ${datapath.opening.since} (${datapath.opening.why})`,
         LINE_WIDTH,
       ),
+      ...(datapath.synCookies.on
+        ? wrapText(
+            `SYN cookies: on since ${datapath.synCookies.since}, asked for by ${datapath.synCookies.askedBy.join(", ")}; ` +
+              `${datapath.xdp.challenge} questions, ${datapath.xdp.proven} answers`,
+            LINE_WIDTH,
+          )
+        : []),
       ...(status.drain === "serving"
         ? []
         : [`drained: the routes are ${status.drain}; \`sluice undrain\` takes it back`]),

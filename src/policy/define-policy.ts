@@ -21,6 +21,7 @@ import type { ClientTable } from "./client-table.ts";
 import type { Counter } from "./counter.ts";
 import type { PrefixSet } from "./prefix-set.ts";
 import type { SourceLimit } from "./source-limit.ts";
+import type { SynCookies } from "./syn-cookies.ts";
 import type { TokenBuckets } from "./token-buckets.ts";
 
 /** What an `Answer` is, as a number. */
@@ -161,6 +162,8 @@ export interface PolicyState {
   clients(name: string, options: { clients: number; words: number }): ClientTable;
   /** The kernel's limit on the new flows of one source. */
   sourceLimit(): SourceLimit;
+  /** The door's SYN cookies. */
+  synCookies(): SynCookies;
   /** From a list, from a file with one prefix a line (`#` begins a comment; read again when it changes), or both. */
   prefixes(name: string, from: { prefixes?: readonly string[]; file?: string }): PrefixSet;
 }

@@ -8,6 +8,7 @@ import { Counter } from "./counter.ts";
 import type { PolicyState } from "./define-policy.ts";
 import { PrefixSet, prefixSetMemory } from "./prefix-set.ts";
 import { SOURCE_LIMIT, SourceLimit } from "./source-limit.ts";
+import { SYN_COOKIES, SynCookies } from "./syn-cookies.ts";
 import { TokenBuckets } from "./token-buckets.ts";
 
 /** By kind and name: `tokens per-source`. */
@@ -69,6 +70,10 @@ export class SharedState implements PolicyState {
 
   sourceLimit(): SourceLimit {
     return new SourceLimit(this.#words(SOURCE_LIMIT, SourceLimit.words));
+  }
+
+  synCookies(): SynCookies {
+    return new SynCookies(this.#words(SYN_COOKIES, SynCookies.words));
   }
 
   prefixes(name: string, { prefixes = [], file }: { prefixes?: readonly string[]; file?: string }): PrefixSet {

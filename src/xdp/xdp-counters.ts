@@ -35,13 +35,15 @@ export const XDP_OUTCOMES = [
 export type XdpOutcome = (typeof XDP_OUTCOMES)[number];
 
 export function readXdpCounters(map: BpfMap): Record<XdpOutcome, number> {
-  const totals = Object.fromEntries(XDP_OUTCOMES.map((outcome) => [outcome, 0])) as Record<XdpOutcome, number>;
-  const key = new Uint32Array(1);
+  return Object.fromEntries(XDP_OUTCOMES.map((outcome) => [outcome, readXdpCounter(map, outcome)])) as Record<
+    XdpOutcome,
+    number
+  >;
+}
+
+export function readXdpCounter(map: BpfMap, outcome: XdpOutcome): number {
+  const key = Uint32Array.of(XDP_OUTCOMES.indexOf(outcome));
   const perCpu = new BigUint64Array(map.valueSize / 8);
-  for (const [index, outcome] of XDP_OUTCOMES.entries()) {
-    key[0] = index;
-    map.lookup(new Uint8Array(key.buffer), new Uint8Array(perCpu.buffer));
-    for (const count of perCpu) totals[outcome] += Number(count);
-  }
-  return totals;
+  map.lookup(new Uint8Array(key.buffer), new Uint8Array(perCpu.buffer));
+  return perCpu.reduce((total, count) => total + Number(count), 0);
 }

@@ -1,7 +1,16 @@
 /** SYN cookies at the door: who does not answer the question gets nothing and leaves nothing; who does comes in as ever. */
+import { pino } from "pino";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { DoorRequests } from "../../src/agent/door-requests.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
-import { encodeAddress, SETTINGS_CHALLENGE, SETTINGS_OPEN, SETTINGS_SOURCE_INTERVAL } from "../../src/xdp/door-maps.ts";
+import { SYN_COOKIES, SynCookies } from "../../src/policy/syn-cookies.ts";
+import {
+  encodeAddress,
+  SETTINGS_CHALLENGE,
+  SETTINGS_FLAGS,
+  SETTINGS_OPEN,
+  SETTINGS_SOURCE_INTERVAL,
+} from "../../src/xdp/door-maps.ts";
 import { setDoorPort } from "../../src/xdp/door-ports.ts";
 import { segmentFrame, transportFault } from "../fixtures/segments.ts";
 import { openingStage, PORT_MAC, VIP } from "./opening-stage.ts";
@@ -25,6 +34,7 @@ afterAll(() => stage.close());
 beforeEach(() => {
   stage.object.map("flows").mmap().fill(0);
   stage.settings[SETTINGS_SOURCE_INTERVAL] = 0;
+  stage.settings[SETTINGS_FLAGS]! |= SETTINGS_CHALLENGE;
   setDoorPort(stage.object.map("ports"), LOOPBACK, { id: 0 });
   const proven = stage.object.map("proven_sources");
   for (const { key } of proven.entries()) proven.delete(key);
@@ -148,4 +158,30 @@ test("the question leaves with the tags that the SYN came with", () => {
   expect(returnValue).toBe(XDP_TX);
   expect([...data.subarray(12, 18)]).toEqual([...tag, 0x08, 0x00]);
   expect(transportFault(Uint8Array.of(...data.subarray(0, 12), ...data.subarray(16)))).toBe(0);
+});
+
+test("a policy that wants them has them at the door, hears how often they were met, and can take them back", () => {
+  const memory = { [SYN_COOKIES]: new Int32Array(SynCookies.words) };
+  const cookies = new SynCookies(memory[SYN_COOKIES]!);
+  const questions = () => stage.counters().challenge + stage.counters().dropUnproven;
+  const requests = new DoorRequests(stage.settings, questions, {}, pino({ level: "silent" }));
+  const look = () => requests.look([{ name: "guard", memory }]);
+  look();
+  stage.run(segment("203.0.113.20", SYN));
+  expect(liveRows()).toBe(2);
+  cookies.want(true);
+  look();
+  for (const port of [1, 2, 3]) stage.run(segment("203.0.113.21", SYN, CLIENTS_SEQUENCE, port));
+  expect(liveRows()).toBe(2);
+  look();
+  expect(cookies).toMatchObject({ state: "on", questions: 3 });
+  // Of those that are open the door asks nothing.
+  const before = questions();
+  stage.run(segment("203.0.113.20", ACK));
+  expect(questions()).toBe(before);
+  cookies.want(false);
+  look();
+  stage.run(segment("203.0.113.21", SYN));
+  expect(liveRows()).toBe(4);
+  expect(cookies.state).toBe("off");
 });

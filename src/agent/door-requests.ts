@@ -1,0 +1,103 @@
+/**
+ * What the operator and policies ask of the door besides forwarding: a limit on the new flows of one source, and SYN cookies.
+ * XDP reads both out of its settings; policies ask in words of their memory (policy/source-limit.ts, policy/syn-cookies.ts),
+ * and are told there what they can't see, for who is refused at the door never comes to them.
+ */
+import type { Logger } from "pino";
+import type { StateMemory } from "../policy/shared-state.ts";
+import { SOURCE_LIMIT, SourceLimit } from "../policy/source-limit.ts";
+import { fillSynCookies, SYN_COOKIES, SynCookies } from "../policy/syn-cookies.ts";
+import { SETTINGS_CHALLENGE, SETTINGS_FLAGS, SETTINGS_SOURCE_INTERVAL } from "../xdp/door-maps.ts";
+import type { RunOptions } from "./run-options.ts";
+
+/** What one policy asks for. */
+export interface DoorRequest {
+  /** New flows of one source in a second, at most; 0 for no limit. */
+  readonly sourceLimit: number;
+  readonly synCookies: boolean;
+}
+
+export interface SynCookiesStatus {
+  readonly on: boolean;
+  /** `--syn-cookies` and names of policies. */
+  readonly askedBy: readonly string[];
+  /** Of the last change, ISO 8601. */
+  readonly since: string;
+}
+
+interface AskingPolicy {
+  readonly name: string;
+  readonly memory: StateMemory;
+}
+
+export class DoorRequests {
+  readonly #settings: Int32Array;
+  readonly #questions: () => number;
+  readonly #newFlowsPerSource: number;
+  readonly #always: readonly string[];
+  readonly #log: Logger;
+  #told: number;
+  #synCookies: SynCookiesStatus;
+
+  /**
+   * @param settings the words of the door's settings, in which nobody else changes these.
+   * @param questions how many SYNs have met SYN cookies.
+   */
+  constructor(
+    settings: Int32Array,
+    questions: () => number,
+    { newFlowsPerSource, synCookies }: Pick<RunOptions, "newFlowsPerSource" | "synCookies">,
+    log: Logger,
+  ) {
+    this.#settings = settings;
+    this.#questions = questions;
+    this.#newFlowsPerSource = newFlowsPerSource ?? 0;
+    this.#always = synCookies === true ? ["--syn-cookies"] : [];
+    this.#log = log;
+    this.#told = questions();
+    this.#synCookies = { on: synCookies === true, askedBy: this.#always, since: new Date().toISOString() };
+    this.look([]);
+  }
+
+  get synCookies(): SynCookiesStatus {
+    return this.#synCookies;
+  }
+
+  /** Carries out what these policies ask for now, and no other. */
+  look(policies: readonly AskingPolicy[]): void {
+    const asked = policies.map(({ name, memory }) => ({ name, ...requestOf(memory) }));
+    const limits = [this.#newFlowsPerSource, ...asked.map(({ sourceLimit }) => sourceLimit)].filter((one) => one > 0);
+    this.#settings[SETTINGS_SOURCE_INTERVAL] = limits.length === 0 ? 0 : Math.ceil(1e9 / Math.min(...limits));
+    this.#setCookies([...this.#always, ...asked.filter(({ synCookies }) => synCookies).map(({ name }) => name)]);
+    this.#tell(policies.flatMap(({ memory }) => memory[SYN_COOKIES] ?? []));
+  }
+
+  #setCookies(askedBy: readonly string[]): void {
+    const on = askedBy.length > 0;
+    const flags = this.#settings[SETTINGS_FLAGS]!;
+    this.#settings[SETTINGS_FLAGS] = on ? flags | SETTINGS_CHALLENGE : flags & ~SETTINGS_CHALLENGE;
+    if (on === this.#synCookies.on) {
+      this.#synCookies = { ...this.#synCookies, askedBy };
+      return;
+    }
+    this.#synCookies = { on, askedBy, since: new Date().toISOString() };
+    if (on) this.#log.warn({ askedBy }, "SYN cookies are on: who has not been here lately must show that he is real");
+    else this.#log.info("SYN cookies are off again: nobody asks for them any more");
+  }
+
+  #tell(listening: readonly Int32Array[]): void {
+    const questions = this.#questions();
+    for (const words of listening) fillSynCookies(words, this.#synCookies.on, questions - this.#told);
+    this.#told = questions;
+  }
+}
+
+/** What the memory of a policy says that it asks for. */
+export function requestOf(memory: StateMemory): DoorRequest {
+  const limit = memory[SOURCE_LIMIT];
+  const cookies = memory[SYN_COOKIES];
+  return {
+    sourceLimit: limit === undefined ? 0 : new SourceLimit(limit).perSecond,
+    synCookies: cookies !== undefined && new SynCookies(cookies).wanted,
+  };
+}
