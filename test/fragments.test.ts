@@ -110,3 +110,21 @@ describe("fragments of a datagram", () => {
     expect(results.map(({ reason }) => reason)).toEqual(Array(3).fill("FragmentNotServed"));
   });
 });
+
+describe("fragments whose TTL ends here", () => {
+  it("are answered once, for the first of them", () => {
+    const ending = fragments(3000, 1480).map((frame) => {
+      const view = new DataView(frame.buffer);
+      view.setUint8(22, 1);
+      view.setUint16(24, 0);
+      view.setUint16(24, internetChecksum(frame.subarray(14, IPV4_HEADER)));
+      return frame;
+    });
+    const [first, ...later] = feed(ending);
+    expect(first!.verdict).toBe("reply");
+    expect(later).toEqual([
+      { verdict: "drop", reason: "TtlExpired" },
+      { verdict: "drop", reason: "TtlExpired" },
+    ]);
+  });
+});

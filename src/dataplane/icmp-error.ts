@@ -29,6 +29,7 @@ import {
   IPV4_SOURCE,
   PROTOCOL_ICMP,
   PROTOCOL_TCP,
+  RAW_FRAGMENT_OFFSET,
 } from "../wire/ipv4.ts";
 import {
   IPV6_DESTINATION,
@@ -178,9 +179,14 @@ function sendReset(pipeline: Pipeline, i: number): void {
   sendBack(pipeline, i, tcp + TCP_HEADER_BYTES);
 }
 
-/** Not about ICMP, which may be an error itself, nor about frames to a group; and within the rate. */
+/**
+ * Not about ICMP, which may be an error itself, nor about frames to a group, nor about a later fragment of IPv4: one answer
+ * for a datagram is enough, and says whose it was (RFC 1812 §4.3.2.7). And within the rate.
+ */
 function mayAnswer(pipeline: Pipeline, i: number): boolean {
   const { batch, view } = pipeline;
+  const isLater = (view.getUint16(batch.network[i]! + 6, true) & RAW_FRAGMENT_OFFSET) !== 0;
+  if (isLater && isIpv4(pipeline, i)) return false;
   const protocol = batch.protocol[i]!;
   if (protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6) return false;
   return (view.getUint8(batch.offset[i]!) & 1) === 0 && pipeline.icmpLimit.take(pipeline.now);
