@@ -119,6 +119,11 @@ describe.each(MODES)("%s", (mode) => {
     expect(quote).toEqual(big.subarray(14, 14 + quote.length));
   });
 
+  it.each(FAMILIES)("tells the client of an IPv%d packet whose TTL ends at the first node", (family) => {
+    const sent = segmentFrame(clientSegment(family, { ttl: 1 }));
+    expectTimeExceeded(node(SENDER, { mode }).take(sent), family, sent);
+  });
+
   it("has one row at the sender and two at the receiver", () => {
     const sender = node(SENDER, { mode });
     const receiver = node(RECEIVER, { mode });
@@ -127,6 +132,28 @@ describe.each(MODES)("%s", (mode) => {
     expect(rows(receiver.flows4)).toBe(2);
   });
 });
+
+// The other tunnels keep the TTL: there the second node is no hop.
+describe.each(["dsr-opt", "dsr-geneve"] as const)("%s", (mode) => {
+  it.each([
+    [4, "TCP"],
+    [4, "UDP"],
+    [6, "TCP"],
+    [6, "UDP"],
+  ] as const)("tells the client of an IPv%d packet, %s, whose TTL ends at the second node", (family, protocol) => {
+    const sent = clientSegment(family, { protocol, payload: new Uint8Array(20).fill(3), ttl: 2 });
+    const refused = node(RECEIVER, { mode }).take(node(SENDER, { mode }).take(segmentFrame(sent)).frame);
+    expectTimeExceeded(refused, family, segmentFrame({ ...sent, ttl: 1 }));
+  });
+});
+
+/** The client's host finds its connection by the quote, which has to be what it sent, VIP and all. */
+function expectTimeExceeded(answer: { verdict: number; frame: Uint8Array }, family: Family, sent: Uint8Array): void {
+  expect(answer.verdict).toBe(Verdict.Reply);
+  const icmp = family === 4 ? 34 : 54;
+  expect(answer.frame[icmp]).toBe(family === 4 ? 11 : 3);
+  expect(answer.frame.subarray(icmp + 8)).toEqual(sent.subarray(14));
+}
 
 describe.each(TUNNELS)("a tunnel, %s,", (mode) => {
   it.each([

@@ -193,7 +193,8 @@ function insertOption(pipeline: Pipeline, i: number, isIpv4: boolean, row: numbe
   }
 }
 
-function removeOption(pipeline: Pipeline, i: number, isIpv4: boolean): void {
+/** Takes the option out of a packet, where it has one. */
+export function removeOption(pipeline: Pipeline, i: number, isIpv4: boolean): void {
   const { batch, view } = pipeline;
   const network = batch.network[i]!;
   if (!carriesDsrOption(view, isIpv4, network, batch.transport[i]!)) return;

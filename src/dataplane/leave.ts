@@ -2,6 +2,7 @@
  * The way out of a frame: which port, with which MACs; and what keeps a packet from going on there: its TTL ends, or it is
  * longer than the port's MTU and may not be fragmented, which an ICMP error answers; or its next hop has no MAC yet.
  */
+import { putAsClientSent } from "./as-client-sent.ts";
 import { DropReason } from "./drop-reason.ts";
 import { EGRESS_CHECK_TTL, EGRESS_KEEP_MAC, EGRESS_NEIGHBOR_SHIFT, EGRESS_PAIR, EGRESS_PORT } from "./egress.ts";
 import { fragmentPacket } from "./fragmenting.ts";
@@ -24,6 +25,7 @@ export function makeLeave(pipeline: Pipeline): Leave {
 
   return function leave(i, egress, ttl, growth) {
     if (ttl <= 1 && (ttl === 0 || (egress & EGRESS_CHECK_TTL) !== 0)) {
+      putAsClientSent(pipeline, i, egress);
       timeExceeded(pipeline, i, DropReason.TtlExpired);
       return -1;
     }
@@ -38,6 +40,7 @@ export function makeLeave(pipeline: Pipeline): Leave {
     // What grows may leave in a tunnel, whose path may take less than the link.
     const mtu = growth === 0 ? ports.mtu(port) : Math.min(ports.mtu(port), pipeline.pathMtu);
     if (ends[i]! - networks[i]! + growth > mtu && !fragmentPacket(pipeline, i, mtu - growth)) {
+      putAsClientSent(pipeline, i, egress);
       packetTooBig(pipeline, i, mtu - growth, DropReason.MtuExceeded);
       return -1;
     }

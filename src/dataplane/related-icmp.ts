@@ -141,7 +141,7 @@ function quotedTransport(pipeline: Pipeline, isIpv4: boolean, quote: number, end
 }
 
 /** Puts the quoted packet back as its sender knows it, and its checksums where they are in the quote. */
-function translateQuote(
+export function translateQuote(
   pipeline: Pipeline,
   isIpv4: boolean,
   quote: number,

@@ -28,6 +28,8 @@ interface Mode {
   readonly switches: Readonly<Record<string, string>>;
   /** Whether backends see the client's own address, and answer it past the node that took the request. */
   readonly isDirect: boolean;
+  /** Whether the tunnel keeps the TTL, so that the node at its end is no hop. */
+  readonly hidesSecondNode: boolean;
   /** tcpdump's words for requests between the nodes. */
   readonly between: (places: TwoNodesPlaces) => string;
 }
@@ -36,6 +38,7 @@ const direct = (dispatch: string, between: Mode["between"]): Mode => ({
   name: `dsr, ${dispatch}`,
   switches: { "bpf-lb-mode": "dsr", "bpf-lb-dsr-dispatch": dispatch },
   isDirect: true,
+  hidesSecondNode: dispatch === "ipip" || dispatch === "gue",
   between,
 });
 
@@ -47,6 +50,7 @@ const MODES: readonly Mode[] = [
     name: "snat",
     switches: { "bpf-lb-mode": "snat" },
     isDirect: false,
+    hidesSecondNode: false,
     between: ({ nodes }) => `src host ${nodes[0]} and dst port 80`,
   },
   direct("opt", hasOption),
@@ -70,7 +74,7 @@ beforeAll(async () => {
 
 afterAll(() => lab?.close());
 
-describe.each(MODES)("$name", ({ switches, isDirect, between }) => {
+describe.each(MODES)("$name", ({ switches, isDirect, hidesSecondNode, between }) => {
   beforeAll(() => setSwitches(network, switches));
 
   describe.each(TWO_NODES_PLACES)("IPv$family", (places) => {
@@ -133,10 +137,11 @@ describe.each(MODES)("$name", ({ switches, isDirect, between }) => {
     test.each([
       ["TCP", "-T", "80"],
       ["UDP", "-U", "7"],
-    ])("traceroute with %s shows the node that takes the request behind the router, and arrives", (_, kind, port) => {
-      const hops = traceroute(network.client, family, kind, "-p", port, web);
-      expect(hops.slice(0, 2)).toEqual([router, nodes[0]]);
-      expect(hops.at(-1)).toBe(web);
+    ])("traceroute with %s shows the nodes that route the request behind the router, and arrives", (_, kind, port) => {
+      const hops = () => traceroute(network.client, family, kind, "-p", port, web);
+      // A first packet between hosts that have not met may wait for a MAC.
+      hops();
+      expect(hops()).toEqual([router, nodes[0], ...(hidesSecondNode ? [] : [nodes[1]]), web]);
     });
 
     test("datagrams of 20 and of 8,000 bytes come back as they were", () => {
