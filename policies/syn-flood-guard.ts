@@ -3,8 +3,9 @@
  * that has not been so for a while. Meanwhile the kernel asks clients for SYN cookies and limits what each source opens, and
  * clients that are not known share a budget; known is who has had a whole connection before, so spoofed sources never are.
  *
- * Where cookies keep the flood out, nothing of it begins here any more: budget and limit end, and the cookies stay for as
- * long as the door has to ask so many. Flows that are open are never slowed down: they are found before anybody is asked.
+ * Budget, limit and cookies end each for itself. The budget costs strangers most, so it is only there while so many flows
+ * begin; the others stay for as long as they keep so many from beginning. Flows that are open are never slowed down: they
+ * are found before anybody is asked.
  */
 import { Continue, definePolicy } from "sluice/policy";
 
@@ -51,28 +52,36 @@ export default definePolicy<Options>({
     });
     const limit = state.sourceLimit();
     const cookies = state.synCookies();
+    const sharing = untilCalm(calmSeconds);
     const limiting = untilCalm(calmSeconds);
     const asking = untilCalm(calmSeconds);
+    // In the middle of a flood, when the module is loaded anew.
+    let isShared = limit.perSecond > 0;
     let begunBefore = begun.value;
+    let refusedBefore = limit.refused;
     let questionsBefore = cookies.questions;
     let lastTick = 0;
     return {
       onNewFlow(flow) {
         begun.add(1);
-        if (limit.perSecond === 0 || known.find(flow.client) >= 0) return Continue;
+        if (!isShared || known.find(flow.client) >= 0) return Continue;
         return strangers.take(flow.vip) ? Continue : flow.deny("a flood, and the client is not known");
       },
       onTick(milliseconds) {
         // The first tick only begins to count.
         const most = lastTick === 0 ? Number.POSITIVE_INFINITY : (newFlowsPerSecond * (milliseconds - lastTick)) / 1000;
-        const isFloodHere = begun.value - begunBefore > most;
-        const isFloodAtDoor = cookies.questions - questionsBefore > most;
+        const isFlood = begun.value - begunBefore > most;
+        const isRefused = limit.refused - refusedBefore > most;
+        const isAsked = cookies.questions - questionsBefore > most;
         begunBefore = begun.value;
+        refusedBefore = limit.refused;
         questionsBefore = cookies.questions;
         lastTick = milliseconds;
-        limit.set(limiting(milliseconds, isFloodHere, limit.perSecond > 0) ? perSource : 0);
-        const wanted = asking(milliseconds, isFloodHere || isFloodAtDoor, cookies.wanted);
-        cookies.want(options.synCookies && wanted);
+        isShared = sharing(milliseconds, isFlood, isShared);
+        // The operator's own limit refuses too, which alone is no flood yet.
+        const isLimited = limit.perSecond > 0;
+        limit.set(limiting(milliseconds, isFlood || (isLimited && isRefused), isLimited) ? perSource : 0);
+        cookies.want(asking(milliseconds, isFlood || isAsked, cookies.wanted) && options.synCookies);
       },
       onFlowEnd(flow) {
         if (flow.reason === "closed" && flow.requestPackets >= WHOLE_CONNECTION_PACKETS) {

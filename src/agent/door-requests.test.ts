@@ -18,8 +18,8 @@ function door(options: { newFlowsPerSource?: number; synCookies?: boolean } = {}
   settings[SETTINGS_FLAGS] = SETTINGS_FORWARD;
   const lines: string[] = [];
   const note = (_: unknown, line?: string) => lines.push(line ?? String(_));
-  const count = { questions: 500 };
-  const requests = new DoorRequests(settings, () => count.questions, options, {
+  const count = { questions: 500, refused: 50 };
+  const requests = new DoorRequests(settings, () => ({ ...count }), options, {
     warn: note,
     info: note,
   } as unknown as Logger);
@@ -68,13 +68,16 @@ test("what the operator has asked for no policy takes back", () => {
   expect(lines).toEqual([]);
 });
 
-test("a policy is told of the questions since it is there, and of no earlier ones", () => {
+test("a policy is told what was turned away since it is there, and of nothing earlier", () => {
   const { requests, count } = door();
   const [early, late] = [asking("early"), asking("late")];
   count.questions += 7;
+  count.refused += 4;
   requests.look([early]);
   requests.look([early, late]);
   count.questions += 3;
+  count.refused += 1;
   requests.look([early, late]);
   expect([early.cookies.questions, late.cookies.questions]).toEqual([10, 3]);
+  expect([early.limit.refused, late.limit.refused]).toEqual([5, 1]);
 });

@@ -5,7 +5,7 @@
  */
 import type { Logger } from "pino";
 import type { StateMemory } from "../policy/shared-state.ts";
-import { SOURCE_LIMIT, SourceLimit } from "../policy/source-limit.ts";
+import { fillSourceLimit, SOURCE_LIMIT, SourceLimit } from "../policy/source-limit.ts";
 import { fillSynCookies, SYN_COOKIES, SynCookies } from "../policy/syn-cookies.ts";
 import { SETTINGS_CHALLENGE, SETTINGS_FLAGS, SETTINGS_SOURCE_INTERVAL } from "../xdp/door-maps.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -25,6 +25,14 @@ export interface SynCookiesStatus {
   readonly since: string;
 }
 
+/** What the door has turned away so far. */
+export interface TurnedAway {
+  /** SYNs that have met SYN cookies. */
+  readonly questions: number;
+  /** New flows beyond the limit of their source. */
+  readonly refused: number;
+}
+
 interface AskingPolicy {
   readonly name: string;
   readonly memory: StateMemory;
@@ -32,29 +40,28 @@ interface AskingPolicy {
 
 export class DoorRequests {
   readonly #settings: Int32Array;
-  readonly #questions: () => number;
+  readonly #turnedAway: () => TurnedAway;
   readonly #newFlowsPerSource: number;
   readonly #always: readonly string[];
   readonly #log: Logger;
-  #told: number;
+  #told: TurnedAway;
   #synCookies: SynCookiesStatus;
 
   /**
    * @param settings the words of the door's settings, in which nobody else changes these.
-   * @param questions how many SYNs have met SYN cookies.
    */
   constructor(
     settings: Int32Array,
-    questions: () => number,
+    turnedAway: () => TurnedAway,
     { newFlowsPerSource, synCookies }: Pick<RunOptions, "newFlowsPerSource" | "synCookies">,
     log: Logger,
   ) {
     this.#settings = settings;
-    this.#questions = questions;
+    this.#turnedAway = turnedAway;
     this.#newFlowsPerSource = newFlowsPerSource ?? 0;
     this.#always = synCookies === true ? ["--syn-cookies"] : [];
     this.#log = log;
-    this.#told = questions();
+    this.#told = turnedAway();
     this.#synCookies = { on: synCookies === true, askedBy: this.#always, since: new Date().toISOString() };
     this.look([]);
   }
@@ -69,7 +76,7 @@ export class DoorRequests {
     const limits = [this.#newFlowsPerSource, ...asked.map(({ sourceLimit }) => sourceLimit)].filter((one) => one > 0);
     this.#settings[SETTINGS_SOURCE_INTERVAL] = limits.length === 0 ? 0 : Math.ceil(1e9 / Math.min(...limits));
     this.#setCookies([...this.#always, ...asked.filter(({ synCookies }) => synCookies).map(({ name }) => name)]);
-    this.#tell(policies.flatMap(({ memory }) => memory[SYN_COOKIES] ?? []));
+    this.#tell(policies);
   }
 
   #setCookies(askedBy: readonly string[]): void {
@@ -85,10 +92,15 @@ export class DoorRequests {
     else this.#log.info("SYN cookies are off again: nobody asks for them any more");
   }
 
-  #tell(listening: readonly Int32Array[]): void {
-    const questions = this.#questions();
-    for (const words of listening) fillSynCookies(words, this.#synCookies.on, questions - this.#told);
-    this.#told = questions;
+  #tell(policies: readonly AskingPolicy[]): void {
+    const now = this.#turnedAway();
+    for (const { memory } of policies) {
+      const limit = memory[SOURCE_LIMIT];
+      const cookies = memory[SYN_COOKIES];
+      if (limit !== undefined) fillSourceLimit(limit, now.refused - this.#told.refused);
+      if (cookies !== undefined) fillSynCookies(cookies, this.#synCookies.on, now.questions - this.#told.questions);
+    }
+    this.#told = now;
   }
 }
 

@@ -91,8 +91,11 @@ export class NodePolicies {
       },
     );
     const counters = object.map("xdp_counters");
-    const questions = () => readXdpCounter(counters, "challenge") + readXdpCounter(counters, "dropUnproven");
-    this.#door = new DoorRequests(object.map("settings").mmap(), questions, options, log);
+    const turnedAway = () => ({
+      questions: readXdpCounter(counters, "challenge") + readXdpCounter(counters, "dropUnproven"),
+      refused: readXdpCounter(counters, "dropSourceLimit"),
+    });
+    this.#door = new DoorRequests(object.map("settings").mmap(), turnedAway, options, log);
     this.#looking = setInterval(() => this.#door.look(this.#asking), DOOR_MILLISECONDS).unref();
   }
 

@@ -164,7 +164,8 @@ test("a policy that wants them has them at the door, hears how often they were m
   const memory = { [SYN_COOKIES]: new Int32Array(SynCookies.words) };
   const cookies = new SynCookies(memory[SYN_COOKIES]!);
   const questions = () => stage.counters().challenge + stage.counters().dropUnproven;
-  const requests = new DoorRequests(stage.settings, questions, {}, pino({ level: "silent" }));
+  const turnedAway = () => ({ questions: questions(), refused: stage.counters().dropSourceLimit });
+  const requests = new DoorRequests(stage.settings, turnedAway, {}, pino({ level: "silent" }));
   const look = () => requests.look([{ name: "guard", memory }]);
   look();
   stage.run(segment("203.0.113.20", SYN));
