@@ -1,8 +1,9 @@
 /**
- * What a gateway leaves in the kernel for the next one has one meaning per layout number. The structs, maps and constants of
- * native/bpf that make it up are kept beside their number: who changes one raises the number, so that a build never takes
- * over tables that it would read otherwise.
+ * What a gateway leaves in the kernel for the next one has one meaning per layout number. A digest of each struct and
+ * map of native/bpf that makes it up, and the constants, are kept beside that number: who changes one raises the number, so that a build
+ * never takes over tables that it would read otherwise.
  */
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -15,14 +16,14 @@ const MEANING =
 const KEPT = join(import.meta.dirname, "data/layouts");
 
 test("what is pinned is what its layout number stands for; a change needs another number, and then `vitest -u`", async () => {
-  await expect(layout()).toMatchFileSnapshot(join(KEPT, `layout-${SETTINGS_LAYOUT_NOW}.h`));
+  await expect(layout()).toMatchFileSnapshot(join(KEPT, `layout-${SETTINGS_LAYOUT_NOW}.txt`));
 });
 
 test("one layout is kept, that of today", () => {
-  expect(readdirSync(KEPT)).toEqual([`layout-${SETTINGS_LAYOUT_NOW}.h`]);
+  expect(readdirSync(KEPT)).toEqual([`layout-${SETTINGS_LAYOUT_NOW}.txt`]);
 });
 
-/** All maps, the structs that they hold, and the constants by which both are read. */
+/** All maps, the structs that they hold, and the constants by which both are read: a line for each, its name and digest. */
 function layout(): string {
   const texts = readdirSync(FOLDER)
     .filter((name) => name.endsWith(".h"))
@@ -30,7 +31,9 @@ function layout(): string {
     .map((name) => withoutComments(readFileSync(join(FOLDER, name), "utf8")));
   const all = texts.join("\n");
   const structs = new Map([...all.matchAll(/^struct (\w+) \{[\s\S]*?^\}.*;/gm)].map(([text, name]) => [name!, text]));
-  const maps = [...all.matchAll(/^struct \{[^}]*\} \w+ SEC\("\.maps"\);/gm)].map(([text]) => text);
+  const maps = new Map(
+    [...all.matchAll(/^struct \{[^}]*\} (\w+) SEC\("\.maps"\);/gm)].map(([text, name]) => [name!, text]),
+  );
   const held = new Set<string>();
   const hold = (text: string) => {
     for (const [, name] of text.matchAll(/struct (\w+)/g)) {
@@ -39,12 +42,18 @@ function layout(): string {
       hold(structs.get(name!)!);
     }
   };
-  for (const map of maps) hold(map);
-  const constants = [...all.matchAll(/^#define (\w+) .*$/gm)]
-    .filter(([, name]) => MEANING.test(name!))
-    .map(([line]) => line.replaceAll(/\s+/g, " ").trim());
-  const parts = [constants.join("\n"), ...[...held].toSorted().map((name) => structs.get(name)!), ...maps];
-  return `${parts.join("\n\n")}\n`;
+  for (const map of maps.values()) hold(map);
+  const constants = [...all.matchAll(/^#define (\w+) (.*)$/gm)].filter(([, name]) => MEANING.test(name!));
+  const lines = [
+    ...constants.map(([, name, value]) => `constant ${name} ${value!.trim()}`),
+    ...[...held].toSorted().map((name) => `struct ${name} ${digest(structs.get(name)!)}`),
+    ...[...maps].map(([name, text]) => `map ${name} ${digest(text)}`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function digest(text: string): string {
+  return createHash("sha256").update(text.replaceAll(/\s+/g, " ")).digest("hex").slice(0, 16);
 }
 
 /** Nor the space that they leave. */
