@@ -295,6 +295,11 @@ export class Datapath {
     this.#spec = spec;
   }
 
+  /** Traffic has not come here for a while, and will now. */
+  endMovedFlows(): void {
+    this.#endings.endMoved();
+  }
+
   get spec(): ForwardingSpec {
     return this.#spec;
   }

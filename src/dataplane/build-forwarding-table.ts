@@ -7,6 +7,7 @@ import { hashSlots, home, shared } from "./address-hash.ts";
 import { type CompiledVip, compileVip } from "./compiled-vip.ts";
 import { DsrTable, dsrColumns } from "./dsr-table.ts";
 import type { HashKey } from "./flow-hash.ts";
+import { FormerChoices } from "./former-choices.ts";
 import {
   BACKEND_WORDS,
   INDEX_WORDS,
@@ -18,6 +19,7 @@ import {
   VIP_COUNT,
   VIP_FIRST,
   VIP_FLAGS,
+  VIP_FORMER,
   VIP_MAGLEV,
   VIP_MEMBERS,
   VIP_MODE,
@@ -49,6 +51,8 @@ export interface BuildContext {
 /** What epochs have in common. */
 export class TableMemory {
   readonly maglev: MaglevMemory;
+  readonly former = new FormerChoices();
+  #maglevTableSize = 0;
   #compiled = new WeakMap<VipSpec, CompiledVip>();
   #dsr: DsrSpec | null = null;
   #ranges: readonly PortRange[] = [];
@@ -57,6 +61,13 @@ export class TableMemory {
   /** All epochs have the same key. */
   constructor(key: HashKey) {
     this.maglev = new MaglevMemory(key);
+  }
+
+  /** Begins an epoch. */
+  begin({ maglevTableSize }: ForwardingSpec): void {
+    if (maglevTableSize !== this.#maglevTableSize) this.former.clear();
+    this.#maglevTableSize = maglevTableSize;
+    this.maglev.begin(maglevTableSize);
   }
 
   sourcePorts(ranges: readonly PortRange[]): SourcePortColumns {
@@ -70,7 +81,7 @@ export class TableMemory {
    * The table that is built next finds them done.
    */
   *fill(spec: ForwardingSpec, ids: IdRegistry): Generator<void> {
-    this.maglev.begin(spec.maglevTableSize);
+    this.begin(spec);
     for (const { maglev, serving } of this.compiled(spec, ids, new DsrTable(dsrColumns(spec.dsr)))) {
       if (maglev === null) continue;
       this.maglev.place(maglev, serving);
@@ -96,7 +107,8 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const memory = context.memory ?? new TableMemory(context.key);
   const dsr = dsrColumns(spec.dsr);
   const compiled = memory.compiled(spec, context.ids, new DsrTable(dsr));
-  memory.maglev.begin(spec.maglevTableSize);
+  memory.begin(spec);
+  memory.former.note(compiled);
 
   const sum = (wordsOf: (vip: CompiledVip) => number) => compiled.reduce((total, vip) => total + wordsOf(vip), 0);
   const owned = ownedIndex(spec.owned.length + sum(({ pods }) => pods.length));
@@ -106,6 +118,7 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const ranges = shared(sum((vip) => vip.ranges.length));
   for (const one of spec.owned) insertOwned(owned, one.address, OWNED_SERVED | answerPorts(one, context.portNames));
 
+  const former: number[] = [];
   let nextBackend = 0;
   let nextRange = 0;
   compiled.forEach((vip, row) => {
@@ -124,6 +137,9 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     vips[at + VIP_BALANCING] = vip.balancing;
     vips[at + VIP_MEMBERS] = vip.backendIds.length;
     vips[at + VIP_POLICIES] = policyBits(spec.vips[row]!, context);
+    const formerWords = memory.former.wordsOf(vip, nextBackend, former.length, memory.maglev);
+    vips[at + VIP_FORMER] = formerWords.length === 0 ? -1 : former.length;
+    former.push(...formerWords);
     backends.set(vip.backends, nextBackend * BACKEND_WORDS);
     ranges.set(vip.ranges, nextRange * RANGE_WORDS);
     nextBackend += vip.backendIds.length;
@@ -137,7 +153,14 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const byId = indexById(compiled);
   const maglev = memory.maglev.end();
   const { epoch } = context;
-  return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, byId, ranges, maglev, dsr });
+  const columns = { owned, vipIndex, vips, backends, byId, ranges, former: sharedCopy(former), maglev, dsr };
+  return new ForwardingTable({ epoch, ...flags, ...columns });
+}
+
+function sharedCopy(words: readonly number[]): Int32Array {
+  const copy = shared(words.length);
+  copy.set(words);
+  return copy;
 }
 
 function policyBits({ policies }: VipSpec, { policySlots }: BuildContext): number {

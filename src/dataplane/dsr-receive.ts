@@ -17,19 +17,21 @@ import { IPV4_CHECKSUM, IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from "..
 import { IPV6_HEADER_BYTES } from "../wire/ipv6.ts";
 import { pseudoHeaderSum } from "../wire/pseudo-header.ts";
 import { copyAddress, isMapped } from "../wire/raw.ts";
-import { TCP_FLAGS, UDP_CHECKSUM, UDP_LENGTH } from "../wire/transport.ts";
+import { SYN, TCP_FLAGS, UDP_CHECKSUM, UDP_LENGTH } from "../wire/transport.ts";
 import { ipVersion, openGue, PROTOCOL_IPIP, PROTOCOL_IPV6, trafficClass, udpPayload } from "../wire/tunnel.ts";
 import { isMartian, mayOpen } from "./admission.ts";
+import { choiceHash } from "./balancing.ts";
 import { DropReason } from "./drop-reason.ts";
 import { openGeneve } from "./dsr-geneve.ts";
 import { DsrKind, dsrActions, sendsDsr } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
-import { openRows, refuse } from "./flow-rows.ts";
+import { openRequest, openRows, refuse } from "./flow-rows.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { NO_BACKEND } from "./forwarding-layout.ts";
 import { NO_VIP } from "./forwarding-table.ts";
+import { answersHere, nextCandidate } from "./mid-flow.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { NO_EGRESS, wayToBackend, wayToClient } from "./way-out.ts";
+import { NO_EGRESS, wayTo, wayToBackend, wayToClient } from "./way-out.ts";
 
 /** Congestion Experienced, and the field that it is in (RFC 3168 §5). */
 const ECN = 3;
@@ -177,8 +179,8 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   served[KEY_PROTOCOL] = protocol;
   const vip = table.vip(served, KEY_DESTINATION, served[KEY_PORTS]! >>> 16, protocol);
   if (vip === NO_VIP) return refuse(pipeline, i, DropReason.NoSuchVip);
-  const backend = table.member(vip, key, KEY_DESTINATION, ports >>> 16);
-  if (backend === NO_BACKEND || !table.isLocal(backend)) return refuse(pipeline, i, DropReason.NoBackend);
+  const named = table.member(vip, key, KEY_DESTINATION, ports >>> 16);
+  if (named === NO_BACKEND || !table.isLocal(named)) return refuse(pipeline, i, DropReason.NoBackend);
   if (isMartian(key, isIpv4)) return refuse(pipeline, i, DropReason.MartianSource);
   if (!table.allowsSource(vip, key, KEY_SOURCE)) return refuse(pipeline, i, DropReason.SourceNotAllowed);
   if ((ports & 0xffff) === 0) return refuse(pipeline, i, DropReason.PortZero);
@@ -186,14 +188,37 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   if (protocol === PROTOCOL_TCP && !mayOpen(view.getUint8(transport + TCP_FLAGS), false)) {
     return refuse(pipeline, i, DropReason.NoStateForSegment);
   }
+  const backend = holder(pipeline, i, isIpv4, vip, named);
   translated.set(key);
+  copyAddress(translated, KEY_DESTINATION, table.backends, backend);
+  translated[KEY_PORTS] = (ports & 0xffff) | (table.backendPort(backend) << 16);
+  const owner = (table.vipId(vip) << 16) | table.backendId(backend);
+  if (!table.isLocal(backend)) {
+    const way = wayTo(pipeline, i, table.backends, backend);
+    if (way === NO_EGRESS) return NO_ROW;
+    return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, way | dsrActions(DsrKind.Asking), owner);
+  }
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;
   const replyEgress = wayToClient(pipeline, i, requestEgress, false, false);
   if (replyEgress === NO_EGRESS) return NO_ROW;
-  const owner = (table.vipId(vip) << 16) | table.backendId(backend);
   const egress = requestEgress | dsrActions(DsrKind.Received);
   return openRows(pipeline, i, pipeline.flowsOf(isIpv4), served, egress, replyEgress, owner);
+}
+
+/**
+ * Who has the connection of a request that names a backend of this node: that one, unless nothing is known here of such a
+ * connection and there is another who may have it. Only what comes by an option is sent on: it keeps the option, and its
+ * TTL falls.
+ */
+function holder(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, named: number): number {
+  const { batch, view, served } = pipeline;
+  const isTcp = batch.protocol[i] === PROTOCOL_TCP;
+  if (!isTcp || pipeline.tunnelled || (view.getUint8(batch.transport[i]! + TCP_FLAGS) & SYN) !== 0) return named;
+  if (answersHere(pipeline, isIpv4, served, named)) return named;
+  const hash = choiceHash(pipeline, vip, pipeline.flowsOf(isIpv4).hashKey(served));
+  const other = nextCandidate(pipeline, isIpv4, vip, served, hash, named);
+  return other === NO_BACKEND ? named : other;
 }
 
 /** Reads for whom a request is into `served`: destination, and its port in the low half of the ports. */

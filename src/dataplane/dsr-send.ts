@@ -50,7 +50,7 @@ import { DropReason } from "./drop-reason.ts";
 import { DsrKind, dsrActions, dsrKind, EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS } from "./flow-key.ts";
 import { openRequest, refuse } from "./flow-rows.ts";
-import { type FlowTable, NO_ROW } from "./flow-table.ts";
+import { NO_ROW } from "./flow-table.ts";
 import { NO_BACKEND } from "./forwarding-layout.ts";
 import type { ForwardingTable } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
@@ -67,8 +67,18 @@ const GENEVE_INNER_BYTES = GENEVE_HEADER_BYTES + ETHERNET_HEADER_BYTES;
 /** Dynamic ports (RFC 6335 §6): the source port of a tunnel only tells flows apart. */
 const FIRST_SOURCE_PORT = 0xc000;
 
-/** The first frame of a flow to a backend that answers for itself; `pipeline.key` is its key. @returns the row. */
-export function openDsrFlow(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, backend: number): number {
+/**
+ * The first frame of a flow to a backend that answers for itself; `pipeline.key` is its key.
+ * @param asks whether another backend may have the flow, so that this one's node should say. @returns the row.
+ */
+export function openDsrFlow(
+  pipeline: Pipeline,
+  i: number,
+  isIpv4: boolean,
+  vip: number,
+  backend: number,
+  asks: boolean,
+): number {
   const { table, key, translated, fib } = pipeline;
   const kind = table.mode(vip);
   const hop = hopAt(table, kind, backend);
@@ -93,7 +103,8 @@ export function openDsrFlow(pipeline: Pipeline, i: number, isIpv4: boolean, vip:
   const bridged = kind === DsrKind.Link && !byNode ? EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL : 0;
   const egress = way & ~(keepsTtl | bridged);
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
-  return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, egress | dsrActions(kind), owner);
+  const actions = dsrActions(asks && kind === DsrKind.Option ? DsrKind.Asking : kind);
+  return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, egress | actions, owner);
 }
 
 /** Where in `table.backends` the address is that a DSR request is sent to. */
@@ -103,7 +114,7 @@ export function hopAt(table: ForwardingTable, kind: number, backend: number): nu
 
 /** Bytes that a request gains; DROPPED when it can't have them and has been dropped. */
 export function requestGrowth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
-  return growth(pipeline, i, isIpv4, row, informs(pipeline, i, pipeline.flowsOf(isIpv4), row));
+  return growth(pipeline, i, isIpv4, row, informs(pipeline, i, isIpv4, row));
 }
 
 /** Likewise of what goes the flow's way but needs no option: an ICMP error about it, a later fragment. */
@@ -112,12 +123,15 @@ export function plainGrowth(pipeline: Pipeline, i: number, isIpv4: boolean, row:
 }
 
 /**
- * Whether a frame tells whom it is for: every datagram, as UDP has no beginning; of TCP each SYN, and the first frames of
- * a flow that began elsewhere.
+ * Whether a frame is to tell whom it is for: every datagram, as UDP has no beginning; of TCP each SYN, and the first frames
+ * of a flow that began elsewhere. What is sent on tells it already.
  */
-function informs(pipeline: Pipeline, i: number, flows: FlowTable, row: number): boolean {
-  const { words, layout } = flows;
+function informs(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): boolean {
+  const { words, layout } = pipeline.flowsOf(isIpv4);
   const { batch, view } = pipeline;
+  if (dsrKind(words[row + layout.egress]!) === DsrKind.Asking) {
+    return !carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
+  }
   if (batch.protocol[i] !== PROTOCOL_TCP) return true;
   if ((view.getUint8(batch.transport[i]! + TCP_FLAGS) & SYN) !== 0) return true;
   const began = (words[row + layout.state]! & SYN) !== 0;
@@ -129,6 +143,7 @@ function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, inf
   const { words, layout } = flows;
   const kind = dsrKind(words[row + layout.egress]!);
   pipeline.pathMtu = NO_LIMIT;
+  if (kind === DsrKind.Asking) return informing ? optionGrowth(pipeline, i, isIpv4) : 0;
   if (pipeline.offloads && kind !== DsrKind.Received) offloadSending(flows, row);
   if (kind === DsrKind.Link || kind === DsrKind.Received) return 0;
   if (kind === DsrKind.Option) return informing ? optionGrowth(pipeline, i, isIpv4) : 0;
@@ -176,7 +191,7 @@ export function dress(
   const kind = dsrKind(words[row + layout.egress]!);
   if (kind === DsrKind.Link) return;
   if (kind === DsrKind.Received) removeOption(pipeline, i, isIpv4);
-  else if (kind !== DsrKind.Option) wrap(pipeline, i, isIpv4, row, kind, outPort, bytes);
+  else if (kind !== DsrKind.Option && kind !== DsrKind.Asking) wrap(pipeline, i, isIpv4, row, kind, outPort, bytes);
   else if (bytes > 0) insertOption(pipeline, i, isIpv4, row);
 }
 

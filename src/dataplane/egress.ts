@@ -26,6 +26,8 @@ export const DsrKind = {
   Link: 4,
   /** Receiving, at the backend's node: an option is taken out. */
   Received: 5,
+  /** As Option, but with each segment: the backend's node may have to send it on (mid-flow.ts). Not left to the kernel. */
+  Asking: 6,
 } as const;
 
 export const EGRESS_PORT = 0xff;
