@@ -9,10 +9,11 @@ const FIN_ACK = 0x11;
 const SYN_ACK = 0x12;
 const ACK = 0x10;
 const PSH_ACK = 0x18;
-const FAMILIES = [4, 6] as const;
+const MODES = ["dsr-opt", "dsr-geneve", "dsr-ipip", "dsr-gue"] as const;
+const CASES = MODES.flatMap((mode) => [[mode, 4] as const, [mode, 6] as const]);
 const PORTS = Array.from({ length: 60 }, (_, index) => 40_000 + index);
 
-type Family = (typeof FAMILIES)[number];
+type Family = 4 | 6;
 
 /** Connections by way of node 0, each from a port of its own; the pod of each. */
 function open(cluster: DsrCluster, family: Family): Map<number, number> {
@@ -31,9 +32,9 @@ function speak(cluster: DsrCluster, family: Family, node: number, sourcePort: nu
   return Array.from({ length: 6 }, () => cluster.request(node, family, { sourcePort, flags: PSH_ACK }).pod);
 }
 
-describe.each(FAMILIES)("a connection over IPv%d that comes by another node in its middle", (family) => {
+describe.each(CASES)("with %s over IPv%d, a connection that comes by another node in its middle", (mode, family) => {
   it("stays with its pod where others have come since", () => {
-    const cluster = new DsrCluster(5, [0, 1]);
+    const cluster = new DsrCluster(mode, 5, [0, 1]);
     const pods = open(cluster, family);
     cluster.serve([0, 1, 2, 3]);
     for (const [port, pod] of pods) expect(speak(cluster, family, 4, port)).toEqual(Array(6).fill(pod));
@@ -43,7 +44,7 @@ describe.each(FAMILIES)("a connection over IPv%d that comes by another node in i
   });
 
   it("stays with its pod over several changes, whichever node it comes by", () => {
-    const cluster = new DsrCluster(5, [0, 1, 2]);
+    const cluster = new DsrCluster(mode, 5, [0, 1, 2]);
     const pods = open(cluster, family);
     for (const next of [
       [0, 1, 2, 3],
@@ -57,8 +58,19 @@ describe.each(FAMILIES)("a connection over IPv%d that comes by another node in i
     }
   });
 
+  it("stays with its pod for as long as it speaks", () => {
+    const cluster = new DsrCluster(mode, 5, [0, 1]);
+    const pods = open(cluster, family);
+    cluster.serve([0, 1, 2, 3]);
+    // More segments than a flow table has room for rows of one key.
+    for (const port of PORTS.slice(0, 10)) {
+      for (let turn = 0; turn < 20; turn++)
+        expect(speak(cluster, family, 4, port)).toEqual(Array(6).fill(pods.get(port)));
+    }
+  });
+
   it("is answered as the VIP by whichever pod it has", () => {
-    const cluster = new DsrCluster(4, [0, 1]);
+    const cluster = new DsrCluster(mode, 4, [0, 1]);
     const pods = open(cluster, family);
     cluster.serve([0, 1, 2]);
     for (const [port, pod] of pods) {
@@ -72,7 +84,7 @@ describe.each(FAMILIES)("a connection over IPv%d that comes by another node in i
   });
 
   it("goes round all that may have it when nobody does, and no further", () => {
-    const cluster = new DsrCluster(4, [0, 1]);
+    const cluster = new DsrCluster(mode, 4, [0, 1]);
     cluster.serve([0, 1, 2]);
     for (const sourcePort of PORTS) {
       const { pod, nodes } = cluster.request(3, family, { sourcePort, flags: PSH_ACK });
@@ -83,7 +95,7 @@ describe.each(FAMILIES)("a connection over IPv%d that comes by another node in i
   });
 
   it("goes to today's pod when its own has gone", () => {
-    const cluster = new DsrCluster(4, [0, 1]);
+    const cluster = new DsrCluster(mode, 4, [0, 1]);
     const pods = open(cluster, family);
     cluster.serve([1, 2]);
     for (const [port, pod] of pods) {
@@ -94,9 +106,9 @@ describe.each(FAMILIES)("a connection over IPv%d that comes by another node in i
   });
 });
 
-describe.each(FAMILIES)("a client's port used again over IPv%d", (family) => {
+describe.each(CASES)("with %s over IPv%d, a client's port used again", (mode, family) => {
   it("does not meet its last connection at a node that traffic comes back to", () => {
-    const cluster = new DsrCluster(4, [0, 1]);
+    const cluster = new DsrCluster(mode, 4, [0, 1]);
     const last = open(cluster, family);
     // Node 0 is drained: the connections end by way of node 3, and begin anew there when there are other pods.
     for (const [port, pod] of last) {

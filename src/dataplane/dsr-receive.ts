@@ -23,13 +23,14 @@ import { isMartian, mayOpen } from "./admission.ts";
 import { choiceHash } from "./balancing.ts";
 import { DropReason } from "./drop-reason.ts";
 import { openGeneve } from "./dsr-geneve.ts";
-import { DsrKind, dsrActions, sendsDsr } from "./egress.ts";
+import { hopAt } from "./dsr-send.ts";
+import { DsrKind, dsrActions, dsrKind, sendsDsr } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { openRequest, openRows, refuse } from "./flow-rows.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { NO_BACKEND } from "./forwarding-layout.ts";
 import { NO_VIP } from "./forwarding-table.ts";
-import { answersHere, nextCandidate } from "./mid-flow.ts";
+import { heldBy } from "./mid-flow.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { NO_EGRESS, wayTo, wayToBackend, wayToClient } from "./way-out.ts";
 
@@ -158,7 +159,10 @@ export function forgetSending(pipeline: Pipeline, i: number, isIpv4: boolean): v
   const flows = pipeline.flowsOf(isIpv4);
   pipeline.loadKey(key, isIpv4, batch.network[i]!, batch.transport[i]!, batch.protocol[i]!);
   const row = flows.findKey(batch.hash[i]!, key);
-  if (row !== NO_ROW && sendsDsr(flows.words[row + flows.layout.egress]!)) flows.withdraw(row, pipeline.now);
+  if (row === NO_ROW) return;
+  const egress = flows.words[row + flows.layout.egress]!;
+  // What is sent on because it is another's connection goes on: down a list that ends, and with a TTL that does.
+  if (sendsDsr(egress) && dsrKind(egress) !== DsrKind.Asking) flows.withdraw(row, pipeline.now);
 }
 
 /**
@@ -175,7 +179,7 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   }
   const ports = key[KEY_PORTS]!;
   copyAddress(served, KEY_SOURCE, key, KEY_SOURCE);
-  served[KEY_PORTS] = (ports & 0xffff) | (served[KEY_PORTS]! << 16);
+  served[KEY_PORTS] = (ports & 0xffff) | (served[KEY_PORTS]! & ~0xffff);
   served[KEY_PROTOCOL] = protocol;
   const vip = table.vip(served, KEY_DESTINATION, served[KEY_PORTS]! >>> 16, protocol);
   if (vip === NO_VIP) return refuse(pipeline, i, DropReason.NoSuchVip);
@@ -188,13 +192,15 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   if (protocol === PROTOCOL_TCP && !mayOpen(view.getUint8(transport + TCP_FLAGS), false)) {
     return refuse(pipeline, i, DropReason.NoStateForSegment);
   }
-  const backend = holder(pipeline, i, isIpv4, vip, named);
+  const isMiddle = protocol === PROTOCOL_TCP && (view.getUint8(transport + TCP_FLAGS) & SYN) === 0;
+  const hash = choiceHash(pipeline, vip, pipeline.flowsOf(isIpv4).hashKey(served));
+  const backend = isMiddle ? heldBy(pipeline, isIpv4, vip, served, hash, named) : named;
   translated.set(key);
   copyAddress(translated, KEY_DESTINATION, table.backends, backend);
   translated[KEY_PORTS] = (ports & 0xffff) | (table.backendPort(backend) << 16);
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
   if (!table.isLocal(backend)) {
-    const way = wayTo(pipeline, i, table.backends, backend);
+    const way = wayTo(pipeline, i, table.backends, hopAt(table, table.mode(vip), backend));
     if (way === NO_EGRESS) return NO_ROW;
     return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, way | dsrActions(DsrKind.Asking), owner);
   }
@@ -206,27 +212,12 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   return openRows(pipeline, i, pipeline.flowsOf(isIpv4), served, egress, replyEgress, owner);
 }
 
-/**
- * Who has the connection of a request that names a backend of this node: that one, unless nothing is known here of such a
- * connection and there is another who may have it. Only what comes by an option is sent on: it keeps the option, and its
- * TTL falls.
- */
-function holder(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, named: number): number {
-  const { batch, view, served } = pipeline;
-  const isTcp = batch.protocol[i] === PROTOCOL_TCP;
-  if (!isTcp || pipeline.tunnelled || (view.getUint8(batch.transport[i]! + TCP_FLAGS) & SYN) !== 0) return named;
-  if (answersHere(pipeline, isIpv4, served, named)) return named;
-  const hash = choiceHash(pipeline, vip, pipeline.flowsOf(isIpv4).hashKey(served));
-  const other = nextCandidate(pipeline, isIpv4, vip, served, hash, named);
-  return other === NO_BACKEND ? named : other;
-}
-
-/** Reads for whom a request is into `served`: destination, and its port in the low half of the ports. */
+/** Reads for whom a request is into `served`: destination, and its port in the high half of the ports. */
 function readServed(pipeline: Pipeline, i: number, isIpv4: boolean): boolean {
   const { batch, view, table, served } = pipeline;
   if (pipeline.tunnelled && served[KEY_PROTOCOL] !== 0) return isMapped(served, KEY_DESTINATION) === isIpv4;
   const network = batch.network[i]!;
   if (!carriesDsrOption(view, isIpv4, network, batch.transport[i]!)) return false;
-  served[KEY_PORTS] = readDsrOption(view, isIpv4, network, served, KEY_DESTINATION, table.dsr.networkOrder);
+  served[KEY_PORTS] = readDsrOption(view, isIpv4, network, served, KEY_DESTINATION, table.dsr.networkOrder) << 16;
   return true;
 }

@@ -9,7 +9,8 @@
  *
  * A tunnel is no way round the TTL: a packet whose own ends here is answered and not wrapped (RFC 2003 §3.1), so that a
  * traceroute shows this node. One that goes on keeps it, as backends that open such tunnels themselves are used to from
- * Cilium and Katran; it can't circle, for what came in a tunnel goes no further than the node that opens it.
+ * Cilium and Katran; it can't circle, for what came in a tunnel goes no further than the node that opens it, or is sent on
+ * with a TTL that falls (mid-flow.ts).
  *
  * The forwarder asks for the growth first, so that what would be too long is answered while it still is as the client
  * sent it; then it translates as ever (to the same, where nothing changes); then it has the frame dressed.
@@ -48,11 +49,11 @@ import {
 } from "../wire/tunnel.ts";
 import { DropReason } from "./drop-reason.ts";
 import { DsrKind, dsrActions, dsrKind, EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL } from "./egress.ts";
-import { KEY_DESTINATION, KEY_PORTS } from "./flow-key.ts";
+import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL } from "./flow-key.ts";
 import { openRequest, refuse } from "./flow-rows.ts";
 import { NO_ROW } from "./flow-table.ts";
-import { NO_BACKEND } from "./forwarding-layout.ts";
-import type { ForwardingTable } from "./forwarding-table.ts";
+import { MODE_NAT, NO_BACKEND } from "./forwarding-layout.ts";
+import { type ForwardingTable, NO_VIP } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import { offloadSending } from "./offload.ts";
 import { NO_LIMIT } from "./path-mtu.ts";
@@ -99,11 +100,13 @@ export function openDsrFlow(
   }
   // Two nodes that send over the link and disagree on the backend must not do so for ever.
   const byNode = kind === DsrKind.Link && !sameAddress(table.backends, hop, table.backends, backend);
-  const keepsTtl = kind === DsrKind.Ipip || kind === DsrKind.Gue ? EGRESS_DECREMENT_TTL : 0;
+  const isSentOn = pipeline.tunnelled;
+  const keepsTtl = (kind === DsrKind.Ipip || kind === DsrKind.Gue) && !isSentOn ? EGRESS_DECREMENT_TTL : 0;
   const bridged = kind === DsrKind.Link && !byNode ? EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL : 0;
   const egress = way & ~(keepsTtl | bridged);
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
-  const actions = dsrActions(asks && kind === DsrKind.Option ? DsrKind.Asking : kind);
+  const says = kind === DsrKind.Option || kind === DsrKind.Geneve || isSentOn;
+  const actions = dsrActions(asks && says ? DsrKind.Asking : kind);
   return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, egress | actions, owner);
 }
 
@@ -130,7 +133,7 @@ function informs(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): b
   const { words, layout } = pipeline.flowsOf(isIpv4);
   const { batch, view } = pipeline;
   if (dsrKind(words[row + layout.egress]!) === DsrKind.Asking) {
-    return !carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
+    return pipeline.tunnelled || !carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
   }
   if (batch.protocol[i] !== PROTOCOL_TCP) return true;
   if ((view.getUint8(batch.transport[i]! + TCP_FLAGS) & SYN) !== 0) return true;
@@ -141,10 +144,10 @@ function informs(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): b
 function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, informing: boolean): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
-  const kind = dsrKind(words[row + layout.egress]!);
+  const kind = sentKind(pipeline, isIpv4, row);
   pipeline.pathMtu = NO_LIMIT;
-  if (kind === DsrKind.Asking) return informing ? optionGrowth(pipeline, i, isIpv4) : 0;
-  if (pipeline.offloads && kind !== DsrKind.Received) offloadSending(flows, row);
+  const asks = dsrKind(words[row + layout.egress]!) === DsrKind.Asking;
+  if (pipeline.offloads && kind !== DsrKind.Received && !asks) offloadSending(flows, row);
   if (kind === DsrKind.Link || kind === DsrKind.Received) return 0;
   if (kind === DsrKind.Option) return informing ? optionGrowth(pipeline, i, isIpv4) : 0;
   const backend = pipeline.table.backendOf(words[row + layout.owner]!);
@@ -164,6 +167,21 @@ function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, inf
   if (kind === DsrKind.Gue) return outer + UDP_HEADER_BYTES;
   const option = informing ? (isIpv4 ? GENEVE_OPTION4_BYTES : GENEVE_OPTION6_BYTES) : 0;
   return outer + UDP_HEADER_BYTES + GENEVE_INNER_BYTES + option;
+}
+
+/**
+ * The kind by which a row's requests leave: of one that asks, the mode of its VIP. Where the row names a pod, the segment has
+ * come from another node, and goes on as it came.
+ */
+function sentKind(pipeline: Pipeline, isIpv4: boolean, row: number): number {
+  const { table, spareKey, tunnelled } = pipeline;
+  const flows = pipeline.flowsOf(isIpv4);
+  const kind = dsrKind(flows.words[row + flows.layout.egress]!);
+  if (kind !== DsrKind.Asking) return kind;
+  flows.loadKey(row, spareKey);
+  const vip = table.vip(spareKey, KEY_DESTINATION, spareKey[KEY_PORTS]! >>> 16, spareKey[KEY_PROTOCOL]!);
+  if (vip !== NO_VIP && table.mode(vip) !== MODE_NAT) return table.mode(vip);
+  return tunnelled ? DsrKind.Geneve : DsrKind.Option;
 }
 
 function optionGrowth(pipeline: Pipeline, i: number, isIpv4: boolean): number {
@@ -187,11 +205,10 @@ export function dress(
   outPort: number,
   bytes: number,
 ): void {
-  const { words, layout } = pipeline.flowsOf(isIpv4);
-  const kind = dsrKind(words[row + layout.egress]!);
+  const kind = sentKind(pipeline, isIpv4, row);
   if (kind === DsrKind.Link) return;
   if (kind === DsrKind.Received) removeOption(pipeline, i, isIpv4);
-  else if (kind !== DsrKind.Option && kind !== DsrKind.Asking) wrap(pipeline, i, isIpv4, row, kind, outPort, bytes);
+  else if (kind !== DsrKind.Option) wrap(pipeline, i, isIpv4, row, kind, outPort, bytes);
   else if (bytes > 0) insertOption(pipeline, i, isIpv4, row);
 }
 
@@ -303,7 +320,9 @@ function writeGeneveHeaders(
   writeGeneve(view, geneve, optionBytes, table.dsr.vni);
   if (optionBytes > 0) {
     pipeline.flowsOf(isIpv4).loadKey(row, spareKey);
-    writeGeneveOption(view, option, optionBytes, spareKey, KEY_DESTINATION, spareKey[KEY_PORTS]! >>> 16);
+    // What came in a tunnel is sent on: it says itself whom it is for.
+    const asked = pipeline.tunnelled ? pipeline.served : spareKey;
+    writeGeneveOption(view, option, optionBytes, asked, KEY_DESTINATION, asked[KEY_PORTS]! >>> 16);
   }
   view.setInt32(ethernet, 0);
   view.setUint16(ethernet + 4, 0);

@@ -25,7 +25,7 @@ import { NO_VIP } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import { handOn } from "./hand-on.ts";
 import { refuseConnection } from "./icmp-error.ts";
-import { likelyBackend } from "./mid-flow.ts";
+import { heldBy, likelyBackend } from "./mid-flow.ts";
 import type { NewFlowPolicies } from "./new-flow-policies.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { claimSource, isHairpin } from "./source-nat.ts";
@@ -86,9 +86,13 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
   let asks = false;
   if (backend === NO_BACKEND) {
     const isFirst = begins(pipeline, i);
-    // What another node sent here stays here: two nodes that disagree must not send it to and fro.
-    if (pipeline.tunnelled) backend = table.localBackend(vip, choiceHash(pipeline, vip, hash));
-    else if (!isFirst && table.formerSets(vip) > 0) {
+    if (pipeline.tunnelled) {
+      // What another node sent here stays here: two nodes that disagree must not send it to and fro.
+      const choice = choiceHash(pipeline, vip, hash);
+      const named = table.localBackend(vip, choice);
+      backend = isFirst ? named : heldBy(pipeline, isIpv4, vip, key, choice, named);
+      asks = backend !== named;
+    } else if (!isFirst && table.formerSets(vip) > 0) {
       backend = likelyBackend(pipeline, isIpv4, vip, choiceHash(pipeline, vip, hash));
       asks = backend !== NO_BACKEND;
     }

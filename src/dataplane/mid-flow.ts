@@ -6,12 +6,13 @@
  * they differ nothing in the segment tells which it is, but the backend's node knows: it sees the replies. So candidates are
  * asked in order, the newest choice first, as hosts hand on connections in Faild (J. T. Araújo et al., "Balancing on the
  * Edge", NSDI 2018) and second choices are tried in GitHub's GLB. A backend here is known to have the connection or not;
- * one elsewhere is sent the segment with the option, and its node, if it does not know the connection, sends it on to the
- * next (dsr-receive.ts). Each goes further down one list, so it ends; where nodes disagree about the list, by the TTL.
+ * one elsewhere is sent the segment, and its node, if it does not know the connection, sends it on to the next. Each goes
+ * further down one list, so it ends; where nodes disagree about the list, by the TTL.
  */
 
 import { copyAddress } from "../wire/raw.ts";
 import { FIN, RST } from "../wire/transport.ts";
+import { DsrKind } from "./egress.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, reverseKey } from "./flow-key.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { NO_BACKEND } from "./forwarding-layout.ts";
@@ -36,7 +37,10 @@ export function nextCandidate(
   for (let turn = 1 + turnOf(table, vip, hash, after, turns); turn < turns; turn++) {
     const backend = candidate(table, vip, hash, turn);
     if (backend === NO_BACKEND || turnOf(table, vip, hash, backend, turns) < turn) continue;
-    if (!table.isLocal(backend) || answersHere(pipeline, isIpv4, served, backend)) return backend;
+    // Over the link a frame does not tell that another node has sent it, so two nodes could send it to and fro.
+    if (table.isLocal(backend) ? answersHere(pipeline, isIpv4, served, backend) : table.mode(vip) !== DsrKind.Link) {
+      return backend;
+    }
   }
   return NO_BACKEND;
 }
@@ -52,8 +56,25 @@ export function likelyBackend(pipeline: Pipeline, isIpv4: boolean, vip: number, 
   return NO_BACKEND;
 }
 
+/**
+ * Who has the connection of a segment that another node has sent here: the backend of this node that it names, unless nothing
+ * is known here of such a connection and there is another who may have it.
+ */
+export function heldBy(
+  pipeline: Pipeline,
+  isIpv4: boolean,
+  vip: number,
+  served: FlowKey,
+  hash: number,
+  named: number,
+): number {
+  if (named === NO_BACKEND || answersHere(pipeline, isIpv4, served, named)) return named;
+  const other = nextCandidate(pipeline, isIpv4, vip, served, hash, named);
+  return other === NO_BACKEND ? named : other;
+}
+
 /** Whether the replies of a connection to a backend here are known, and it has not ended. */
-export function answersHere(pipeline: Pipeline, isIpv4: boolean, served: FlowKey, backend: number): boolean {
+function answersHere(pipeline: Pipeline, isIpv4: boolean, served: FlowKey, backend: number): boolean {
   const { table, spareKey, otherKey } = pipeline;
   const flows = pipeline.flowsOf(isIpv4);
   spareKey.set(served);
