@@ -20,7 +20,6 @@ import { copyAddress, isMapped } from "../wire/raw.ts";
 import { SYN, TCP_FLAGS, UDP_CHECKSUM, UDP_LENGTH } from "../wire/transport.ts";
 import { ipVersion, openGue, PROTOCOL_IPIP, PROTOCOL_IPV6, trafficClass, udpPayload } from "../wire/tunnel.ts";
 import { isMartian, mayOpen } from "./admission.ts";
-import { choiceHash } from "./balancing.ts";
 import { DropReason } from "./drop-reason.ts";
 import { openGeneve } from "./dsr-geneve.ts";
 import { hopAt } from "./dsr-send.ts";
@@ -193,8 +192,7 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
     return refuse(pipeline, i, DropReason.NoStateForSegment);
   }
   const isMiddle = protocol === PROTOCOL_TCP && (view.getUint8(transport + TCP_FLAGS) & SYN) === 0;
-  const hash = choiceHash(pipeline, vip, pipeline.flowsOf(isIpv4).hashKey(served));
-  const backend = isMiddle ? heldBy(pipeline, isIpv4, vip, served, hash, named) : named;
+  const backend = isMiddle ? heldBy(pipeline, isIpv4, vip, served, named) : named;
   translated.set(key);
   copyAddress(translated, KEY_DESTINATION, table.backends, backend);
   translated[KEY_PORTS] = (ports & 0xffff) | (table.backendPort(backend) << 16);

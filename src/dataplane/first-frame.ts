@@ -88,9 +88,8 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
     const isFirst = begins(pipeline, i);
     if (pipeline.tunnelled) {
       // What another node sent here stays here: two nodes that disagree must not send it to and fro.
-      const choice = choiceHash(pipeline, vip, hash);
-      const named = table.localBackend(vip, choice);
-      backend = isFirst ? named : heldBy(pipeline, isIpv4, vip, key, choice, named);
+      const named = table.localBackend(vip, choiceHash(pipeline, vip, hash));
+      backend = isFirst ? named : heldBy(pipeline, isIpv4, vip, key, named);
       asks = backend !== named;
     } else if (!isFirst && table.formerSets(vip) > 0) {
       backend = likelyBackend(pipeline, isIpv4, vip, choiceHash(pipeline, vip, hash));

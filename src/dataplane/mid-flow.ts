@@ -12,6 +12,7 @@
 
 import { copyAddress } from "../wire/raw.ts";
 import { FIN, RST } from "../wire/transport.ts";
+import { choiceHash } from "./balancing.ts";
 import { DsrKind } from "./egress.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, reverseKey } from "./flow-key.ts";
 import { NO_ROW } from "./flow-table.ts";
@@ -60,15 +61,9 @@ export function likelyBackend(pipeline: Pipeline, isIpv4: boolean, vip: number, 
  * Who has the connection of a segment that another node has sent here: the backend of this node that it names, unless nothing
  * is known here of such a connection and there is another who may have it.
  */
-export function heldBy(
-  pipeline: Pipeline,
-  isIpv4: boolean,
-  vip: number,
-  served: FlowKey,
-  hash: number,
-  named: number,
-): number {
+export function heldBy(pipeline: Pipeline, isIpv4: boolean, vip: number, served: FlowKey, named: number): number {
   if (named === NO_BACKEND || answersHere(pipeline, isIpv4, served, named)) return named;
+  const hash = choiceHash(pipeline, vip, pipeline.flowsOf(isIpv4).hashKey(served));
   const other = nextCandidate(pipeline, isIpv4, vip, served, hash, named);
   return other === NO_BACKEND ? named : other;
 }
