@@ -192,15 +192,16 @@ function insertVip(index: Int32Array, { address }: CompiledVip, vip: VipSpec, ro
 function indexById(compiled: readonly CompiledVip[]): Int32Array {
   const vipIds = compiled.reduce((most, { ids }) => Math.max(most, ids.id + 1), 0);
   const idsOf = compiled.map(({ backendIds }) => backendIds.reduce((most, id) => Math.max(most, id + 1), 0));
-  const byId = shared(idsOf.reduce((total, count) => total + 1 + count, 1 + vipIds)).fill(NO_BACKEND);
+  const byId = shared(idsOf.reduce((total, count) => total + 2 + count, 1 + vipIds)).fill(NO_BACKEND);
   byId[0] = vipIds;
   let part = 1 + vipIds;
   let backend = 0;
   compiled.forEach(({ ids, backendIds }, row) => {
     byId[1 + ids.id] = part;
-    byId[part] = idsOf[row]!;
-    for (const id of backendIds) byId[part + 1 + id] = backend++ * BACKEND_WORDS;
-    part += 1 + idsOf[row]!;
+    byId[part] = row;
+    byId[part + 1] = idsOf[row]!;
+    for (const id of backendIds) byId[part + 2 + id] = backend++ * BACKEND_WORDS;
+    part += 2 + idsOf[row]!;
   });
   return byId;
 }

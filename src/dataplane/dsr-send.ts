@@ -49,11 +49,11 @@ import {
 } from "../wire/tunnel.ts";
 import { DropReason } from "./drop-reason.ts";
 import { DsrKind, dsrActions, dsrKind, EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL } from "./egress.ts";
-import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL } from "./flow-key.ts";
+import { KEY_DESTINATION, KEY_PORTS } from "./flow-key.ts";
 import { openRequest, refuse } from "./flow-rows.ts";
-import { NO_ROW } from "./flow-table.ts";
+import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { MODE_NAT, NO_BACKEND } from "./forwarding-layout.ts";
-import { type ForwardingTable, NO_VIP } from "./forwarding-table.ts";
+import type { ForwardingTable } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import { offloadSending } from "./offload.ts";
 import { NO_LIMIT } from "./path-mtu.ts";
@@ -144,7 +144,7 @@ function informs(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): b
 function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, informing: boolean): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
-  const kind = sentKind(pipeline, isIpv4, row);
+  const kind = sentKind(pipeline.table, flows, row);
   pipeline.pathMtu = NO_LIMIT;
   const asks = dsrKind(words[row + layout.egress]!) === DsrKind.Asking;
   if (pipeline.offloads && kind !== DsrKind.Received && !asks) offloadSending(flows, row);
@@ -169,19 +169,12 @@ function growth(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, inf
   return outer + UDP_HEADER_BYTES + GENEVE_INNER_BYTES + option;
 }
 
-/**
- * The kind by which a row's requests leave: of one that asks, the mode of its VIP. Where the row names a pod, the segment has
- * come from another node, and goes on as it came.
- */
-function sentKind(pipeline: Pipeline, isIpv4: boolean, row: number): number {
-  const { table, spareKey, tunnelled } = pipeline;
-  const flows = pipeline.flowsOf(isIpv4);
-  const kind = dsrKind(flows.words[row + flows.layout.egress]!);
+/** The kind by which a row's requests leave: of one that asks, the mode of its VIP. */
+export function sentKind(table: ForwardingTable, { words, layout }: FlowTable, row: number): number {
+  const kind = dsrKind(words[row + layout.egress]!);
   if (kind !== DsrKind.Asking) return kind;
-  flows.loadKey(row, spareKey);
-  const vip = table.vip(spareKey, KEY_DESTINATION, spareKey[KEY_PORTS]! >>> 16, spareKey[KEY_PROTOCOL]!);
-  if (vip !== NO_VIP && table.mode(vip) !== MODE_NAT) return table.mode(vip);
-  return tunnelled ? DsrKind.Geneve : DsrKind.Option;
+  const mode = table.modeOf(words[row + layout.owner]!);
+  return mode === MODE_NAT ? DsrKind.Option : mode;
 }
 
 function optionGrowth(pipeline: Pipeline, i: number, isIpv4: boolean): number {
@@ -205,7 +198,7 @@ export function dress(
   outPort: number,
   bytes: number,
 ): void {
-  const kind = sentKind(pipeline, isIpv4, row);
+  const kind = sentKind(pipeline.table, pipeline.flowsOf(isIpv4), row);
   if (kind === DsrKind.Link) return;
   if (kind === DsrKind.Received) removeOption(pipeline, i, isIpv4);
   else if (kind !== DsrKind.Option) wrap(pipeline, i, isIpv4, row, kind, outPort, bytes);

@@ -9,7 +9,8 @@
  *             policies, Service, affinity seconds, balancing, where in `former` or -1]
  *   backends  [address, port (raw), id, address that takes tunnels, flags: LOCAL, TAKES_NEW, weight]: of each VIP
  *             first those that take new flows, then the other members
- *   byId      [VIP ids, for each where its part begins or -1, parts: [backend ids, for each where in `backends` or -1]]
+ *   byId      [VIP ids, for each where its part begins or -1,
+ *             parts: [row of `vips`, backend ids, for each where in `backends` or -1]]
  *   ranges    [network, prefix length]: who may come in
  *   former    what VIPs chose from in epochs before (former-choices.ts)
  *   maglev    tables of indices among a VIP's own backends, in memory that epochs share (maglev-memory.ts)
@@ -30,6 +31,7 @@ import {
   FLAG_RESTRICTED,
   FLAG_TAKES_NEW,
   INDEX_WORDS,
+  MODE_NAT,
   NO_BACKEND,
   RANGE_WORDS,
   SOURCE_NAT_SHIFT,
@@ -292,9 +294,19 @@ export class ForwardingTable {
 
   /** The backend that the owner word of a flow row names: the VIP's id above, the backend's below. */
   backendOf(owner: number): number {
-    const part = owner >>> 16 < this.#byId[0]! ? this.#byId[1 + (owner >>> 16)]! : NO_BACKEND;
-    if (part < 0 || (owner & 0xffff) >= this.#byId[part]!) return NO_BACKEND;
-    return this.#byId[part + 1 + (owner & 0xffff)]!;
+    const part = this.#partOf(owner);
+    if (part < 0 || (owner & 0xffff) >= this.#byId[part + 1]!) return NO_BACKEND;
+    return this.#byId[part + 2 + (owner & 0xffff)]!;
+  }
+
+  /** The mode of the VIP that an owner word names; MODE_NAT where there is none. */
+  modeOf(owner: number): number {
+    const part = this.#partOf(owner);
+    return part < 0 ? MODE_NAT : this.mode(this.#byId[part]! * VIP_WORDS);
+  }
+
+  #partOf(owner: number): number {
+    return owner >>> 16 < this.#byId[0]! ? this.#byId[1 + (owner >>> 16)]! : -1;
   }
 
   /** Where in `backends` the address is that takes tunnels for a backend. */
