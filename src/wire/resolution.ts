@@ -21,6 +21,7 @@ import {
   ICMP_CHECKSUM,
   NDP_HOP_LIMIT,
   NDP_OPTIONS,
+  NDP_SOURCE_LINK_ADDRESS,
   NDP_TARGET,
   NDP_TARGET_LINK_ADDRESS,
   NEIGHBOR_ADVERTISEMENT,
@@ -39,7 +40,6 @@ import { transportChecksum } from "./pseudo-header.ts";
 
 const BROADCAST = 0xffff_ffff_ffff as Mac;
 const SOLICITED_GROUP = 0xff02_0000_0000_0000_0000_0001_ff00_0000n;
-const SOURCE_LINK_ADDRESS = 1;
 const SOLICITATION_BYTES = NDP_OPTIONS + 8;
 
 /** Somebody says that he has an address. */
@@ -87,7 +87,7 @@ export function neighborSolicitation(target: IpAddress, source: IpAddress, mac: 
   const icmp = network + IPV6_HEADER_BYTES;
   view.setUint8(icmp, NEIGHBOR_SOLICITATION);
   writeAddress6(view, icmp + NDP_TARGET, target.value);
-  view.setUint8(icmp + NDP_OPTIONS, SOURCE_LINK_ADDRESS);
+  view.setUint8(icmp + NDP_OPTIONS, NDP_SOURCE_LINK_ADDRESS);
   view.setUint8(icmp + NDP_OPTIONS + 1, 1);
   writeMac(view, icmp + NDP_OPTIONS + 2, mac);
   const checksum = transportChecksum(view, false, network, PROTOCOL_ICMPV6, icmp, SOLICITATION_BYTES);
