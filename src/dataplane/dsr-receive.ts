@@ -16,13 +16,13 @@ import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/e
 import { IPV4_CHECKSUM, IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { IPV6_HEADER_BYTES } from "../wire/ipv6.ts";
 import { pseudoHeaderSum } from "../wire/pseudo-header.ts";
-import { copyAddress, isMapped } from "../wire/raw.ts";
+import { copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
 import { TCP_FLAGS, UDP_CHECKSUM, UDP_LENGTH } from "../wire/transport.ts";
 import { ipVersion, openGue, PROTOCOL_IPIP, PROTOCOL_IPV6, trafficClass, udpPayload } from "../wire/tunnel.ts";
 import { isMartian, mayOpen } from "./admission.ts";
 import { DropReason } from "./drop-reason.ts";
 import { openGeneve } from "./dsr-geneve.ts";
-import { DsrKind, dsrActions, sendsDsr } from "./egress.ts";
+import { DsrKind, dsrActions, receivesDsr, sendsDsr } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { openRows, refuse } from "./flow-rows.ts";
 import { NO_ROW } from "./flow-table.ts";
@@ -173,7 +173,7 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   }
   const ports = key[KEY_PORTS]!;
   copyAddress(served, KEY_SOURCE, key, KEY_SOURCE);
-  served[KEY_PORTS] = (ports & 0xffff) | (served[KEY_PORTS]! << 16);
+  served[KEY_PORTS] = (ports & 0xffff) | (served[KEY_PORTS]! & ~0xffff);
   served[KEY_PROTOCOL] = protocol;
   const vip = table.vip(served, KEY_DESTINATION, served[KEY_PORTS]! >>> 16, protocol);
   if (vip === NO_VIP) return refuse(pipeline, i, DropReason.NoSuchVip);
@@ -196,12 +196,27 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   return openRows(pipeline, i, pipeline.flowsOf(isIpv4), served, egress, replyEgress, owner);
 }
 
-/** Reads for whom a request is into `served`: destination, and its port in the low half of the ports. */
+/**
+ * Whether a SYN that another gateway sent here is for another VIP than the flow of its addresses: to the pod, what a client
+ * sends from one port through two VIPs is the same connection.
+ */
+export function namesAnotherVip(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, reply: number): boolean {
+  const flows = pipeline.flowsOf(isIpv4);
+  if (!receivesDsr(flows.words[row + flows.layout.egress]!) || !readServed(pipeline, i, isIpv4)) return false;
+  const { served, spareKey } = pipeline;
+  flows.loadTranslation(reply, spareKey);
+  return (
+    !sameAddress(spareKey, KEY_SOURCE, served, KEY_DESTINATION) ||
+    (spareKey[KEY_PORTS]! & 0xffff) !== served[KEY_PORTS]! >>> 16
+  );
+}
+
+/** Reads for whom a request is into `served`: destination, and its port where keys have it. */
 function readServed(pipeline: Pipeline, i: number, isIpv4: boolean): boolean {
   const { batch, view, table, served } = pipeline;
   if (pipeline.tunnelled && served[KEY_PROTOCOL] !== 0) return isMapped(served, KEY_DESTINATION) === isIpv4;
   const network = batch.network[i]!;
   if (!carriesDsrOption(view, isIpv4, network, batch.transport[i]!)) return false;
-  served[KEY_PORTS] = readDsrOption(view, isIpv4, network, served, KEY_DESTINATION, table.dsr.networkOrder);
+  served[KEY_PORTS] = readDsrOption(view, isIpv4, network, served, KEY_DESTINATION, table.dsr.networkOrder) << 16;
   return true;
 }
