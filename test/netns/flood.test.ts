@@ -7,14 +7,14 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { Configuration } from "../lab/configuration.ts";
 import { curl } from "../lab/curl.ts";
 import { deterministicPieces } from "../lab/deterministic-body.ts";
 import { Gateway } from "../lab/gateway.ts";
+import { twoArmsConfiguration } from "../lab/insides.ts";
 import { Lab } from "../lab/lab.ts";
 import { isVipRouted, NODE_ADDRESS, VIP } from "../lab/seed-a.ts";
 import { synFlood } from "../lab/syn-flood.ts";
-import { BACKENDS, twoArms } from "../lab/two-arms.ts";
+import { twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const IS_LONG = process.env["SLUICE_LONG"] === "1";
@@ -31,9 +31,7 @@ test("a flood and the death of the process cost a download nothing, and let new 
 }, async () => {
   lab = new Lab("sle");
   const network = await twoArms(lab);
-  const configuration = new Configuration(lab, "seed-a");
-  configuration.edit("10.2.3.5", BACKENDS[0]);
-  configuration.edit("10.2.3.6", BACKENDS[1]);
+  const configuration = twoArmsConfiguration(lab);
   const options = { configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" };
   const gateway = await Gateway.start(lab, network.node, options);
   await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });

@@ -3,10 +3,11 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { Configuration } from "../lab/configuration.ts";
+import type { Configuration } from "../lab/configuration.ts";
 import { curl } from "../lab/curl.ts";
 import { deterministicBody, sha256 } from "../lab/deterministic-body.ts";
 import { Gateway, type GatewayOptions, SLUICE } from "../lab/gateway.ts";
+import { twoArmsConfiguration } from "../lab/insides.ts";
 import { Lab } from "../lab/lab.ts";
 import type { LabProcess } from "../lab/process.ts";
 import { isVipRouted, NODE_ADDRESS, VIP } from "../lab/seed-a.ts";
@@ -33,9 +34,7 @@ interface Scene {
 async function downloading(...words: readonly string[]): Promise<Scene> {
   lab = new Lab("sle");
   const network = await twoArms(lab);
-  const configuration = new Configuration(lab, "seed-a");
-  configuration.edit("10.2.3.5", BACKENDS[0]);
-  configuration.edit("10.2.3.6", BACKENDS[1]);
+  const configuration = twoArmsConfiguration(lab);
   const place = { node: "node1", uplink: "net0", inside: "lan0", arguments: words };
   const options = { configuration: configuration.folder, ...place };
   const gateway = await Gateway.start(lab, network.node, options);
