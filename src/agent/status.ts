@@ -1,7 +1,6 @@
 /** What the running gateway says of itself: the JSON of `/v1/status`, the source of most tables. */
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
-import { TOTALS, type TotalName, type VipCounterName } from "../dataplane/counters.ts";
-import { DROP_REASONS } from "../dataplane/drop-reason.ts";
+import { reasonCounts, TOTALS, type TotalName, type VipCounterName } from "../dataplane/counters.ts";
 import type { ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import type { OffloadReport } from "../xdp/offload-check.ts";
@@ -39,7 +38,8 @@ export interface GatewayStatus {
     readonly opening: OpeningStatus;
     /** Whether clients must show that their addresses are theirs, since when and who asks for it. */
     readonly synCookies: SynCookiesStatus;
-    readonly ports: readonly PortStatus[];
+    /** With the reasons for which frames that came in by it were dropped or passed. */
+    readonly ports: readonly (PortStatus & { readonly reasons: Record<string, number> })[];
     readonly workers: readonly { alive: boolean; turns: number }[];
     readonly totals: Record<TotalName, number>;
     /** Frames dropped or passed by reason; only those that happened. */
@@ -74,7 +74,6 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
     TotalName,
     number
   >;
-  const reasons = DROP_REASONS.map((name, index) => [name, counters.reasons[index]!] as const);
   return {
     node: gateway.options.node,
     uptimeSeconds: Math.floor((Date.now() - gateway.startedAt) / 1000),
@@ -87,10 +86,10 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
       epoch: datapath.epoch,
       opening: datapath.opening,
       synCookies: datapath.policies.synCookies,
-      ports: datapath.ports,
+      ports: datapath.ports.map((port) => ({ ...port, reasons: reasonCounts(counters, port.id) })),
       workers: datapath.workers(),
       totals,
-      reasons: Object.fromEntries(reasons.filter(([, count]) => count > 0)),
+      reasons: reasonCounts(counters),
       flows: {
         live: flowsLive,
         rows: datapath.flows[0]!.capacity,

@@ -10,9 +10,12 @@
 import { carriesDsrOption } from "../wire/dsr-option.ts";
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, PSH, RST, SYN } from "../wire/transport.ts";
+import { DropReason } from "./drop-reason.ts";
+import { namesAnotherVip } from "./dsr-receive.ts";
 import { receivesDsr, sendsDsr } from "./egress.ts";
 import { reopenFlow } from "./first-frame.ts";
-import { flowState, lastSeen } from "./flow-state.ts";
+import { refuse } from "./flow-rows.ts";
+import { flowState, givesWay, lastSeen } from "./flow-state.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { offloadBegun, offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -94,13 +97,18 @@ function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number
  * the backend is one of today, which other nodes choose as well should routers move the new flow there. A SYN that nobody
  * has answered and that is sent again goes to another backend when its own takes no new flows any more. A flow whose
  * replies come by here but have no row begins anew in any case: they would leave with the backend's address. (It shared
- * that row with a flow of the same port that came another way, straight or from another node.)
+ * that row with a flow of the same port that came another way, straight or from another node.) And a SYN for another VIP than
+ * the flow of the same port at the same pod does not go its way: its answers would leave as that VIP.
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
   const peer = flows.peer(row);
   if (peer === NO_ROW && !sendsDsr(words[row + layout.egress]!)) return reopenFlow(pipeline, i, isIpv4, row, peer);
+  if (peer !== NO_ROW && namesAnotherVip(pipeline, i, isIpv4, row, peer)) {
+    if (givesWay(flows, row, peer, pipeline.now)) return reopenFlow(pipeline, i, isIpv4, row, peer);
+    return refuse(pipeline, i, DropReason.TupleCollision);
+  }
   const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
   const isGivenUp = !pipeline.table.takesNewFlows(words[row + layout.owner]!);
   if ((flags & (FIN | RST)) === 0) {
