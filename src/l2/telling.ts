@@ -47,6 +47,11 @@ export class Telling {
     return this.#version;
   }
 
+  /** When all are told again that this node lives. */
+  get nextHeartbeat(): number {
+    return this.#nextHeartbeat;
+  }
+
   /** The statement has changed. */
   renew(): void {
     this.#isNew = true;
