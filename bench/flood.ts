@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { longestSilence } from "./flood/download.ts";
-import { FloodedNetwork, MEGABYTES, type Trial } from "./flood/flooded-network.ts";
+import { Body, FloodedNetwork, MEGABYTES, type Trial } from "./flood/flooded-network.ts";
 import { buildTools } from "./forward/tools.ts";
 import { benchSettings } from "./harness/settings.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
@@ -34,6 +34,7 @@ interface Series {
 
 const { rounds } = benchSettings({ rounds: 3, seconds: 0 });
 const tools = await buildTools();
+const body = new Body();
 const sluice: Series = { who: "Sluice", undisturbed: [], flooded: [] };
 const nft: Series = { who: "nftables", undisturbed: [], flooded: [] };
 const lives: Lives[] = [];
@@ -41,7 +42,7 @@ try {
   for (let round = 1; round <= rounds; round++) {
     process.stderr.write(`flood: round ${round} of ${rounds}\n`);
     for (const { who, undisturbed, flooded } of [sluice, nft]) {
-      const network = await FloodedNetwork.start(who, tools);
+      const network = await FloodedNetwork.start(who, tools, body);
       try {
         undisturbed.push(await network.download(false));
         flooded.push(await network.download(true));
@@ -53,6 +54,7 @@ try {
   }
 } finally {
   tools.remove();
+  body.remove();
 }
 report();
 

@@ -2,7 +2,8 @@
  * A client that downloads, a gateway and a server on one core, and on the other a generator of SYNs of random clients to
  * the same address. What the flood's frames cost where they go, up to the backend's own stack, is paid on the flood's core.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ACK } from "../../src/wire/transport.ts";
@@ -25,6 +26,17 @@ const onItsCore = ["taskset", "-c", `${DOWNLOAD_CORE}`];
 const CLIENT = join(import.meta.dirname, "download.ts");
 const URL = `http://${VIP}:80/www/body`;
 
+/** What is downloaded, written once for all networks. */
+export class Body {
+  readonly #folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  readonly file = join(this.#folder, "body");
+  readonly sha256 = writeDeterministicBody(this.file, MEGABYTES * 1e6);
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
 export interface Trial extends Download {
   /** SYNs that were sent, a second. */
   readonly floodPerSecond: number;
@@ -42,13 +54,13 @@ export class FloodedNetwork {
     this.#tools = tools;
   }
 
-  static async start(by: "Sluice" | "nftables", tools: Tools): Promise<FloodedNetwork> {
+  static async start(by: "Sluice" | "nftables", tools: Tools, body: Body): Promise<FloodedNetwork> {
     const network = await ServiceNetwork.start(onItsCore);
     try {
       const folder = join(network.lab.folder, "www");
       mkdirSync(folder);
-      const sha256 = writeDeterministicBody(join(folder, "body"), MEGABYTES * 1e6);
-      const flooded = new FloodedNetwork(network, sha256, tools);
+      symlinkSync(body.file, join(folder, "body"));
+      const flooded = new FloodedNetwork(network, body.sha256, tools);
       if (by === "nftables") await NFT.start(network);
       else await flooded.startGateway();
       return flooded;

@@ -3,13 +3,12 @@
  * with graceful restart, and the kernel opens the flows by the tables that the process has left it.
  */
 import { afterEach, describe, expect, test } from "vitest";
-import { Configuration } from "../lab/configuration.ts";
+import { BOTH_INSIDES, behindSecondArm, keepRoute, type Site } from "../lab/both-insides.ts";
 import { curl } from "../lab/curl.ts";
-import { Gateway, type GatewayOptions, SLUICE } from "../lab/gateway.ts";
+import { Gateway, SLUICE } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
-import { isVipRouted, NODE_ADDRESS, type Outside, seedA, VIP } from "../lab/seed-a.ts";
+import { type Outside, VIP } from "../lab/seed-a.ts";
 import { synFlood } from "../lab/syn-flood.ts";
-import { BACKENDS, twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 /** The ring is full long before a worker that takes nothing is said to stand still. */
@@ -18,32 +17,18 @@ const FLOOD_FRAMES_PER_SECOND = 50_000;
 let lab: Lab | null = null;
 afterEach(() => lab?.close());
 
-async function behindStack(): Promise<{ network: Outside; options: GatewayOptions }> {
-  const network = await seedA(lab!);
-  const configuration = new Configuration(lab!, "seed-a").folder;
-  return { network, options: { configuration, node: "node1", uplink: "net0" } };
-}
-
-async function behindSecondArm(): Promise<{ network: Outside; options: GatewayOptions }> {
-  const network = await twoArms(lab!);
-  const configuration = new Configuration(lab!, "seed-a");
-  configuration.edit("10.2.3.5", BACKENDS[0]);
-  configuration.edit("10.2.3.6", BACKENDS[1]);
-  return { network, options: { configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" } };
-}
-
 async function served(
-  build: () => Promise<{ network: Outside; options: GatewayOptions }>,
+  build: (lab: Lab) => Promise<Site>,
   ...words: readonly string[]
-): Promise<{ network: Outside; options: GatewayOptions; gateway: Gateway }> {
+): Promise<Site & { gateway: Gateway }> {
   lab = new Lab("sle");
-  const { network, options: plain } = await build();
-  const options = { ...plain, arguments: words };
+  const site = await build(lab);
+  const { network } = site;
+  const options = { ...site.options, arguments: words };
   const gateway = await Gateway.start(lab, network.node, options);
-  await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });
-  network.router.ip(`route add ${VIP}/32 via ${NODE_ADDRESS} metric 5000`);
+  await keepRoute(network);
   expect(curl(network.client, `http://${VIP}/`).error).toBe("");
-  return { network, options, gateway };
+  return { ...site, options, gateway };
 }
 
 /** The errors of so many connections, one after another. */
@@ -52,10 +37,7 @@ function errors(network: Outside, connections: number): string[] {
   return found.filter((error) => error !== "");
 }
 
-describe.each([
-  ["the node's own stack", behindStack],
-  ["a second interface", behindSecondArm],
-])("with the backends behind %s", (_name, build) => {
+describe.each(BOTH_INSIDES)("with the backends behind %s", (_name, build) => {
   test("a killed process leaves new connections to the kernel, and the next one takes them over", async () => {
     const { network, options, gateway } = await served(build);
     expect(gateway.status().datapath.opening).toMatchObject({ by: "workers", why: "the workers keep up" });

@@ -5,13 +5,12 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { Configuration } from "../lab/configuration.ts";
+import { BOTH_INSIDES, keepRoute } from "../lab/both-insides.ts";
 import { curl } from "../lab/curl.ts";
 import { deterministicBody, sha256 } from "../lab/deterministic-body.ts";
-import { Gateway, type GatewayOptions } from "../lab/gateway.ts";
+import { Gateway } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
-import { isVipRouted, NODE_ADDRESS, type Outside, seedA, VIP } from "../lab/seed-a.ts";
-import { BACKENDS, twoArms } from "../lab/two-arms.ts";
+import { VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 /** More than is waited for: a process must have time to die and another to start, also on a busy machine. */
@@ -21,32 +20,14 @@ const BYTES_PER_SECOND = 2_000_000;
 let lab: Lab | null = null;
 afterEach(() => lab?.close());
 
-async function behindStack(): Promise<{ network: Outside; options: GatewayOptions }> {
-  const network = await seedA(lab!);
-  const configuration = new Configuration(lab!, "seed-a").folder;
-  return { network, options: { configuration, node: "node1", uplink: "net0" } };
-}
-
-async function behindSecondArm(): Promise<{ network: Outside; options: GatewayOptions }> {
-  const network = await twoArms(lab!);
-  const configuration = new Configuration(lab!, "seed-a");
-  configuration.edit("10.2.3.5", BACKENDS[0]);
-  configuration.edit("10.2.3.6", BACKENDS[1]);
-  return { network, options: { configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" } };
-}
-
-describe.each([
-  ["the node's own stack", behindStack],
-  ["a second interface", behindSecondArm],
-])("with the backends behind %s", (_name, build) => {
+describe.each(BOTH_INSIDES)("with the backends behind %s", (_name, build) => {
   test("a download goes on while the process is dead, and through the start of the next", {
     timeout: 120_000,
   }, async () => {
     lab = new Lab("sle");
-    const { network, options } = await build();
+    const { network, options } = await build(lab);
     const first = await Gateway.start(lab, network.node, options);
-    await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });
-    network.router.ip(`route add ${VIP}/32 via ${NODE_ADDRESS} metric 5000`);
+    await keepRoute(network);
     // What the client's kernel holds must not hide a stall.
     network.client.sysctl("net.ipv4.tcp_rmem", "4096 65536 65536");
     const file = join(lab.folder, "download");
