@@ -13,17 +13,23 @@ import { buildTools } from "./forward/tools.ts";
 import { benchSettings } from "./harness/settings.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
 
-/** The longest time without a byte, milliseconds, while each happened. */
+/** The longest time without a byte, and the longest answer to who asks past the gateway, in the same time; milliseconds. */
+interface Stall {
+  readonly download: number;
+  readonly witness: number;
+}
+
+const PHASES = [
+  ["beside", "nothing but the flood"],
+  ["death", "SIGKILL, and two seconds without a process"],
+  ["rebirth", "the next process starts"],
+  ["restart", "it ends with --keep-flows, another starts"],
+] as const;
+
 interface Lives {
   readonly megabytesPerSecond: number;
-  /** Nothing but the flood. */
-  readonly beside: number;
-  /** SIGKILL, and the time without a process. */
-  readonly death: number;
-  /** The next process starts and takes over. */
-  readonly rebirth: number;
-  /** That one ends by SIGTERM and a third takes over. */
-  readonly restart: number;
+  /** One for each of `PHASES`. */
+  readonly stalls: readonly Stall[];
 }
 
 interface Series {
@@ -76,11 +82,11 @@ async function downloadOverLives(network: FloodedNetwork): Promise<Lives> {
     await sleep(1000);
     mark();
   });
-  const [beside, death, rebirth, restart] = times
-    .slice(1)
-    .map((to, phase) => longestSilence(trial.silences, times[phase]!, to));
-  const { megabytesPerSecond } = trial;
-  return { megabytesPerSecond, beside: beside!, death: death!, rebirth: rebirth!, restart: restart! };
+  const stalls = PHASES.map((_, phase): Stall => {
+    const [from, to] = [times[phase]!, times[phase + 1]!];
+    return { download: longestSilence(trial.silences, from, to), witness: longestSilence(trial.witness, from, to) };
+  });
+  return { megabytesPerSecond: trial.megabytesPerSecond, stalls };
 }
 
 function report(): void {
@@ -114,22 +120,19 @@ function report(): void {
         .padStart(8)}`,
     );
   }
-  const phases = [
-    ["beside", "nothing but the flood"],
-    ["death", "SIGKILL, and two seconds without a process"],
-    ["rebirth", "the next process starts"],
-    ["restart", "it ends with --keep-flows, another starts"],
-  ] as const;
   const speeds = lives.map(({ megabytesPerSecond }) => megabytesPerSecond);
-  console.log(
-    `one connection under the flood, ${spread(speeds).trim()} MB/s, every hash right; longest time without a byte`,
-  );
-  for (const [phase, what] of phases) {
-    const silences = lives.map((life) => life[phase]);
-    ratios[`stall-${phase}-milliseconds`] = Math.max(...silences);
-    rows.push({ what: `Sluice, ${what}`, metric: "longest stall", unit: "ms", values: silences });
-    console.log(`  ${what.padEnd(44)}  ${spread(silences)} ms`);
-  }
+  console.log(`one connection under the flood, ${spread(speeds).trim()} MB/s, every hash right; longest stall, ms`);
+  console.log(`  ${"".padEnd(44)}  of the download         of answers past the gateway`);
+  PHASES.forEach(([key, what], phase) => {
+    const download = lives.map(({ stalls }) => stalls[phase]!.download);
+    const witness = lives.map(({ stalls }) => stalls[phase]!.witness);
+    ratios[`stall-${key}-milliseconds`] = Math.max(...download);
+    rows.push(
+      { what: `Sluice, ${what}`, metric: "longest stall", unit: "ms", values: download },
+      { what: `Sluice, ${what}`, metric: "longest answer past the gateway", unit: "ms", values: witness },
+    );
+    console.log(`  ${what.padEnd(44)}  ${spread(download)}  ${spread(witness)}`);
+  });
   for (const [key, value] of Object.entries(ratios)) console.log(`${key.padEnd(30)} ${value.toFixed(2)}`);
   saveResults("flood", rows, ratios);
 }

@@ -1,13 +1,15 @@
 /**
  * The client of the flood benchmark, a program of its own: downloads of one file, one after another over one connection.
  *
- *   node download.ts URL [on]
+ *   node download.ts URL WITNESS [on]
  *
- * With `on` files follow one another until SIGTERM, whereafter the one under way is the last. Prints "begun" with the first
- * byte, and at the end one JSON line, `Download`.
+ * With `on` files follow one another until SIGTERM, whereafter the one under way is the last. Meanwhile it asks the same
+ * server for a few bytes some hundred times a second, at the address WITNESS where no gateway is in between: what makes that
+ * wait as well is the machine's doing. Prints "begun" with the first byte, and at the end one JSON line, `Download`.
  */
 import { createHash } from "node:crypto";
 import { Agent, get } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Download {
   /** Of each file that came. */
@@ -15,6 +17,8 @@ export interface Download {
   readonly megabytesPerSecond: number;
   /** Times in which nothing came, of more than a millisecond. */
   readonly silences: readonly Silence[];
+  /** Answers past the gateway that took as long. */
+  readonly witness: readonly Silence[];
   readonly connections: number;
 }
 
@@ -24,13 +28,13 @@ export interface Silence {
   readonly to: number;
 }
 
-/** The longest silence that has touched a time, milliseconds. */
+/** The longest that has touched a time, milliseconds. */
 export function longestSilence(silences: readonly Silence[], from = 0, to = Number.POSITIVE_INFINITY): number {
   const touching = silences.filter((silence) => silence.from < to && silence.to > from);
   return touching.reduce((longest, silence) => Math.max(longest, silence.to - silence.from), 0);
 }
 
-async function main(url: string, goesOn: boolean): Promise<void> {
+async function main(url: string, witnessUrl: string, goesOn: boolean): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const sha256: string[] = [];
   const silences: Silence[] = [];
@@ -39,6 +43,9 @@ async function main(url: string, goesOn: boolean): Promise<void> {
   process.once("SIGTERM", () => {
     isLast = true;
   });
+  const witness: Silence[] = [];
+  let isOver = false;
+  const watching = watch(witnessUrl, witness, () => isOver);
   let bytes = 0;
   const start = performance.now();
   let heard = start;
@@ -48,7 +55,7 @@ async function main(url: string, goesOn: boolean): Promise<void> {
       const request = get(url, { agent }, (response) => {
         response.on("data", (piece: Buffer) => {
           if (bytes === 0) console.log("begun");
-          noteSilence(performance.now());
+          noteSilence(silences, heard);
           bytes += piece.length;
           hash.update(piece);
           // What computing the hash takes is the client's own silence.
@@ -63,14 +70,29 @@ async function main(url: string, goesOn: boolean): Promise<void> {
     sha256.push(hash.digest("hex"));
   } while (!isLast);
   const megabytesPerSecond = bytes / 1e3 / (performance.now() - start);
+  isOver = true;
+  await watching;
   agent.destroy();
-  console.log(JSON.stringify({ sha256, megabytesPerSecond, silences, connections: sockets.size }));
-
-  function noteSilence(now: number): void {
-    if (now - heard < 1) return;
-    const { timeOrigin } = performance;
-    silences.push({ from: timeOrigin + heard, to: timeOrigin + now });
-  }
+  console.log(JSON.stringify({ sha256, megabytesPerSecond, silences, witness, connections: sockets.size }));
 }
 
-if (import.meta.main) await main(process.argv[2]!, process.argv[3] === "on");
+async function watch(url: string, slow: Silence[], isOver: () => boolean): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  while (!isOver()) {
+    const asked = performance.now();
+    await new Promise<void>((resolve, reject) => {
+      get(url, { agent }, (response) => response.resume().on("end", resolve)).on("error", reject);
+    });
+    noteSilence(slow, asked);
+    await sleep(1);
+  }
+  agent.destroy();
+}
+
+/** From a time until now, if that is worth a note. */
+function noteSilence(silences: Silence[], from: number): void {
+  const to = performance.now();
+  if (to - from > 1) silences.push({ from: performance.timeOrigin + from, to: performance.timeOrigin + to });
+}
+
+if (import.meta.main) await main(process.argv[2]!, process.argv[3]!, process.argv[4] === "on");

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ACK } from "../../src/wire/transport.ts";
 import { type FrameFields, ipv4Frame } from "../../test/fixtures/frames.ts";
-import { VIP } from "../../test/fixtures/gateway.ts";
+import { BACKEND, VIP } from "../../test/fixtures/gateway.ts";
 import { writeDeterministicBody } from "../../test/lab/deterministic-body.ts";
 import type { Namespace } from "../../test/lab/namespace.ts";
 import type { LabProcess } from "../../test/lab/process.ts";
@@ -16,7 +16,7 @@ import { waitFor } from "../../test/lab/wait-for.ts";
 import type { Tools } from "../forward/tools.ts";
 import { startSluice } from "../harness/sluice.ts";
 import { NFT } from "../service/contenders.ts";
-import { ServiceNetwork } from "../service/network.ts";
+import { BACKEND_PORT, ServiceNetwork } from "../service/network.ts";
 import type { Download } from "./download.ts";
 
 export const MEGABYTES = 1000;
@@ -25,6 +25,7 @@ const WARM_UP_SECONDS = 1;
 const onItsCore = ["taskset", "-c", `${DOWNLOAD_CORE}`];
 const CLIENT = join(import.meta.dirname, "download.ts");
 const URL = `http://${VIP}:80/www/body`;
+const WITNESS_URL = `http://${BACKEND}:${BACKEND_PORT}/`;
 
 /** What is downloaded, written once for all networks. */
 export class Body {
@@ -85,7 +86,7 @@ export class FloodedNetwork {
     const flood = withFlood ? await this.#startFlood() : null;
     if (flood !== null) await sleep(WARM_UP_SECONDS * 1000);
     const [before, since] = [this.#arrived(), performance.now()];
-    const command = [...onItsCore, process.execPath, CLIENT, URL, ...(meanwhile === undefined ? [] : ["on"])];
+    const command = [...onItsCore, process.execPath, CLIENT, URL, WITNESS_URL, ...(meanwhile ? ["on"] : [])];
     const client = this.#network.client.start("download", command);
     await waitFor("the first byte", () => client.log().includes("begun") || client.exit() !== null);
     await meanwhile?.();
