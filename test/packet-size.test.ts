@@ -5,21 +5,10 @@ import { describe, expect, it } from "vitest";
 import { Verdict } from "../src/dataplane/frame-batch.ts";
 import { replay } from "../src/replay/replay.ts";
 import { parseScenario } from "../src/replay/scenario.ts";
-import {
-  CLIENT,
-  node,
-  POD,
-  POD_MAC,
-  POD_PORT,
-  PODS,
-  PODS_MAC,
-  RECEIVER,
-  SENDER,
-  type Sent,
-  VIPS,
-} from "./fixtures/dsr-nodes.ts";
+import { CLIENT, node, POD, POD_MAC, POD_PORT, PODS, PODS_MAC, RECEIVER, SENDER, VIPS } from "./fixtures/dsr-nodes.ts";
 import { clientSegment, podSegment } from "./fixtures/dsr-segments.ts";
 import { internetChecksum } from "./fixtures/frames.ts";
+import type { Sent } from "./fixtures/gateway-in-memory.ts";
 import { crc32c, sctpFrame } from "./fixtures/sctp.ts";
 import { addressBytes, type Segment, segmentFrame, transportFault } from "./fixtures/segments.ts";
 

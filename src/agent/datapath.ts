@@ -8,7 +8,7 @@
 import type { Logger } from "pino";
 import { affinityMemory } from "../dataplane/affinity-table.ts";
 import type { BalancingMemory } from "../dataplane/balancing-memory.ts";
-import { buildForwardingTable, TableMemory } from "../dataplane/build-forwarding-table.ts";
+import { buildForwardingTable } from "../dataplane/build-forwarding-table.ts";
 import { type Counters, countersMemory, type VipCounterName } from "../dataplane/counters.ts";
 import { FlowEndLog } from "../dataplane/flow-end-log.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
@@ -21,6 +21,7 @@ import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
 import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
+import { TableMemory } from "../dataplane/table-memory.ts";
 import type { LoadOutcome } from "../policy-host/policy-host.ts";
 import { WorkerPool, type WorkerSpec } from "../worker/worker-pool.ts";
 import type { Link, XdpMode } from "../xdp/attach.ts";
@@ -293,6 +294,11 @@ export class Datapath {
     this.#endings.askAgain(vipsToAskAgain(policies, spec, this.ids));
     this.policies.serves(spec, this.ids);
     this.#spec = spec;
+  }
+
+  /** Traffic has not come here for a while, and will now. */
+  endMovedFlows(): void {
+    this.#endings.endMoved();
   }
 
   get spec(): ForwardingSpec {

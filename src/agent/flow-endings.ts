@@ -2,7 +2,7 @@
  * Which flows end without a word of their own: those silent for too long, those whose VIP or backend is no longer served,
  * and those about which policies are to be asked again. The main thread's part; workers end what frames end.
  */
-import { FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
+import { endMovedFlows, FlowExpiry, withdrawOwned } from "../dataplane/expiry.ts";
 import { FlowEnd } from "../dataplane/flow-end.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import type { ForwardingSpec } from "../dataplane/forwarding-spec.ts";
@@ -50,6 +50,11 @@ export class FlowEndings {
     if (retired.isEmpty) return;
     this.#withdraw(retired.isGone, FlowEnd.unserved);
     this.#ids.retain(spec);
+  }
+
+  /** Traffic comes back to this node: what others have served meanwhile is forgotten. */
+  endMoved(): void {
+    for (const flows of this.#flows) endMovedFlows(flows, this.#now());
   }
 
   close(): void {

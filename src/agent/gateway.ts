@@ -184,6 +184,7 @@ export class Gateway {
   }
 
   async undrain(): Promise<void> {
+    if (this.announcer.drainState === "withdrawn") this.datapath.endMovedFlows();
     await Promise.all([this.announcer.undrain(), this.links.undrain()]);
     this.#log.info("no longer draining");
   }

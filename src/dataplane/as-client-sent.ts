@@ -3,7 +3,7 @@
  * host finds the connection by what is quoted (RFC 5508 §4.2). At the backend's node of direct server return only; anywhere
  * else a frame that is answered has not been translated yet.
  */
-import { removeOption } from "./dsr-send.ts";
+import { removeOption } from "./dsr-dress.ts";
 import { receivesDsr } from "./egress.ts";
 import { reverseKey } from "./flow-key.ts";
 import { NO_ROW } from "./flow-table.ts";

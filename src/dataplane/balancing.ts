@@ -73,6 +73,11 @@ function nextNumber(pipeline: Pipeline, hash: number): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
+/** The hash by which a VIP chooses: with affinity not the flow's, which is given, but its client's. */
+export function choiceHash(pipeline: Pipeline, vip: number, hash: number): number {
+  return pipeline.table.affinitySeconds(vip) === 0 ? hash : clientHash(pipeline);
+}
+
 /** Hash of the client's address alone, by the flow hash's key: the same on every node. */
 export function clientHash({ flows6, key, spareKey }: Pipeline): number {
   spareKey.fill(0);

@@ -4,7 +4,7 @@
  */
 import { ADDRESS_WORDS, swap16 } from "../wire/raw.ts";
 import { hashSlots, home, shared } from "./address-hash.ts";
-import { type CompiledVip, compileVip } from "./compiled-vip.ts";
+import type { CompiledVip } from "./compiled-vip.ts";
 import { DsrTable, dsrColumns } from "./dsr-table.ts";
 import type { HashKey } from "./flow-hash.ts";
 import {
@@ -18,6 +18,7 @@ import {
   VIP_COUNT,
   VIP_FIRST,
   VIP_FLAGS,
+  VIP_FORMER,
   VIP_MAGLEV,
   VIP_MEMBERS,
   VIP_MODE,
@@ -26,12 +27,11 @@ import {
   VIP_SERVICE,
   VIP_WORDS,
 } from "./forwarding-layout.ts";
-import type { DsrSpec, ForwardingSpec, OwnedAddress, PortRange, VipSpec } from "./forwarding-spec.ts";
+import type { ForwardingSpec, OwnedAddress, VipSpec } from "./forwarding-spec.ts";
 import { ForwardingTable } from "./forwarding-table.ts";
 import type { IdRegistry } from "./id-registry.ts";
-import { MaglevMemory } from "./maglev-memory.ts";
 import { ANSWER_PORT_SHIFT, insertOwned, OWNED_POD, OWNED_SERVED, ownedIndex } from "./owned-index.ts";
-import { type SourcePortColumns, sourcePortColumns } from "./source-ports.ts";
+import { TableMemory } from "./table-memory.ts";
 
 /** Ids and port names that a table is built with; the registry outlives it. */
 export interface BuildContext {
@@ -46,57 +46,12 @@ export interface BuildContext {
   readonly portNames: readonly string[];
 }
 
-/** What epochs have in common. */
-export class TableMemory {
-  readonly maglev: MaglevMemory;
-  #compiled = new WeakMap<VipSpec, CompiledVip>();
-  #dsr: DsrSpec | null = null;
-  #ranges: readonly PortRange[] = [];
-  #sourcePorts: SourcePortColumns = sourcePortColumns([]);
-
-  /** All epochs have the same key. */
-  constructor(key: HashKey) {
-    this.maglev = new MaglevMemory(key);
-  }
-
-  sourcePorts(ranges: readonly PortRange[]): SourcePortColumns {
-    if (ranges !== this.#ranges) this.#sourcePorts = sourcePortColumns(ranges);
-    this.#ranges = ranges;
-    return this.#sourcePorts;
-  }
-
-  /**
-   * Fills the Maglev tables that a spec needs, one a step: 10,000 new ones take seconds, which nobody should wait through.
-   * The table that is built next finds them done.
-   */
-  *fill(spec: ForwardingSpec, ids: IdRegistry): Generator<void> {
-    this.maglev.begin(spec.maglevTableSize);
-    for (const { maglev, serving } of this.compiled(spec, ids, new DsrTable(dsrColumns(spec.dsr)))) {
-      if (maglev === null) continue;
-      this.maglev.place(maglev, serving);
-      yield;
-    }
-  }
-
-  compiled(spec: ForwardingSpec, ids: IdRegistry, ends: DsrTable): readonly CompiledVip[] {
-    if (spec.dsr !== this.#dsr) this.#compiled = new WeakMap();
-    this.#dsr = spec.dsr;
-    return spec.vips.map((vip) => {
-      const own = ids.of(vip);
-      const known = this.#compiled.get(vip);
-      if (known?.ids === own) return known;
-      const made = compileVip(vip, own, ends);
-      this.#compiled.set(vip, made);
-      return made;
-    });
-  }
-}
-
 export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext): ForwardingTable {
   const memory = context.memory ?? new TableMemory(context.key);
   const dsr = dsrColumns(spec.dsr);
   const compiled = memory.compiled(spec, context.ids, new DsrTable(dsr));
-  memory.maglev.begin(spec.maglevTableSize);
+  memory.begin(spec);
+  memory.former.note(compiled);
 
   const sum = (wordsOf: (vip: CompiledVip) => number) => compiled.reduce((total, vip) => total + wordsOf(vip), 0);
   const owned = ownedIndex(spec.owned.length + sum(({ pods }) => pods.length));
@@ -106,6 +61,7 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const ranges = shared(sum((vip) => vip.ranges.length));
   for (const one of spec.owned) insertOwned(owned, one.address, OWNED_SERVED | answerPorts(one, context.portNames));
 
+  const former: number[] = [];
   let nextBackend = 0;
   let nextRange = 0;
   compiled.forEach((vip, row) => {
@@ -124,6 +80,9 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
     vips[at + VIP_BALANCING] = vip.balancing;
     vips[at + VIP_MEMBERS] = vip.backendIds.length;
     vips[at + VIP_POLICIES] = policyBits(spec.vips[row]!, context);
+    const formerWords = memory.former.wordsOf(vip, nextBackend, former.length, memory.maglev);
+    vips[at + VIP_FORMER] = formerWords.length === 0 ? -1 : former.length;
+    former.push(...formerWords);
     backends.set(vip.backends, nextBackend * BACKEND_WORDS);
     ranges.set(vip.ranges, nextRange * RANGE_WORDS);
     nextBackend += vip.backendIds.length;
@@ -137,7 +96,14 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const byId = indexById(compiled);
   const maglev = memory.maglev.end();
   const { epoch } = context;
-  return new ForwardingTable({ epoch, ...flags, owned, vipIndex, vips, backends, byId, ranges, maglev, dsr });
+  const columns = { owned, vipIndex, vips, backends, byId, ranges, former: sharedCopy(former), maglev, dsr };
+  return new ForwardingTable({ epoch, ...flags, ...columns });
+}
+
+function sharedCopy(words: readonly number[]): Int32Array {
+  const copy = shared(words.length);
+  copy.set(words);
+  return copy;
 }
 
 function policyBits({ policies }: VipSpec, { policySlots }: BuildContext): number {
@@ -169,15 +135,16 @@ function insertVip(index: Int32Array, { address }: CompiledVip, vip: VipSpec, ro
 function indexById(compiled: readonly CompiledVip[]): Int32Array {
   const vipIds = compiled.reduce((most, { ids }) => Math.max(most, ids.id + 1), 0);
   const idsOf = compiled.map(({ backendIds }) => backendIds.reduce((most, id) => Math.max(most, id + 1), 0));
-  const byId = shared(idsOf.reduce((total, count) => total + 1 + count, 1 + vipIds)).fill(NO_BACKEND);
+  const byId = shared(idsOf.reduce((total, count) => total + 2 + count, 1 + vipIds)).fill(NO_BACKEND);
   byId[0] = vipIds;
   let part = 1 + vipIds;
   let backend = 0;
   compiled.forEach(({ ids, backendIds }, row) => {
     byId[1 + ids.id] = part;
-    byId[part] = idsOf[row]!;
-    for (const id of backendIds) byId[part + 1 + id] = backend++ * BACKEND_WORDS;
-    part += 1 + idsOf[row]!;
+    byId[part] = row;
+    byId[part + 1] = idsOf[row]!;
+    for (const id of backendIds) byId[part + 2 + id] = backend++ * BACKEND_WORDS;
+    part += 2 + idsOf[row]!;
   });
   return byId;
 }

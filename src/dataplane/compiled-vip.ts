@@ -30,6 +30,8 @@ export interface CompiledVip {
   readonly ids: VipIds;
   /** Those that take new flows. */
   readonly serving: readonly BackendSpec[];
+  /** All, in the order of `backends`. */
+  readonly members: readonly BackendSpec[];
   /** The name of their Maglev table; `null` where there is nothing to choose. */
   readonly maglev: string | null;
   /** Of all members, those that take new flows first. */
@@ -70,6 +72,7 @@ export function compileVip(vip: VipSpec, ids: VipIds, ends: DsrTable): CompiledV
   return {
     ids,
     serving: takers,
+    members: members.map((index) => vip.backends[index]!),
     maglev: takers.length > 1 ? MaglevMemory.nameOf(takers) : null,
     backends,
     backendIds: members.map((index) => ids.backends[index]!),

@@ -13,7 +13,7 @@ import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL } from "./flow-k
 
 /**
  * @param at offset behind the UDP header.
- * @param served gets the served address, its port (raw) in the low half of the ports, and a protocol that is not 0.
+ * @param served gets the served address, its port (raw) in the high half of the ports, and a protocol that is not 0.
  * @returns offset of the Ethernet header inside; -1 when there is none, or an option is critical and not known.
  */
 export function openGeneve(view: DataView, at: number, end: number, served: FlowKey): number {
@@ -46,6 +46,6 @@ function readOption(view: DataView, option: number, optionBytes: number, served:
   } else {
     return;
   }
-  served[KEY_PORTS] = view.getUint16(option + optionBytes - 4, true);
+  served[KEY_PORTS] = view.getUint16(option + optionBytes - 4, true) << 16;
   served[KEY_PROTOCOL] = 1;
 }

@@ -17,19 +17,21 @@ import { IPV4_CHECKSUM, IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from "..
 import { IPV6_HEADER_BYTES } from "../wire/ipv6.ts";
 import { pseudoHeaderSum } from "../wire/pseudo-header.ts";
 import { copyAddress, isMapped } from "../wire/raw.ts";
-import { TCP_FLAGS, UDP_CHECKSUM, UDP_LENGTH } from "../wire/transport.ts";
+import { SYN, TCP_FLAGS, UDP_CHECKSUM, UDP_LENGTH } from "../wire/transport.ts";
 import { ipVersion, openGue, PROTOCOL_IPIP, PROTOCOL_IPV6, trafficClass, udpPayload } from "../wire/tunnel.ts";
 import { isMartian, mayOpen } from "./admission.ts";
 import { DropReason } from "./drop-reason.ts";
 import { openGeneve } from "./dsr-geneve.ts";
-import { DsrKind, dsrActions, sendsDsr } from "./egress.ts";
+import { hopAt } from "./dsr-send.ts";
+import { DsrKind, dsrActions, dsrKind, sendsDsr } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
-import { openRows, refuse } from "./flow-rows.ts";
+import { openRequest, openRows, refuse } from "./flow-rows.ts";
 import { NO_ROW } from "./flow-table.ts";
 import { NO_BACKEND } from "./forwarding-layout.ts";
 import { NO_VIP } from "./forwarding-table.ts";
+import { heldBy } from "./mid-flow.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { NO_EGRESS, wayToBackend, wayToClient } from "./way-out.ts";
+import { NO_EGRESS, wayTo, wayToBackend, wayToClient } from "./way-out.ts";
 
 /** Congestion Experienced, and the field that it is in (RFC 3168 §5). */
 const ECN = 3;
@@ -156,7 +158,10 @@ export function forgetSending(pipeline: Pipeline, i: number, isIpv4: boolean): v
   const flows = pipeline.flowsOf(isIpv4);
   pipeline.loadKey(key, isIpv4, batch.network[i]!, batch.transport[i]!, batch.protocol[i]!);
   const row = flows.findKey(batch.hash[i]!, key);
-  if (row !== NO_ROW && sendsDsr(flows.words[row + flows.layout.egress]!)) flows.withdraw(row, pipeline.now);
+  if (row === NO_ROW) return;
+  const egress = flows.words[row + flows.layout.egress]!;
+  // What is sent on because it is another's connection goes on: down a list that ends, and with a TTL that does.
+  if (sendsDsr(egress) && dsrKind(egress) !== DsrKind.Asking) flows.withdraw(row, pipeline.now);
 }
 
 /**
@@ -173,12 +178,12 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   }
   const ports = key[KEY_PORTS]!;
   copyAddress(served, KEY_SOURCE, key, KEY_SOURCE);
-  served[KEY_PORTS] = (ports & 0xffff) | (served[KEY_PORTS]! << 16);
+  served[KEY_PORTS] = (ports & 0xffff) | (served[KEY_PORTS]! & ~0xffff);
   served[KEY_PROTOCOL] = protocol;
   const vip = table.vip(served, KEY_DESTINATION, served[KEY_PORTS]! >>> 16, protocol);
   if (vip === NO_VIP) return refuse(pipeline, i, DropReason.NoSuchVip);
-  const backend = table.member(vip, key, KEY_DESTINATION, ports >>> 16);
-  if (backend === NO_BACKEND || !table.isLocal(backend)) return refuse(pipeline, i, DropReason.NoBackend);
+  const named = table.member(vip, key, KEY_DESTINATION, ports >>> 16);
+  if (named === NO_BACKEND || !table.isLocal(named)) return refuse(pipeline, i, DropReason.NoBackend);
   if (isMartian(key, isIpv4)) return refuse(pipeline, i, DropReason.MartianSource);
   if (!table.allowsSource(vip, key, KEY_SOURCE)) return refuse(pipeline, i, DropReason.SourceNotAllowed);
   if ((ports & 0xffff) === 0) return refuse(pipeline, i, DropReason.PortZero);
@@ -186,22 +191,31 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   if (protocol === PROTOCOL_TCP && !mayOpen(view.getUint8(transport + TCP_FLAGS), false)) {
     return refuse(pipeline, i, DropReason.NoStateForSegment);
   }
+  const isMiddle = protocol === PROTOCOL_TCP && (view.getUint8(transport + TCP_FLAGS) & SYN) === 0;
+  const backend = isMiddle ? heldBy(pipeline, isIpv4, vip, served, named) : named;
   translated.set(key);
+  copyAddress(translated, KEY_DESTINATION, table.backends, backend);
+  translated[KEY_PORTS] = (ports & 0xffff) | (table.backendPort(backend) << 16);
+  const owner = (table.vipId(vip) << 16) | table.backendId(backend);
+  if (!table.isLocal(backend)) {
+    const way = wayTo(pipeline, i, table.backends, hopAt(table, table.mode(vip), backend));
+    if (way === NO_EGRESS) return NO_ROW;
+    return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, way | dsrActions(DsrKind.Asking), owner);
+  }
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;
   const replyEgress = wayToClient(pipeline, i, requestEgress, false, false);
   if (replyEgress === NO_EGRESS) return NO_ROW;
-  const owner = (table.vipId(vip) << 16) | table.backendId(backend);
   const egress = requestEgress | dsrActions(DsrKind.Received);
   return openRows(pipeline, i, pipeline.flowsOf(isIpv4), served, egress, replyEgress, owner);
 }
 
-/** Reads for whom a request is into `served`: destination, and its port in the low half of the ports. */
+/** Reads for whom a request is into `served`: destination, and its port in the high half of the ports. */
 function readServed(pipeline: Pipeline, i: number, isIpv4: boolean): boolean {
   const { batch, view, table, served } = pipeline;
   if (pipeline.tunnelled && served[KEY_PROTOCOL] !== 0) return isMapped(served, KEY_DESTINATION) === isIpv4;
   const network = batch.network[i]!;
   if (!carriesDsrOption(view, isIpv4, network, batch.transport[i]!)) return false;
-  served[KEY_PORTS] = readDsrOption(view, isIpv4, network, served, KEY_DESTINATION, table.dsr.networkOrder);
+  served[KEY_PORTS] = readDsrOption(view, isIpv4, network, served, KEY_DESTINATION, table.dsr.networkOrder) << 16;
   return true;
 }

@@ -26,6 +26,11 @@ export const DsrKind = {
   Link: 4,
   /** Receiving, at the backend's node: an option is taken out. */
   Received: 5,
+  /**
+   * Sending by the VIP's mode, but of a connection that may be another backend's (mid-flow.ts): each segment says whom it is
+   * for, as the backend's node may send it on. Never left to the kernel.
+   */
+  Asking: 6,
 } as const;
 
 export const EGRESS_PORT = 0xff;

@@ -3,7 +3,11 @@
  * number of rows per tick. One thread sweeps (the main thread); workers open and reopen flows, and evict some when the
  * table is full (eviction.ts).
  */
+import { sameAddress } from "../wire/raw.ts";
+import { FIN } from "../wire/transport.ts";
+import { receivesDsr, sendsDsr } from "./egress.ts";
 import { endFlow, FlowEnd } from "./flow-end.ts";
+import { KEY_SOURCE, newFlowKey } from "./flow-key.ts";
 import { flowState, lastSeen, timeoutSeconds } from "./flow-state.ts";
 import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
 
@@ -36,6 +40,37 @@ export class FlowExpiry {
     }
     return ended;
   }
+}
+
+/** A flow that has been heard of this lately has not gone elsewhere. */
+const AWAY_SECONDS = 2;
+
+/**
+ * Ends the flows that may have gone on elsewhere, or ended there, while traffic did not come to this node: those sent to
+ * other nodes by direct server return, and those to a pod here that has closed. A client that uses such a flow's port again
+ * would meet its last connection's backend.
+ * @returns how many flows ended.
+ */
+export function endMovedFlows(flows: FlowTable, now: number): number {
+  const { words, layout } = flows;
+  const key = newFlowKey();
+  const translated = newFlowKey();
+  let ended = 0;
+  for (let row = 0; row < words.length; row += layout.words) {
+    if (!flows.isLive(row) || flows.isReply(row)) continue;
+    const egress = words[row + layout.egress]!;
+    const peer = flows.peer(row);
+    if (receivesDsr(egress) || now - lastSeen(flows, row, peer) < AWAY_SECONDS) continue;
+    if (!sendsDsr(egress)) {
+      if (peer === NO_ROW || (words[peer + layout.state]! & FIN) === 0) continue;
+      flows.loadKey(row, key);
+      flows.loadTranslation(row, translated);
+      // A translated source is this node's alone, and rests until its port may be used again.
+      if (!sameAddress(key, KEY_SOURCE, translated, KEY_SOURCE)) continue;
+    }
+    if (endFlow(flows, row, peer, FlowEnd.silent, now)) ended++;
+  }
+  return ended;
 }
 
 /**

@@ -10,7 +10,7 @@ import { copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
 import { sctpFlags } from "../wire/sctp.ts";
 import { SYN, TCP_FLAGS } from "../wire/transport.ts";
 import { isMartian, mayOpen } from "./admission.ts";
-import { chooseBackend, clientHash } from "./balancing.ts";
+import { choiceHash, chooseBackend } from "./balancing.ts";
 import { clientClock } from "./client-clock.ts";
 import { DropReason } from "./drop-reason.ts";
 import { isTunnel, openAtPod } from "./dsr-receive.ts";
@@ -25,6 +25,7 @@ import { NO_VIP } from "./forwarding-table.ts";
 import { FrameKind } from "./frame-batch.ts";
 import { handOn } from "./hand-on.ts";
 import { refuseConnection } from "./icmp-error.ts";
+import { heldBy, likelyBackend } from "./mid-flow.ts";
 import type { NewFlowPolicies } from "./new-flow-policies.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { claimSource, isHairpin } from "./source-nat.ts";
@@ -82,11 +83,19 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
   const hash = batch.hash[i]!;
   const ports = key[KEY_PORTS]!;
   let backend = decision === null ? NO_BACKEND : decision.backend;
+  let asks = false;
   if (backend === NO_BACKEND) {
-    // What another node sent here stays here: two nodes that disagree must not send it to and fro.
-    if (pipeline.tunnelled)
-      backend = table.localBackend(vip, table.affinitySeconds(vip) === 0 ? hash : clientHash(pipeline));
-    else backend = chooseBackend(pipeline, vip, hash, begins(pipeline, i));
+    const isFirst = begins(pipeline, i);
+    if (pipeline.tunnelled) {
+      // What another node sent here stays here: two nodes that disagree must not send it to and fro.
+      const named = table.localBackend(vip, choiceHash(pipeline, vip, hash));
+      backend = isFirst ? named : heldBy(pipeline, isIpv4, vip, key, named);
+      asks = backend !== named;
+    } else if (!isFirst && table.formerSets(vip) > 0) {
+      backend = likelyBackend(pipeline, isIpv4, vip, choiceHash(pipeline, vip, hash));
+      asks = backend !== NO_BACKEND;
+    }
+    if (backend === NO_BACKEND && !pipeline.tunnelled) backend = chooseBackend(pipeline, vip, hash, isFirst);
   }
   if (backend < 0) {
     if (table.rejects) refuseConnection(pipeline, i, DropReason.NoBackend);
@@ -96,7 +105,7 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
   const ofNode = isClientOfNode(pipeline, i);
   const byNat = table.mode(vip) === MODE_NAT || decision?.byNat === true;
   if (!byNat && !table.isLocal(backend) && !ofNode) {
-    return noteDecision(decision, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend));
+    return noteDecision(decision, flows, openDsrFlow(pipeline, i, isIpv4, vip, backend, asks));
   }
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
   const isHopeless = !pipeline.exhausted.mayTry(owner, hash, pipeline.now);

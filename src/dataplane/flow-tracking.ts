@@ -7,9 +7,10 @@
  * Each row's flags are changed by atomic operations: a direction may change its queue in the middle of a flow, and the
  * kernel adds those of the frames that it forwards (it leaves all frames of a row with a RST to us).
  */
+import { carriesDsrOption } from "../wire/dsr-option.ts";
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, PSH, RST, SYN } from "../wire/transport.ts";
-import { sendsDsr } from "./egress.ts";
+import { receivesDsr, sendsDsr } from "./egress.ts";
 import { reopenFlow } from "./first-frame.ts";
 import { flowState, lastSeen } from "./flow-state.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
@@ -63,12 +64,22 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
  */
 function beginInMiddle(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, flags: number): number {
   const flows = pipeline.flowsOf(isIpv4);
-  const { words, layout } = flows;
-  if ((flags & (PSH | FIN | RST)) !== PSH || (words[row + layout.state]! & FIN) === 0 || flows.isReply(row)) return row;
+  if ((flags & (PSH | FIN | RST)) !== PSH || flows.isReply(row)) return row;
   const peer = flows.peer(row);
-  // A FIN of the client alone may be forged; where replies don't come by here, there is no other to be seen.
-  const isOver = peer === NO_ROW || flowState(flows, row, peer) === "closed";
-  return isOver && isSilent(pipeline, flows, row, peer) ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+  if (!isOver(pipeline, i, isIpv4, row, peer)) return row;
+  return isSilent(pipeline, flows, row, peer) ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+}
+
+/** A FIN of the client alone may be forged; where replies don't come by here, there is no other to be seen. */
+function isOver(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, peer: number): boolean {
+  const flows = pipeline.flowsOf(isIpv4);
+  const { words, layout } = flows;
+  if ((words[row + layout.state]! & FIN) !== 0) return peer === NO_ROW || flowState(flows, row, peer) === "closed";
+  // A pod's node need not see the client close, and who says whom a segment is for knows no connection of that port.
+  const { batch, view } = pipeline;
+  const isTold =
+    receivesDsr(words[row + layout.egress]!) && carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
+  return isTold && peer !== NO_ROW && (words[peer + layout.state]! & FIN) !== 0;
 }
 
 function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number): boolean {

@@ -4,7 +4,7 @@ import { ADDRESS_WORDS } from "../wire/raw.ts";
 import { DsrKind } from "./egress.ts";
 import type { Balancing, ForwardingMode, SourceNat, TransportProtocol } from "./forwarding-spec.ts";
 
-export const VIP_WORDS = 13;
+export const VIP_WORDS = 14;
 export const VIP_FIRST = 1;
 export const VIP_COUNT = 2;
 export const VIP_MAGLEV = 3;
@@ -16,6 +16,8 @@ export const VIP_POLICIES = 9;
 export const VIP_SERVICE = 10;
 export const VIP_AFFINITY = 11;
 export const VIP_BALANCING = 12;
+/** Where in `former` its words are, or -1. */
+export const VIP_FORMER = 13;
 /** Flags of VIPs. */
 export const FLAG_RESTRICTED = 1 << 0;
 export const FLAG_DENY = 1 << 1;

@@ -6,11 +6,13 @@
  *                                          local pods are here too, which other nodes may send DSR requests to
  *   vipIndex  hash of address/port/proto   [address, port (raw) << 16 | protocol, row of `vips` + 1]
  *   vips      [id, first backend, backends, its Maglev table or -1, flags, first range, ranges, mode, members,
- *             policies, Service, affinity seconds, balancing]
+ *             policies, Service, affinity seconds, balancing, where in `former` or -1]
  *   backends  [address, port (raw), id, address that takes tunnels, flags: LOCAL, TAKES_NEW, weight]: of each VIP
  *             first those that take new flows, then the other members
- *   byId      [VIP ids, for each where its part begins or -1, parts: [backend ids, for each where in `backends` or -1]]
+ *   byId      [VIP ids, for each where its part begins or -1,
+ *             parts: [row of `vips`, backend ids, for each where in `backends` or -1]]
  *   ranges    [network, prefix length]: who may come in
+ *   former    what VIPs chose from in epochs before (former-choices.ts)
  *   maglev    tables of indices among a VIP's own backends, in memory that epochs share (maglev-memory.ts)
  *
  * VIPs and backends have ids that live as long as the thing itself, across epochs: flow rows and counters refer to them.
@@ -29,6 +31,7 @@ import {
   FLAG_RESTRICTED,
   FLAG_TAKES_NEW,
   INDEX_WORDS,
+  MODE_NAT,
   NO_BACKEND,
   RANGE_WORDS,
   SOURCE_NAT_SHIFT,
@@ -37,6 +40,7 @@ import {
   VIP_COUNT,
   VIP_FIRST,
   VIP_FLAGS,
+  VIP_FORMER,
   VIP_MAGLEV,
   VIP_MEMBERS,
   VIP_MODE,
@@ -65,6 +69,7 @@ export interface ForwardingColumns {
   readonly backends: Int32Array;
   readonly byId: Int32Array;
   readonly ranges: Int32Array;
+  readonly former: Int32Array;
   readonly maglev: MaglevColumns;
   readonly dsr: DsrColumns;
 }
@@ -87,6 +92,7 @@ export class ForwardingTable {
   readonly #backends: Int32Array;
   readonly #byId: Int32Array;
   readonly #ranges: Int32Array;
+  readonly #former: Int32Array;
   readonly #maglev: MaglevColumns;
 
   constructor(columns: ForwardingColumns) {
@@ -102,6 +108,7 @@ export class ForwardingTable {
     this.#backends = columns.backends;
     this.#byId = columns.byId;
     this.#ranges = columns.ranges;
+    this.#former = columns.former;
     this.#maglev = columns.maglev;
     this.dsr = new DsrTable(columns.dsr);
   }
@@ -190,6 +197,20 @@ export class ForwardingTable {
     return count === 1 ? first * BACKEND_WORDS : NO_BACKEND;
   }
 
+  /** How many sets of backends a VIP chose from before. */
+  formerSets(vip: number): number {
+    const words = this.#vips[vip + VIP_FORMER]!;
+    return words < 0 ? 0 : this.#former[words]!;
+  }
+
+  /** The backend that the flow of a hash had of such a set, the newest being 0; `NO_BACKEND` when it has gone. */
+  formerBackend(vip: number, set: number, hash: number): number {
+    const at = this.#former[this.#vips[vip + VIP_FORMER]! + 1 + set]!;
+    const maglev = this.#former[at]!;
+    const index = this.#former[at + 2 + (maglev < 0 ? 0 : maglevEntry(this.#maglev, maglev, hash))]!;
+    return index < 0 ? NO_BACKEND : index * BACKEND_WORDS;
+  }
+
   /** How many backends take new flows. */
   backendCount(vip: number): number {
     return this.#vips[vip + VIP_COUNT]!;
@@ -273,9 +294,19 @@ export class ForwardingTable {
 
   /** The backend that the owner word of a flow row names: the VIP's id above, the backend's below. */
   backendOf(owner: number): number {
-    const part = owner >>> 16 < this.#byId[0]! ? this.#byId[1 + (owner >>> 16)]! : NO_BACKEND;
-    if (part < 0 || (owner & 0xffff) >= this.#byId[part]!) return NO_BACKEND;
-    return this.#byId[part + 1 + (owner & 0xffff)]!;
+    const part = this.#partOf(owner);
+    if (part < 0 || (owner & 0xffff) >= this.#byId[part + 1]!) return NO_BACKEND;
+    return this.#byId[part + 2 + (owner & 0xffff)]!;
+  }
+
+  /** The mode of the VIP that an owner word names; MODE_NAT where there is none. */
+  modeOf(owner: number): number {
+    const part = this.#partOf(owner);
+    return part < 0 ? MODE_NAT : this.mode(this.#byId[part]! * VIP_WORDS);
+  }
+
+  #partOf(owner: number): number {
+    return owner >>> 16 < this.#byId[0]! ? this.#byId[1 + (owner >>> 16)]! : -1;
   }
 
   /** Where in `backends` the address is that takes tunnels for a backend. */

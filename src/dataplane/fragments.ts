@@ -8,7 +8,8 @@ import { IPV4_CHECKSUM, IPV4_DESTINATION, IPV4_SOURCE, IPV4_TTL, PROTOCOL_TCP } 
 import { IPV6_HOP_LIMIT, IPV6_SOURCE } from "../wire/ipv6.ts";
 import { ADDRESS_WORDS } from "../wire/raw.ts";
 import { DropReason } from "./drop-reason.ts";
-import { dress, plainGrowth } from "./dsr-send.ts";
+import { dress } from "./dsr-dress.ts";
+import { plainGrowth } from "./dsr-send.ts";
 import { EGRESS_DECREMENT_TTL, EGRESS_DSR } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_SOURCE } from "./flow-key.ts";
 import { NO_ROW } from "./flow-table.ts";

@@ -3,7 +3,7 @@
  * that reads it meanwhile takes the old way or the new one.
  */
 import { copyAddress } from "../wire/raw.ts";
-import { hopAt } from "./dsr-send.ts";
+import { hopAt, sentKind } from "./dsr-send.ts";
 import { DsrKind, dsrKind, EGRESS_PAIR, egressWord, sendsDsr } from "./egress.ts";
 import { type Fib, NO_ROUTE } from "./fib.ts";
 import { KEY_DESTINATION, newFlowKey } from "./flow-key.ts";
@@ -26,7 +26,7 @@ export function reroute(flows: FlowTable, fib: Fib, neighbors: NeighborTable, ta
     if (sendsDsr(egress)) {
       const backend = table.backendOf(words[row + layout.owner]!);
       if (backend === NO_BACKEND) continue;
-      copyAddress(translated, KEY_DESTINATION, table.backends, hopAt(table, dsrKind(egress), backend));
+      copyAddress(translated, KEY_DESTINATION, table.backends, hopAt(table, sentKind(table, flows, row), backend));
     } else {
       flows.loadTranslation(row, translated);
     }

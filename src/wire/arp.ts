@@ -14,9 +14,13 @@ export const ARP_SENDER_ADDRESS = 14;
 export const ARP_TARGET_MAC = 18;
 export const ARP_TARGET_ADDRESS = 24;
 
+/** The fixed part: hardware and protocol type, and the lengths of both kinds of addresses. */
+export const IPV4_OVER_ETHERNET = 0x00010800;
+export const IPV4_OVER_ETHERNET_LENGTHS = 0x0604;
+
 /** Whether the fixed part names IPv4 over Ethernet. */
 export function isIpv4OverEthernet(view: DataView, arp: number): boolean {
-  return view.getInt32(arp) === 0x00010800 && view.getUint16(arp + 4) === 0x0604;
+  return view.getInt32(arp) === IPV4_OVER_ETHERNET && view.getUint16(arp + 4) === IPV4_OVER_ETHERNET_LENGTHS;
 }
 
 export function arpOperation(view: DataView, arp: number): number {

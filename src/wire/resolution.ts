@@ -6,19 +6,9 @@
  */
 import type { IpAddress } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
-import {
-  ARP_BYTES,
-  ARP_REQUEST,
-  ARP_SENDER_ADDRESS,
-  ARP_SENDER_MAC,
-  ARP_TARGET_ADDRESS,
-  arpOperation,
-  isIpv4OverEthernet,
-} from "./arp.ts";
+import { ARP_BYTES, ARP_REQUEST, ARP_SENDER_ADDRESS, ARP_SENDER_MAC, arpOperation, isIpv4OverEthernet } from "./arp.ts";
 import { ETHERNET_HEADER_BYTES, ETHERTYPE_ARP, ETHERTYPE_IPV6 } from "./ethernet.ts";
-import { newFrame, writeAddress6, writeMac } from "./frame-writer.ts";
 import {
-  ICMP_CHECKSUM,
   NDP_HOP_LIMIT,
   NDP_OPTIONS,
   NDP_TARGET,
@@ -26,21 +16,11 @@ import {
   NEIGHBOR_ADVERTISEMENT,
   NEIGHBOR_SOLICITATION,
 } from "./icmp.ts";
-import {
-  IPV6_DESTINATION,
-  IPV6_HEADER_BYTES,
-  IPV6_HOP_LIMIT,
-  IPV6_NEXT_HEADER,
-  IPV6_PAYLOAD_LENGTH,
-  IPV6_SOURCE,
-  PROTOCOL_ICMPV6,
-} from "./ipv6.ts";
-import { transportChecksum } from "./pseudo-header.ts";
+import { IPV6_HEADER_BYTES, IPV6_HOP_LIMIT, IPV6_NEXT_HEADER, PROTOCOL_ICMPV6 } from "./ipv6.ts";
+import { arpFrame, ndpFrame } from "./neighbor-frames.ts";
 
-const BROADCAST = 0xffff_ffff_ffff as Mac;
 const SOLICITED_GROUP = 0xff02_0000_0000_0000_0000_0001_ff00_0000n;
 const SOURCE_LINK_ADDRESS = 1;
-const SOLICITATION_BYTES = NDP_OPTIONS + 8;
 
 /** Somebody says that he has an address. */
 export interface AddressClaim {
@@ -60,39 +40,26 @@ export function solicitedNodeGroup({ value }: IpAddress): IpAddress {
 
 /** @param senderAddress whose MAC the asked one is to note; `null` for nobody's. */
 export function arpRequest(target: IpAddress, senderAddress: IpAddress | null, mac: Mac): Uint8Array {
-  const view = newFrame(ARP_BYTES, BROADCAST, mac, ETHERTYPE_ARP);
-  const arp = ETHERNET_HEADER_BYTES;
-  view.setUint32(arp, 0x00010800);
-  view.setUint16(arp + 4, 0x0604);
-  view.setUint16(arp + 6, ARP_REQUEST);
-  writeMac(view, arp + ARP_SENDER_MAC, mac);
-  view.setUint32(arp + ARP_SENDER_ADDRESS, Number(senderAddress?.value ?? 0n));
-  view.setUint32(arp + ARP_TARGET_ADDRESS, Number(target.value));
-  return new Uint8Array(view.buffer);
+  return arpFrame({
+    operation: ARP_REQUEST,
+    senderMac: mac,
+    senderAddress: Number(senderAddress?.value ?? 0n),
+    targetMac: 0 as Mac,
+    targetAddress: Number(target.value),
+  });
 }
 
 /** @param source the asker's address, to which the answer goes. */
 export function neighborSolicitation(target: IpAddress, source: IpAddress, mac: Mac): Uint8Array {
-  const group = solicitedNodeGroup(target).value;
-  // RFC 2464 §7: 33:33 and the last 32 bits of the group.
-  const groupMac = (0x3333_0000_0000 + Number(group & 0xffff_ffffn)) as Mac;
-  const view = newFrame(IPV6_HEADER_BYTES + SOLICITATION_BYTES, groupMac, mac, ETHERTYPE_IPV6);
-  const network = ETHERNET_HEADER_BYTES;
-  view.setUint8(network, 0x60);
-  view.setUint16(network + IPV6_PAYLOAD_LENGTH, SOLICITATION_BYTES);
-  view.setUint8(network + IPV6_NEXT_HEADER, PROTOCOL_ICMPV6);
-  view.setUint8(network + IPV6_HOP_LIMIT, NDP_HOP_LIMIT);
-  writeAddress6(view, network + IPV6_SOURCE, source.value);
-  writeAddress6(view, network + IPV6_DESTINATION, group);
-  const icmp = network + IPV6_HEADER_BYTES;
-  view.setUint8(icmp, NEIGHBOR_SOLICITATION);
-  writeAddress6(view, icmp + NDP_TARGET, target.value);
-  view.setUint8(icmp + NDP_OPTIONS, SOURCE_LINK_ADDRESS);
-  view.setUint8(icmp + NDP_OPTIONS + 1, 1);
-  writeMac(view, icmp + NDP_OPTIONS + 2, mac);
-  const checksum = transportChecksum(view, false, network, PROTOCOL_ICMPV6, icmp, SOLICITATION_BYTES);
-  view.setUint16(icmp + ICMP_CHECKSUM, checksum, true);
-  return new Uint8Array(view.buffer);
+  return ndpFrame({
+    type: NEIGHBOR_SOLICITATION,
+    flags: 0,
+    mac,
+    source: source.value,
+    destination: solicitedNodeGroup(target).value,
+    target: target.value,
+    option: SOURCE_LINK_ADDRESS,
+  });
 }
 
 /** What an Ethernet frame of ARP, or a Neighbor Advertisement, says; `null` for one that says nothing of the kind. */

@@ -4,7 +4,7 @@
  * be what the worker makes of them, to the byte. Both write the same to the rows.
  */
 import { afterAll, describe, expect, test } from "vitest";
-import { buildForwardingTable, TableMemory } from "../../src/dataplane/build-forwarding-table.ts";
+import { buildForwardingTable } from "../../src/dataplane/build-forwarding-table.ts";
 import { countersMemory } from "../../src/dataplane/counters.ts";
 import { Fib } from "../../src/dataplane/fib.ts";
 import { FlowTable4 } from "../../src/dataplane/flow-table4.ts";
@@ -17,6 +17,7 @@ import { NeighborRequests } from "../../src/dataplane/neighbor-requests.ts";
 import { NeighborTable, STACK_NEIGHBOR } from "../../src/dataplane/neighbor-table.ts";
 import { Pipeline } from "../../src/dataplane/pipeline.ts";
 import { PORT_STACK, PORT_WIRE, PortTable } from "../../src/dataplane/port-table.ts";
+import { TableMemory } from "../../src/dataplane/table-memory.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { parseMac } from "../../src/net/mac.ts";
 import { BpfObject } from "../../src/xdp/bpf.ts";

@@ -7,13 +7,14 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { behindSecondArm, keepRoute } from "../lab/both-insides.ts";
 import { curl } from "../lab/curl.ts";
 import { deterministicPieces } from "../lab/deterministic-body.ts";
 import { Gateway } from "../lab/gateway.ts";
+import { twoArmsConfiguration } from "../lab/insides.ts";
 import { Lab } from "../lab/lab.ts";
-import { VIP } from "../lab/seed-a.ts";
+import { isVipRouted, NODE_ADDRESS, VIP } from "../lab/seed-a.ts";
 import { synFlood } from "../lab/syn-flood.ts";
+import { twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const IS_LONG = process.env["SLUICE_LONG"] === "1";
@@ -29,9 +30,12 @@ test("a flood and the death of the process cost a download nothing, and let new 
   timeout: 180_000,
 }, async () => {
   lab = new Lab("sle");
-  const { network, options } = await behindSecondArm(lab);
+  const network = await twoArms(lab);
+  const configuration = twoArmsConfiguration(lab);
+  const options = { configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" };
   const gateway = await Gateway.start(lab, network.node, options);
-  await keepRoute(network);
+  await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });
+  network.router.ip(`route add ${VIP}/32 via ${NODE_ADDRESS} metric 5000`);
   network.client.sysctl("net.ipv4.tcp_rmem", "4096 65536 65536");
 
   const file = join(lab.folder, "download");

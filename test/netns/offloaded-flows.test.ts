@@ -3,15 +3,15 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { behindSecondArm, keepRoute } from "../lab/both-insides.ts";
 import type { Configuration } from "../lab/configuration.ts";
 import { curl } from "../lab/curl.ts";
 import { deterministicBody, sha256 } from "../lab/deterministic-body.ts";
 import { Gateway, type GatewayOptions, SLUICE } from "../lab/gateway.ts";
+import { twoArmsConfiguration } from "../lab/insides.ts";
 import { Lab } from "../lab/lab.ts";
 import type { LabProcess } from "../lab/process.ts";
-import { VIP } from "../lab/seed-a.ts";
-import { BACKENDS, type TwoArms } from "../lab/two-arms.ts";
+import { isVipRouted, NODE_ADDRESS, VIP } from "../lab/seed-a.ts";
+import { BACKENDS, type TwoArms, twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const BYTES_PER_SECOND = 2_000_000;
@@ -33,10 +33,13 @@ interface Scene {
 /** A download that the kernel forwards. */
 async function downloading(...words: readonly string[]): Promise<Scene> {
   lab = new Lab("sle");
-  const { network, configuration, options: usual } = await behindSecondArm(lab);
-  const options = { ...usual, arguments: words };
+  const network = await twoArms(lab);
+  const configuration = twoArmsConfiguration(lab);
+  const place = { node: "node1", uplink: "net0", inside: "lan0", arguments: words };
+  const options = { configuration: configuration.folder, ...place };
   const gateway = await Gateway.start(lab, network.node, options);
-  await keepRoute(network);
+  await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });
+  network.router.ip(`route add ${VIP}/32 via ${NODE_ADDRESS} metric 5000`);
   network.client.sysctl("net.ipv4.tcp_rmem", "4096 65536 65536");
   const file = join(lab.folder, "download");
   const limit = ["--limit-rate", `${BYTES_PER_SECOND}`, "--max-time", "60"];

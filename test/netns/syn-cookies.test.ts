@@ -5,13 +5,13 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { Configuration } from "../lab/configuration.ts";
 import { curl } from "../lab/curl.ts";
 import { Gateway } from "../lab/gateway.ts";
+import { twoArmsConfiguration } from "../lab/insides.ts";
 import { Lab } from "../lab/lab.ts";
 import { isVipRouted, VIP } from "../lab/seed-a.ts";
 import { synFlood } from "../lab/syn-flood.ts";
-import { BACKENDS, twoArms } from "../lab/two-arms.ts";
+import { twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const FLOOD_FRAMES_PER_SECOND = 10_000;
@@ -33,9 +33,7 @@ async function begin(words: readonly string[], manifests: Readonly<Record<string
   lab = new Lab("sle");
   const network = await twoArms(lab);
   const { client, router } = network;
-  const configuration = new Configuration(lab, "seed-a");
-  configuration.edit("10.2.3.5", BACKENDS[0]);
-  configuration.edit("10.2.3.6", BACKENDS[1]);
+  const configuration = twoArmsConfiguration(lab);
   for (const [file, text] of Object.entries(manifests)) configuration.write(file, text);
   const gateway = await Gateway.start(lab, network.node, {
     ...{ configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" },

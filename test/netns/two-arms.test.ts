@@ -1,14 +1,14 @@
 /** The gateway between two NICs: backends on a network of their own, reached without the node's stack. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Capture } from "../lab/capture.ts";
-import { Configuration } from "../lab/configuration.ts";
 import { curl, curlMany, downloadSha256 } from "../lab/curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
 import { Gateway, type GatewayOptions } from "../lab/gateway.ts";
+import { twoArmsConfiguration } from "../lab/insides.ts";
 import { Lab } from "../lab/lab.ts";
 import { CLIENT_ADDRESS, isVipRouted, VIP } from "../lab/seed-a.ts";
 import { synRetransmissions } from "../lab/tcp-counters.ts";
-import { BACKENDS, LAN_ADDRESS, lanNeighbors, type TwoArms, twoArms } from "../lab/two-arms.ts";
+import { LAN_ADDRESS, lanNeighbors, type TwoArms, twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const URL = `http://${VIP}/`;
@@ -21,9 +21,7 @@ let gateway: Gateway;
 beforeAll(async () => {
   lab = new Lab("sle");
   network = await twoArms(lab);
-  const configuration = new Configuration(lab, "seed-a");
-  configuration.edit("10.2.3.5", BACKENDS[0]);
-  configuration.edit("10.2.3.6", BACKENDS[1]);
+  const configuration = twoArmsConfiguration(lab);
   options = { configuration: configuration.folder, node: "node1", uplink: "net0", inside: "lan0" };
   gateway = await Gateway.start(lab, network.node, options);
   await waitFor("the route", () => isVipRouted(network), { timeoutSeconds: 30 });
