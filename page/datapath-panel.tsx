@@ -6,7 +6,7 @@ import { Table } from "./table.tsx";
 import { amount, clock } from "./words.ts";
 
 export function DatapathPanel({ status, rates }: { status: Overview["status"]; rates: Rates | null }) {
-  const { mode, epoch, ports, workers, reasons, xdp, totals, offloads, opening } = status.datapath;
+  const { mode, epoch, ports, workers, reasons, xdp, totals, offloads, opening, synCookies } = status.datapath;
   const dead = workers.filter(({ alive }) => !alive).length;
   const byKernel = xdp.forward + xdp.egressForward;
   const share = byKernel + totals.transmitted === 0 ? null : byKernel / (byKernel + totals.transmitted);
@@ -26,6 +26,17 @@ export function DatapathPanel({ status, rates }: { status: Overview["status"]; r
           since {clock(Date.parse(opening.since))}: {opening.why}
         </span>
       </p>
+      <p>
+        SYN cookies are{" "}
+        <Mark mood={synCookies.on ? "odd" : "good"}>{synCookies.on ? "asked for" : "not asked for"}</Mark>
+        {synCookies.on ? (
+          <span class="quiet">
+            {" "}
+            since {clock(Date.parse(synCookies.since))} by {synCookies.askedBy.join(", ")}: {amount(xdp.challenge)}{" "}
+            questions, {amount(xdp.proven)} answers
+          </span>
+        ) : null}
+      </p>
       {offloads.problems.map(({ message }) => (
         <p key={message} class="remedy">
           <Mark mood="bad">interface</Mark> {message}
@@ -43,13 +54,21 @@ export function DatapathPanel({ status, rates }: { status: Overview["status"]; r
       <h3>Not forwarded</h3>
       <Table
         caption="Why frames were not forwarded"
-        columns={["Reason", { name: "Frames", isNumber: true }, { name: "a second", isNumber: true }]}
+        columns={["Reason", { name: "Frames", isNumber: true }, { name: "a second", isNumber: true }, "Came in by"]}
         empty="Every frame was forwarded."
         rows={Object.entries(reasons)
           .sort(([, a], [, b]) => b - a)
           .map(([reason, count]) => ({
             key: reason,
-            cells: [<code>{reason}</code>, amount(count), rates === null ? "" : amount(rates.reasons.get(reason) ?? 0)],
+            cells: [
+              <code>{reason}</code>,
+              amount(count),
+              rates === null ? "" : amount(rates.reasons.get(reason) ?? 0),
+              ports
+                .filter((port) => port.reasons[reason] !== undefined)
+                .map((port) => `${port.name} ${amount(port.reasons[reason]!)}`)
+                .join(", "),
+            ],
           }))}
       />
     </Panel>

@@ -16,6 +16,8 @@ const SYN_ACK = SYN | ACK;
 const FIN_ACK = FIN | ACK;
 const PSH_ACK = 0x18;
 const CLIENT = "203.0.113.10";
+/** Another VIP with the same backends. */
+const OTHER_VIP = "198.18.0.0";
 const TCP = 6;
 const UDP = 17;
 const SCTP = 132;
@@ -23,26 +25,24 @@ const SCTP = 132;
 interface Sent {
   readonly verdict: number;
   readonly reason: string;
-  /** Destination of what left, as text. */
+  /** Source and destination of what left, as text. */
+  readonly from: string;
   readonly to: string;
 }
 
 /** A gateway with two backends that is fed one frame at a time, and its clock. */
 function network(backends: readonly string[] = [BACKEND]) {
-  const built = gateway(1, 1 << 14, 1024, backends);
+  const built = gateway(1, 1 << 14, 1024, backends, { vips: 1 });
   const { batch, pipeline, bytes, flows4 } = built;
   const expiry = new FlowExpiry(flows4);
   let now = 1000;
   function send(frame: Uint8Array, port: number): Sent {
     bytes.set(frame, 256);
-    batch.count = 1;
-    batch.offset[0] = 256;
-    batch.length[0] = frame.length;
-    batch.port[0] = port;
+    batch.holdOne(256, frame.length, port);
     pipeline.run(now);
     const out = batch.offset[0]!;
-    const to = [...bytes.subarray(out + 30, out + 34)].join(".");
-    return { verdict: batch.verdict[0]!, reason: DROP_REASONS[batch.reason[0]!]!, to };
+    const [from, to] = [26, 30].map((at) => [...bytes.subarray(out + at, out + at + 4)].join("."));
+    return { verdict: batch.verdict[0]!, reason: DROP_REASONS[batch.reason[0]!]!, from: from!, to: to! };
   }
   const there = { source: CLIENT, destination: VIP, sourcePort: 40000, destinationPort: 80 };
   const back = { source: BACKEND, destination: CLIENT, sourcePort: 8080, destinationPort: 40000 };
@@ -50,7 +50,8 @@ function network(backends: readonly string[] = [BACKEND]) {
   const lan = { destinationMac: LAN_MAC, sourceMac: BACKEND_MAC };
   return {
     ...built,
-    client: (flags: number) => send(segmentFrame({ ...wan, ...there, protocol: "TCP", flags }), WAN),
+    client: (flags: number, destination = VIP) =>
+      send(segmentFrame({ ...wan, ...there, destination, protocol: "TCP", flags }), WAN),
     server: (flags: number, source = BACKEND) =>
       send(segmentFrame({ ...lan, ...back, source, protocol: "TCP", flags }), LAN),
     ask: () => send(segmentFrame({ ...wan, ...there, protocol: "UDP" }), WAN),
@@ -310,5 +311,28 @@ describe("an SCTP association", () => {
 
   it("is not opened by an ABORT", () => {
     expect(network().clientChunk(ABORT).reason).toBe("NoStateForSegment");
+  });
+});
+
+describe("a client that comes to one backend from one port by two VIPs", () => {
+  it("keeps the connection that it has, and begins the other one when that is over", () => {
+    const net = handshake();
+    net.wait(3600);
+    expect(net.client(SYN, OTHER_VIP)).toMatchObject({ verdict: Verdict.Drop, reason: "TupleCollision" });
+    expect(net.server(PSH_ACK)).toMatchObject({ verdict: Verdict.Transmit, from: VIP });
+    net.client(FIN_ACK);
+    expect(net.client(SYN, OTHER_VIP)).toMatchObject({ verdict: Verdict.Drop, reason: "TupleCollision" });
+    net.server(FIN_ACK);
+    expect(net.client(SYN, OTHER_VIP).verdict).toBe(Verdict.Transmit);
+    expect(net.server(SYN_ACK)).toMatchObject({ verdict: Verdict.Transmit, from: OTHER_VIP });
+  });
+
+  it("is not held up by a connection that nobody answers", () => {
+    const net = network();
+    net.client(SYN);
+    expect(net.client(SYN, OTHER_VIP)).toMatchObject({ verdict: Verdict.Drop, reason: "TupleCollision" });
+    net.wait(1);
+    expect(net.client(SYN, OTHER_VIP).verdict).toBe(Verdict.Transmit);
+    expect(net.server(SYN_ACK)).toMatchObject({ verdict: Verdict.Transmit, from: OTHER_VIP });
   });
 });

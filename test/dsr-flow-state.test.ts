@@ -7,8 +7,8 @@ import { flowState } from "../src/dataplane/flow-state.ts";
 import type { FlowTable } from "../src/dataplane/flow-table.ts";
 import { Verdict } from "../src/dataplane/frame-batch.ts";
 import { reroute } from "../src/dataplane/reroute.ts";
-import { parseIpAddress } from "../src/net/ip-address.ts";
-import { node, PODS, RECEIVER, RECEIVER_MAC, SENDER, SENDER_MAC } from "./fixtures/dsr-nodes.ts";
+import { formatIpAddress, parseIpAddress } from "../src/net/ip-address.ts";
+import { node, OTHER_VIPS, PODS, RECEIVER, RECEIVER_MAC, SENDER, SENDER_MAC, VIPS } from "./fixtures/dsr-nodes.ts";
 import { clientSegment, podSegment } from "./fixtures/dsr-segments.ts";
 import { segmentFrame } from "./fixtures/segments.ts";
 
@@ -141,6 +141,66 @@ describe("a flow that has lost its reply row", () => {
     const answered = receiver.take(answer(SYN_ACK), PODS);
     expect(answered.verdict).toBe(Verdict.Transmit);
     expect([...answered.frame.subarray(26, 30)]).toEqual([198, 51, 100, 10]);
+  });
+});
+
+describe("a client that comes to one pod from one port by two VIPs", () => {
+  /** The source address of a frame: first byte, last byte. */
+  const SOURCE = { 4: [26, 30], 6: [22, 38] } as const;
+
+  /** The pod's node, and what each side sends: through the sender, which tells for whom it is. */
+  function pod(mode: "dsr-opt" | "dsr-geneve" | "dsr-ipip", family: 4 | 6) {
+    const receiver = node(RECEIVER, { mode });
+    const sender = node(SENDER, { mode });
+    const ask = (vips: typeof VIPS | typeof OTHER_VIPS, flags: number, now: number) => {
+      const segment = clientSegment(family, { destinationMac: SENDER_MAC, flags, destination: vips[family] });
+      return receiver.take(sender.take(segmentFrame(segment), undefined, now).frame, undefined, now);
+    };
+    /** The source of the pod's answer, as the client sees it. */
+    const answered = (flags: number, now: number) => {
+      const { frame } = receiver.take(segmentFrame(podSegment(family, { flags })), PODS, now);
+      const value = BigInt(`0x${Buffer.from(frame.subarray(...SOURCE[family])).toString("hex")}`);
+      return formatIpAddress({ family, value });
+    };
+    return { ask, answered };
+  }
+
+  const KINDS = (["dsr-opt", "dsr-geneve", "dsr-ipip"] as const).flatMap((mode) => [
+    [mode, 4] as const,
+    [mode, 6] as const,
+  ]);
+
+  it.each(KINDS)(
+    "is answered as the VIP of its last SYN, when the one before came to nothing (%s, IPv%i)",
+    (mode, family) => {
+      const { ask, answered } = pod(mode, family);
+      expect(ask(VIPS, SYN, 100).verdict).toBe(Verdict.Transmit);
+      // A pod that has just had a connection from that port answers like this, and the client begins anew.
+      expect(answered(ACK, 100)).toBe(VIPS[family]);
+      expect(ask(OTHER_VIPS, SYN, 101).verdict).toBe(Verdict.Transmit);
+      expect(answered(SYN_ACK, 101)).toBe(OTHER_VIPS[family]);
+    },
+  );
+
+  it.each(KINDS)("may use its port again at once when both sides have closed (%s, IPv%i)", (mode, family) => {
+    const { ask, answered } = pod(mode, family);
+    ask(VIPS, SYN, 100);
+    answered(SYN_ACK, 100);
+    ask(VIPS, ACK, 100);
+    answered(FIN_ACK, 100);
+    ask(VIPS, FIN_ACK, 100);
+    expect(ask(OTHER_VIPS, SYN, 100).verdict).toBe(Verdict.Transmit);
+    expect(answered(SYN_ACK, 100)).toBe(OTHER_VIPS[family]);
+  });
+
+  it.each(KINDS)("does not disturb the connection that it has, however silent (%s, IPv%i)", (mode, family) => {
+    const { ask, answered } = pod(mode, family);
+    ask(VIPS, SYN, 100);
+    answered(SYN_ACK, 100);
+    ask(VIPS, ACK, 100);
+    answered(PSH_ACK, 100);
+    expect(ask(OTHER_VIPS, SYN, 400)).toMatchObject({ verdict: Verdict.Drop, reason: "TupleCollision" });
+    expect(answered(PSH_ACK, 400)).toBe(VIPS[family]);
   });
 });
 

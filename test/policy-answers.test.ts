@@ -1,4 +1,5 @@
 /** What policies may say besides yes and no, what they are told of ends, the guard that needs both, and modules in ConfigMaps. */
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { PolicyHost } from "../src/policy-host/policy-host.ts";
@@ -79,6 +80,23 @@ describe("a policy from ConfigMaps", () => {
     expect(await generation("2", "192.0.3.0/24\n")).toBe(3);
     const { problems } = await load("2", "nonsense\n");
     expect(problems[0]!.message).toMatch(/denied.txt:1: "nonsense" is no prefix.*version 2 stays in force/);
+    host.close();
+  });
+
+  test("leaves no more copies of modules than its own and the last one's, however often it changes", async () => {
+    const store = join(folder, "changing");
+    const host = new PolicyHost(store);
+    const maps = (version: string) => [
+      map("modules", { "listed.ts": listed(version) }),
+      map("lists", { "denied.txt": "192.0.2.0/24\n" }),
+    ];
+    for (const version of ["1", "2", "3", "4", "1"]) {
+      const { flowPolicies, policyFiles } = intentOf(policyOf(MODULE), ...maps(version));
+      const { policies, problems } = await host.load(flowPolicies, policyFiles, "once");
+      expect(problems).toEqual([]);
+      expect(existsSync(policies[0]!.path!)).toBe(true);
+    }
+    expect(readdirSync(store)).toHaveLength(2);
     host.close();
   });
 

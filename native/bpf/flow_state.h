@@ -75,6 +75,12 @@ static __always_inline int may_begin_again(__u32 state, __u32 peer)
 	return ((state | peer) & TCP_RST) || (state & peer & TCP_FIN);
 }
 
+/* At the pod's node a client's SYN says for which VIP it is: whether that is still this flow's, the worker reads. */
+static __always_inline int is_received(__u32 egress)
+{
+	return (egress & EGRESS_DSR) && (egress >> EGRESS_DSR_KIND_SHIFT & 7) == DSR_RECEIVED;
+}
+
 static __always_inline int is_clients_syn(__u32 tag, __u32 flags)
 {
 	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !(tag & FLOW_TAG_REPLY);
@@ -105,7 +111,8 @@ static __always_inline int may_forward4(const struct settings *set, const struct
 		return !speaks_again(tag, row->state, flags, row->last_seen_seconds) ||
 		       !is_over(row->state, peer_state4(set, row));
 	return is_valid(flags) &&
-	       !(is_clients_syn(tag, flags) && may_begin_again(row->state, peer_state4(set, row)));
+	       !(is_clients_syn(tag, flags) &&
+		 (is_received(row->egress) || may_begin_again(row->state, peer_state4(set, row))));
 }
 
 static __always_inline int may_forward6(const struct settings *set, const struct flow6_row *row, __u32 tag, __u32 flags)
@@ -114,7 +121,8 @@ static __always_inline int may_forward6(const struct settings *set, const struct
 		return !speaks_again(tag, row->state, flags, row->last_seen_seconds) ||
 		       !is_over(row->state, peer_state6(set, row));
 	return is_valid(flags) &&
-	       !(is_clients_syn(tag, flags) && may_begin_again(row->state, peer_state6(set, row)));
+	       !(is_clients_syn(tag, flags) &&
+		 (is_received(row->egress) || may_begin_again(row->state, peer_state6(set, row))));
 }
 
 /* A flow lives after its RST: who has sent one has nothing more to say, so somebody else did (RFC 7857 §2.2). */

@@ -22,8 +22,11 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   for (const verdict of ["received", "transmitted", "replied", "passed", "dropped"] as const) {
     frames.inc({ verdict }, status.datapath.totals[verdict]);
   }
-  const reasons = counter("sluice_frames_not_forwarded_total", "Frames dropped or passed, by reason", ["reason"]);
-  for (const [reason, count] of Object.entries(status.datapath.reasons)) reasons.inc({ reason }, count);
+  const byReason = "Frames dropped or passed, by reason and the port that they came in by";
+  const reasons = counter("sluice_frames_not_forwarded_total", byReason, ["reason", "port"]);
+  for (const { name: port, reasons: ofPort } of status.datapath.ports) {
+    for (const [reason, count] of Object.entries(ofPort)) reasons.inc({ reason, port }, count);
+  }
   gauge("sluice_flow_table_entries", "Live flows").set(status.datapath.flows.live);
   gauge("sluice_flow_table_rows", "Rows of the flow table; a flow takes two").set(status.datapath.flows.rows);
   counter("sluice_flows_evicted_total", "Unanswered flows that ended early to make room").inc(

@@ -3,7 +3,8 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { FlowStatus, GatewayStatus, ServiceStatus } from "../agent/status.ts";
+import type { FlowStatus } from "../agent/flow-list.ts";
+import type { GatewayStatus, ServiceStatus } from "../agent/status.ts";
 import { flowsTable, servicesTable, showFromProcess, statusTable } from "./show.ts";
 
 const WEB: ServiceStatus = {
@@ -35,7 +36,7 @@ const STATUS = {
     },
     opening: { by: "kernel", why: "the worker of queue 0 of net0 is gone", since: "2026-11-22T10:00:00.000Z" },
     synCookies: { on: false, askedBy: [], since: "2026-11-22T10:00:00.000Z" },
-    ports: [{ id: 0, name: "net0", kind: "uplink", mode: "generic", queues: 2 }],
+    ports: [{ id: 0, name: "net0", kind: "uplink", mode: "generic", queues: 2, reasons: { NoBackend: 5 } }],
     totals: { received: 90, transmitted: 80, replied: 2, passed: 3, dropped: 5 },
     ...{ reasons: { NoBackend: 5 }, flows: { live: 1, rows: 2048, opened: 7, ended: 6 } },
     offloads: { problems: [], repaired: [] },
@@ -69,8 +70,8 @@ net0  uplink  generic   2
 SERVICE      VIP                    BACKENDS  FLOWS  IN       OUT
 default/web  192.168.10.100:80/TCP  2         7      12.3 kB  98.8 MB
 
-NOT FORWARDED BECAUSE  FRAMES
-NoBackend              5
+NOT FORWARDED BECAUSE  FRAMES  CAME IN BY
+NoBackend              5       net0 5
 
 no BGP sessions are configured
 

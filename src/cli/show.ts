@@ -1,5 +1,6 @@
 /** The commands that show what the running process says: its JSON as it is, or as tables for people. */
-import type { FlowStatus, GatewayStatus, ServiceStatus } from "../agent/status.ts";
+import type { FlowStatus } from "../agent/flow-list.ts";
+import type { GatewayStatus, ServiceStatus } from "../agent/status.ts";
 import { ask } from "../api/client.ts";
 import type { PeerStatus, RouteSpec } from "../bgp/speaker-spec.ts";
 import { formatProblem, type Severity } from "../intent/problem.ts";
@@ -59,8 +60,8 @@ export function statusTable(status: GatewayStatus): string {
       ]),
     ),
     section(
-      ["NOT FORWARDED BECAUSE", "FRAMES"],
-      Object.entries(datapath.reasons).map(([reason, count]) => [reason, String(count)]),
+      ["NOT FORWARDED BECAUSE", "FRAMES", "CAME IN BY"],
+      Object.entries(datapath.reasons).map(([reason, count]) => [reason, String(count), cameInBy(status, reason)]),
     ),
     peersTable(status.bgp).trimEnd().split("\n"),
     datapath.offloads.problems.flatMap(({ severity, message }) => wrapText(`${severity}: ${message}`, LINE_WIDTH)),
@@ -75,6 +76,14 @@ export function statusTable(status: GatewayStatus): string {
     .filter((lines) => lines.length > 0 && lines[0] !== "")
     .map((lines) => lines.join("\n"))
     .join("\n\n")}\n`;
+}
+
+/** `eth0 5, sl1 2` */
+function cameInBy({ datapath }: GatewayStatus, reason: string): string {
+  return datapath.ports
+    .filter(({ reasons }) => reasons[reason] !== undefined)
+    .map(({ name, reasons }) => `${name} ${reasons[reason]}`)
+    .join(", ");
 }
 
 export function servicesTable(services: readonly ServiceStatus[]): string {

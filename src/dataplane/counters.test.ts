@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { countersMemory, sumCounters, VIP_STRIDE } from "./counters.ts";
+import { countersMemory, countReason, reasonCounts, sumCounters, VIP_STRIDE } from "./counters.ts";
+import { DropReason } from "./drop-reason.ts";
 
 test("the sum has what every worker counted, of the VIPs that are asked for", () => {
   const workers = [countersMemory(1 << 10), countersMemory(1 << 10)];
@@ -20,4 +21,18 @@ test("without workers and VIPs the sum is nothing", () => {
   const { totals, vips } = sumCounters([], []);
   expect(totals.every((count) => count === 0)).toBe(true);
   expect(vips).toHaveLength(0);
+});
+
+test("what is not forwarded is counted by its reason, and by the port that it came in by", () => {
+  const workers = [countersMemory(1), countersMemory(1)];
+  for (const counters of workers) {
+    countReason(counters, DropReason.NoBackend, 0);
+    countReason(counters, DropReason.TtlExpired, 1);
+  }
+  countReason(workers[0]!, DropReason.NoBackend, 1);
+  const sum = sumCounters(workers, []);
+  expect(reasonCounts(sum)).toEqual({ NoBackend: 3, TtlExpired: 2 });
+  expect(reasonCounts(sum, 0)).toEqual({ NoBackend: 2 });
+  expect(reasonCounts(sum, 1)).toEqual({ NoBackend: 1, TtlExpired: 2 });
+  expect(reasonCounts(sum, 2)).toEqual({});
 });

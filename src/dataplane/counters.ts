@@ -3,6 +3,7 @@
  * main thread reads them whenever it likes.
  */
 import { DROP_REASONS } from "./drop-reason.ts";
+import { MAX_PORTS } from "./port-table.ts";
 
 /** Totals, in the order of their places. */
 export const TOTALS = [
@@ -42,6 +43,8 @@ export interface Counters {
   readonly totals: Float64Array;
   /** By DropReason, of frames dropped or passed for it. */
   readonly reasons: Float64Array;
+  /** The same by the port that they came in by: its id times the number of reasons, plus the reason. */
+  readonly reasonsByPort: Float64Array;
   /** By VIP id times VIP_STRIDE. */
   readonly vips: Float64Array;
 }
@@ -50,8 +53,24 @@ export function countersMemory(maxVips: number): Counters {
   return {
     totals: doubles(TOTALS.length),
     reasons: doubles(DROP_REASONS.length),
+    reasonsByPort: doubles(MAX_PORTS * DROP_REASONS.length),
     vips: doubles(maxVips * VIP_STRIDE),
   };
+}
+
+/** Notes why a frame was not forwarded. @param port by which it came in. */
+export function countReason({ reasons, reasonsByPort }: Counters, reason: number, port: number): void {
+  reasons[reason]! += 1;
+  reasonsByPort[port * DROP_REASONS.length + reason]! += 1;
+}
+
+/** How many frames were not forwarded, by the name of the reason; only those that happened. @param port `null` for all. */
+export function reasonCounts({ reasons, reasonsByPort }: Counters, port: number | null = null): Record<string, number> {
+  const from = (port ?? 0) * DROP_REASONS.length;
+  const counted = port === null ? reasons : reasonsByPort.subarray(from, from + DROP_REASONS.length);
+  return Object.fromEntries(
+    DROP_REASONS.flatMap((name, reason) => (counted[reason]! > 0 ? [[name, counted[reason]!]] : [])),
+  );
 }
 
 /**
@@ -63,11 +82,13 @@ export function sumCounters(all: readonly Counters[], vipIds: Iterable<number>):
   const sum: Counters = {
     totals: new Float64Array(TOTALS.length),
     reasons: new Float64Array(DROP_REASONS.length),
+    reasonsByPort: new Float64Array(MAX_PORTS * DROP_REASONS.length),
     vips: new Float64Array(ids.reduce((most, id) => Math.max(most, id + 1), 0) * VIP_STRIDE),
   };
-  for (const { totals, reasons, vips } of all) {
+  for (const { totals, reasons, reasonsByPort, vips } of all) {
     add(sum.totals, totals, 0, totals.length);
     add(sum.reasons, reasons, 0, reasons.length);
+    add(sum.reasonsByPort, reasonsByPort, 0, reasonsByPort.length);
     for (const id of ids) add(sum.vips, vips, id * VIP_STRIDE, (id + 1) * VIP_STRIDE);
   }
   return sum;

@@ -16,14 +16,14 @@ import { ETHERNET_HEADER_BYTES, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/e
 import { IPV4_CHECKSUM, IPV4_HEADER_BYTES, PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/ipv4.ts";
 import { IPV6_HEADER_BYTES } from "../wire/ipv6.ts";
 import { pseudoHeaderSum } from "../wire/pseudo-header.ts";
-import { copyAddress, isMapped } from "../wire/raw.ts";
+import { copyAddress, isMapped, sameAddress } from "../wire/raw.ts";
 import { SYN, TCP_FLAGS, UDP_CHECKSUM, UDP_LENGTH } from "../wire/transport.ts";
 import { ipVersion, openGue, PROTOCOL_IPIP, PROTOCOL_IPV6, trafficClass, udpPayload } from "../wire/tunnel.ts";
 import { isMartian, mayOpen } from "./admission.ts";
 import { DropReason } from "./drop-reason.ts";
 import { openGeneve } from "./dsr-geneve.ts";
 import { hopAt } from "./dsr-send.ts";
-import { DsrKind, dsrActions, dsrKind, sendsDsr } from "./egress.ts";
+import { DsrKind, dsrActions, dsrKind, receivesDsr, sendsDsr } from "./egress.ts";
 import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE } from "./flow-key.ts";
 import { openRequest, openRows, refuse } from "./flow-rows.ts";
 import { NO_ROW } from "./flow-table.ts";
@@ -210,7 +210,22 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   return openRows(pipeline, i, pipeline.flowsOf(isIpv4), served, egress, replyEgress, owner);
 }
 
-/** Reads for whom a request is into `served`: destination, and its port in the high half of the ports. */
+/**
+ * Whether a SYN that another gateway sent here is for another VIP than the flow of its addresses: to the pod, what a client
+ * sends from one port through two VIPs is the same connection.
+ */
+export function namesAnotherVip(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, reply: number): boolean {
+  const flows = pipeline.flowsOf(isIpv4);
+  if (!receivesDsr(flows.words[row + flows.layout.egress]!) || !readServed(pipeline, i, isIpv4)) return false;
+  const { served, spareKey } = pipeline;
+  flows.loadTranslation(reply, spareKey);
+  return (
+    !sameAddress(spareKey, KEY_SOURCE, served, KEY_DESTINATION) ||
+    (spareKey[KEY_PORTS]! & 0xffff) !== served[KEY_PORTS]! >>> 16
+  );
+}
+
+/** Reads for whom a request is into `served`: destination, and its port where keys have it. */
 function readServed(pipeline: Pipeline, i: number, isIpv4: boolean): boolean {
   const { batch, view, table, served } = pipeline;
   if (pipeline.tunnelled && served[KEY_PROTOCOL] !== 0) return isMapped(served, KEY_DESTINATION) === isIpv4;

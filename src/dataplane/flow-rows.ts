@@ -6,7 +6,9 @@ import { sameAddress } from "../wire/raw.ts";
 import { FLOWS_OPENED, VIP_FLOWS_OPENED, VIP_STRIDE } from "./counters.ts";
 import { DropReason } from "./drop-reason.ts";
 import { claimRow } from "./eviction.ts";
+import { endFlow, FlowEnd } from "./flow-end.ts";
 import { type FlowKey, KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL, KEY_SOURCE, reverseKey } from "./flow-key.ts";
+import { givesWay } from "./flow-state.ts";
 import { type FlowTable, NO_ROW, TAG_REPLY } from "./flow-table.ts";
 import type { Pipeline } from "./pipeline.ts";
 
@@ -36,7 +38,8 @@ export function openRows(
 
 /**
  * The reply row of a flow whose source stays the client's. Its key must lead back to this VIP alone; it doesn't when one
- * client reaches one backend from one port through two VIPs at once. An orphan of the same flow is taken over.
+ * client reaches one backend from one port through two VIPs at once. An orphan of the same flow is taken over, and a flow
+ * that is over ends.
  */
 export function claimReply(
   pipeline: Pipeline,
@@ -49,7 +52,12 @@ export function claimReply(
   reverseKey(otherKey, translated);
   const hash = flows.hashKey(otherKey);
   const existing = flows.findKey(hash, otherKey);
-  if (existing !== NO_ROW) return isPeer(flows, existing, served, spareKey) ? existing : COLLISION;
+  if (existing !== NO_ROW) {
+    if (isPeer(flows, existing, served, spareKey)) return existing;
+    const other = flows.peer(existing);
+    if (other === NO_ROW || !givesWay(flows, other, existing, now)) return COLLISION;
+    endFlow(flows, other, existing, FlowEnd.closed, now);
+  }
   const reply = claimRow(pipeline, flows, hash, otherKey, translated[KEY_PROTOCOL]!, TAG_REPLY);
   if (reply === NO_ROW) return NO_ROW;
   reverseKey(spareKey, served);

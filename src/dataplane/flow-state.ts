@@ -76,6 +76,19 @@ function hasReplied({ words, layout }: FlowTable, reply: number): boolean {
   return reply !== NO_ROW && (words[reply + layout.packets]! | words[reply + layout.packets + 1]!) !== 0;
 }
 
+/** A client repeats its SYN after a second (RFC 6298 §2.1): one that is older was not answered. */
+const UNANSWERED_SECONDS = 1;
+
+/**
+ * Whether a flow may end where another one needs its addresses and ports towards the backend: the same client has come from
+ * the same port by another VIP. One that both sides have closed, and one that has not come about; never one that may still
+ * be in use, however silent.
+ */
+export function givesWay(flows: FlowTable, request: number, reply: number, now: number): boolean {
+  const state = flowState(flows, request, reply);
+  return state === "closed" || (state === "opening" && now - lastSeen(flows, request, reply) >= UNANSWERED_SECONDS);
+}
+
 /** When the flow of a row was heard of last, seconds. @param peer the flow's other row, or `NO_ROW`. */
 export function lastSeen({ words, layout }: FlowTable, row: number, peer: number): number {
   const own = words[row + layout.lastSeen]!;

@@ -10,9 +10,12 @@
 import { carriesDsrOption } from "../wire/dsr-option.ts";
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, PSH, RST, SYN } from "../wire/transport.ts";
-import { receivesDsr, sendsDsr } from "./egress.ts";
+import { DropReason } from "./drop-reason.ts";
+import { namesAnotherVip } from "./dsr-receive.ts";
+import { DsrKind, dsrKind, receivesDsr, sendsDsr } from "./egress.ts";
 import { reopenFlow } from "./first-frame.ts";
-import { flowState, lastSeen } from "./flow-state.ts";
+import { refuse } from "./flow-rows.ts";
+import { flowState, givesWay, lastSeen } from "./flow-state.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { offloadBegun, offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -76,10 +79,23 @@ function isOver(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, pee
   const { words, layout } = flows;
   if ((words[row + layout.state]! & FIN) !== 0) return peer === NO_ROW || flowState(flows, row, peer) === "closed";
   // A pod's node need not see the client close, and who says whom a segment is for knows no connection of that port.
-  const { batch, view } = pipeline;
-  const isTold =
-    receivesDsr(words[row + layout.egress]!) && carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
-  return isTold && peer !== NO_ROW && (words[peer + layout.state]! & FIN) !== 0;
+  return (
+    receivesDsr(words[row + layout.egress]!) &&
+    isTold(pipeline, i, isIpv4) &&
+    peer !== NO_ROW &&
+    (words[peer + layout.state]! & FIN) !== 0
+  );
+}
+
+/** Whether a row sends segments of another node on to a backend elsewhere (mid-flow.ts). */
+function isSentOn(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): boolean {
+  const { words, layout } = pipeline.flowsOf(isIpv4);
+  return dsrKind(words[row + layout.egress]!) === DsrKind.Asking && (pipeline.tunnelled || isTold(pipeline, i, isIpv4));
+}
+
+/** Whether another node has said by the option whom a segment is for. */
+function isTold({ batch, view }: Pipeline, i: number, isIpv4: boolean): boolean {
+  return carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
 }
 
 function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number): boolean {
@@ -94,13 +110,22 @@ function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number
  * the backend is one of today, which other nodes choose as well should routers move the new flow there. A SYN that nobody
  * has answered and that is sent again goes to another backend when its own takes no new flows any more. A flow whose
  * replies come by here but have no row begins anew in any case: they would leave with the backend's address. (It shared
- * that row with a flow of the same port that came another way, straight or from another node.)
+ * that row with a flow of the same port that came another way, straight or from another node.) And a SYN for another VIP than
+ * the flow of the same port at the same pod does not go its way: its answers would leave as that VIP.
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
   const peer = flows.peer(row);
+  // What another node says is for a pod here, and was sent on: a new connection is not, but for one that may still live.
+  if (isSentOn(pipeline, i, isIpv4, row) && isSilent(pipeline, flows, row, peer)) {
+    return reopenFlow(pipeline, i, isIpv4, row, peer);
+  }
   if (peer === NO_ROW && !sendsDsr(words[row + layout.egress]!)) return reopenFlow(pipeline, i, isIpv4, row, peer);
+  if (peer !== NO_ROW && namesAnotherVip(pipeline, i, isIpv4, row, peer)) {
+    if (givesWay(flows, row, peer, pipeline.now)) return reopenFlow(pipeline, i, isIpv4, row, peer);
+    return refuse(pipeline, i, DropReason.TupleCollision);
+  }
   const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
   const isGivenUp = !pipeline.table.takesNewFlows(words[row + layout.owner]!);
   if ((flags & (FIN | RST)) === 0) {

@@ -7,6 +7,7 @@ import { fold, TTL_DECREMENT_DELTA } from "../wire/checksum.ts";
 import { IPV4_CHECKSUM, IPV4_DESTINATION, IPV4_SOURCE, IPV4_TTL, PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { IPV6_HOP_LIMIT, IPV6_SOURCE } from "../wire/ipv6.ts";
 import { ADDRESS_WORDS } from "../wire/raw.ts";
+import { countReason } from "./counters.ts";
 import { DropReason } from "./drop-reason.ts";
 import { dress } from "./dsr-dress.ts";
 import { plainGrowth } from "./dsr-send.ts";
@@ -27,7 +28,7 @@ export function rememberFirst(pipeline: Pipeline, i: number, isIpv4: boolean): v
   pipeline.loadKey(spareKey, isIpv4, batch.network[i]!, l4, batch.protocol[i]!);
   const identification = fragmentIdentification(view, isIpv4, batch.fragment[i]!);
   if (fragments.remember(spareKey, identification, batch.end[i]! - l4, pipeline.now)) return;
-  pipeline.counters.reasons[DropReason.FragmentTableFull]! += 1;
+  countReason(pipeline.counters, DropReason.FragmentTableFull, batch.port[i]!);
 }
 
 /** Forwards, holds or drops a later fragment. */

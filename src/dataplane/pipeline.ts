@@ -22,6 +22,7 @@ import type { BackendLoad } from "./backend-load.ts";
 import { type Classifier, makeClassifier } from "./classify.ts";
 import {
   type Counters,
+  countReason,
   DROPPED,
   PASSED,
   RECEIVED,
@@ -228,7 +229,7 @@ export class Pipeline {
     this.batch.reason[i] = reason;
     this.batch.kind[i] = FrameKind.Done;
     this.counters.totals[DROPPED]! += 1;
-    this.counters.reasons[reason]! += 1;
+    countReason(this.counters, reason, this.batch.port[i]!);
   }
 
   /** Not ours: the kernel is to have it, untouched; what we took out of a tunnel is no longer that. */
@@ -241,7 +242,7 @@ export class Pipeline {
     this.batch.reason[i] = reason;
     this.batch.kind[i] = FrameKind.Done;
     this.counters.totals[PASSED]! += 1;
-    this.counters.reasons[reason]! += 1;
+    countReason(this.counters, reason, this.batch.port[i]!);
   }
 
   /** The gateway's own answer, written over the question, goes back where that came from. */

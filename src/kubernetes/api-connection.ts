@@ -4,7 +4,8 @@
  * Not its typed calls: their models rename fields (`default` becomes `_default`) and drop those that they don't know, and
  * what we pass on must be what the server said.
  */
-import { HttpMethod, IsomorphicFetchHttpLibrary, KubeConfig, RequestContext, Watch } from "@kubernetes/client-node";
+import { HttpMethod, IsomorphicFetchHttpLibrary, RequestContext, Watch } from "@kubernetes/client-node";
+import { KeptConnections } from "./kept-connections.ts";
 
 /** A refusal by the API server, with its HTTP status. */
 export class ApiError extends Error {
@@ -29,14 +30,13 @@ export interface WatchEvent {
 }
 
 export class ApiConnection {
-  readonly #config: KubeConfig;
+  readonly #config = new KeptConnections();
   readonly #http = new IsomorphicFetchHttpLibrary();
   /** Requests sent since the start, for people who pay for their API server. */
   requests = 0;
 
   /** `null` takes the service account of the pod, else what kubectl would take. */
   constructor(kubeconfig: string | null) {
-    this.#config = new KubeConfig();
     if (kubeconfig === null) this.#config.loadFromDefault();
     else this.#config.loadFromFile(kubeconfig);
   }

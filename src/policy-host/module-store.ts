@@ -44,6 +44,14 @@ export class ModuleStore {
     return statSync(source).isDirectory() ? this.#storeFolder(source) : this.#storeFile(source);
   }
 
+  /** Removes the copies of all other modules. */
+  keepOnly(digests: ReadonlySet<string>): void {
+    if (!existsSync(this.#folder)) return;
+    for (const name of readdirSync(this.#folder)) {
+      if (!digests.has(name)) rmSync(join(this.#folder, name), { recursive: true, force: true });
+    }
+  }
+
   #storeFile(source: string): StoredModule {
     return this.storeText(source, readFileSync(source, "utf8"));
   }

@@ -61,6 +61,8 @@ export class PolicyHost {
   readonly #store: ModuleStore;
   readonly #entries = new Map<string, Entry>();
   readonly #watchers = new Map<string, FSWatcher>();
+  /** Digests of the modules that were in force after the last load: a worker may just be loading one of them. */
+  #before: ReadonlySet<string> = new Set();
   /** Of those by their names. */
   #texts: Intent["policyFiles"] = {};
   #onChange: () => void = () => {};
@@ -104,6 +106,7 @@ export class PolicyHost {
       if (changed && policy.revalidate === "on-change") revalidate.add(policy.name);
     }
     if (watching === "watch") this.#watchFiles();
+    this.#forgetModules();
     const inForce = policies.flatMap(({ name }) => this.#entries.get(name) ?? []);
     return {
       policies: inForce.map(({ loaded }) => loaded),
@@ -131,6 +134,13 @@ export class PolicyHost {
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Modules that change all the time would fill the folder, which is memory where /run is. */
+  #forgetModules(): void {
+    const inForce = new Set([...this.#entries.values()].flatMap(({ digest }) => digest ?? []));
+    this.#store.keepOnly(new Set([...inForce, ...this.#before]));
+    this.#before = inForce;
   }
 
   #newEntry(policy: FlowPolicy): Entry | null {

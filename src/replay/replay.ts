@@ -2,8 +2,8 @@
  * Replay: the frames of a scenario through the real pipeline, without a NIC. Only sockets, clock and kernel are missing.
  * Every scenario starts from nothing.
  */
-import { type Counters, TOTALS } from "../dataplane/counters.ts";
-import { DROP_REASONS, type DropReasonName } from "../dataplane/drop-reason.ts";
+import { type Counters, reasonCounts, TOTALS } from "../dataplane/counters.ts";
+import type { DropReasonName } from "../dataplane/drop-reason.ts";
 import { noPolicies, type PolicySet } from "../policy/policy-chain.ts";
 import {
   type Departure,
@@ -97,10 +97,7 @@ function readable({ interface: port, bytes }: Departure, node: ScenarioNode): { 
 
 export function readableCounters(counters: Counters): ReadableCounters {
   const totals = TOTALS.map((name, index) => [name, counters.totals[index]!] as const);
-  const reasons = DROP_REASONS.map((name, index) => [name, counters.reasons[index]!] as const);
-  const nonZero = (entries: readonly (readonly [string, number])[]) =>
-    Object.fromEntries(entries.filter(([, n]) => n !== 0));
-  return { ...nonZero(totals), reasons: nonZero(reasons) };
+  return { ...Object.fromEntries(totals.filter(([, n]) => n !== 0)), reasons: reasonCounts(counters) };
 }
 
 function inWords(result: FrameResult): FrameResult {

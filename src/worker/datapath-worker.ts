@@ -9,7 +9,7 @@
  * A frame goes fill ring -> receive ring -> batch -> transmit ring -> completion ring -> frame memory -> fill ring.
  */
 import { receiveMessageOnPort } from "node:worker_threads";
-import { DROPPED, RECEIVED, RECEIVED_BYTES } from "../dataplane/counters.ts";
+import { countReason, DROPPED, RECEIVED, RECEIVED_BYTES } from "../dataplane/counters.ts";
 import { DropReason } from "../dataplane/drop-reason.ts";
 import { Fib } from "../dataplane/fib.ts";
 import { ForwardingTable } from "../dataplane/forwarding-table.ts";
@@ -226,7 +226,7 @@ function forwardUntilStopped(
       if (rx.descriptors[rx.index(i) * 4 + 3]! & PACKET_CONTINUES) continue;
       const pieces = i + 1 - taken;
       const descriptor = rx.index(taken) * 4;
-      const offset = pieces === 1 ? rx.descriptors[descriptor]! : joinPieces(socket, taken, pieces);
+      const offset = pieces === 1 ? rx.descriptors[descriptor]! : joinPieces(socket, port, taken, pieces);
       if (offset >= 0) {
         batch.offset[packets] = offset;
         batch.length[packets] = pieces === 1 ? rx.descriptors[descriptor + 2]! : joinedBytes;
@@ -243,7 +243,7 @@ function forwardUntilStopped(
    * Puts the pieces of a packet together in a room and frees their frames; `joinedBytes` is then its length.
    * @returns its offset, -1 when there is no room for it.
    */
-  function joinPieces(socket: XskSocket, first: number, pieces: number): number {
+  function joinPieces(socket: XskSocket, port: number, first: number, pieces: number): number {
     const { rx } = socket;
     const room = memory.freeRooms === 0 ? -1 : memory.takeRoom() + FRAME_START;
     let length = 0;
@@ -262,7 +262,7 @@ function forwardUntilStopped(
     if (room >= 0) memory.give(room);
     counters.totals[RECEIVED]! += 1;
     counters.totals[RECEIVED_BYTES]! += length;
-    countDrop(DropReason.FrameMemoryFull);
+    countDrop(DropReason.FrameMemoryFull, port);
     return -1;
   }
 
@@ -273,7 +273,7 @@ function forwardUntilStopped(
     let left = batch.length[i]!;
     const pieces = multiBuffer ? memory.piecesOf(address, left) : 1;
     if (tx === null || tx.reserve(pieces) < pieces) {
-      countDrop(DropReason.TransmitRingFull);
+      countDrop(DropReason.TransmitRingFull, batch.port[i]!);
       memory.give(address);
       return;
     }
@@ -291,9 +291,9 @@ function forwardUntilStopped(
     tx.submit(pieces);
   }
 
-  function countDrop(reason: number): void {
+  function countDrop(reason: number, port: number): void {
     counters.totals[DROPPED]! += 1;
-    counters.reasons[reason]! += 1;
+    countReason(counters, reason, port);
   }
 
   /** Frames that the kernel has sent are free again. */

@@ -1,10 +1,11 @@
 /** Mixed traffic that goes on until it is stopped: short and long TCP connections, UDP and ICMP, over both families. */
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { downloadSha256 } from "./curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "./deterministic-body.ts";
 import type { Namespace } from "./namespace.ts";
 import type { LabProcess } from "./process.ts";
-import { TWO_NODES_PLACES, type TwoNodesPlaces } from "./two-nodes.ts";
+import { TWO_NODES_PLACES, type TwoNodes, type TwoNodesPlaces } from "./two-nodes.ts";
 import { type LoadResult, lost, Wrk } from "./wrk.ts";
 
 const UDP_ASK = join(import.meta.dirname, "udp-ask.ts");
@@ -13,14 +14,22 @@ const BODY = sha256(deterministicBody(TWENTY_MEGABYTES));
 const PACE = { megabytesPerSecond: 2, timeoutSeconds: 60 };
 const DATAGRAMS = Array.from({ length: 400 }, (_, index) => `${20 + index}`);
 
-export interface SoakResult {
+/** So often repeated: a connection that has had no answer for three seconds. */
+const REPEATS = 3;
+const LOOK_SECONDS = 5;
+
+export interface RequestCounts {
   readonly requests: number;
   /** Refused, reset or answered otherwise. */
-  readonly requestsLost: number;
-  /** Not answered for two seconds, which on a busy machine is not to say never. */
-  readonly requestsLate: number;
-  /** What wrk says of each load. */
-  readonly loads: readonly LoadResult[];
+  readonly lost: number;
+  /** Answered after more than two seconds, or waiting for three; on a busy machine that is not to say never. */
+  readonly late: number;
+}
+
+export interface SoakResult {
+  readonly served: RequestCounts;
+  /** Of requests to a pod's own address, in the same seconds: what the machine itself is late with. */
+  readonly straight: RequestCounts;
   readonly downloads: number;
   readonly downloadsBroken: number;
   readonly datagrams: number;
@@ -31,43 +40,64 @@ export interface SoakResult {
 
 export class SoakTraffic {
   readonly #client: Namespace;
-  readonly #loads: readonly Wrk[];
+  readonly #served: readonly Wrk[];
+  readonly #straight: readonly Wrk[];
+  /** Connections that were seen waiting, each once. */
+  readonly #waiting = { served: new Set<string>(), straight: new Set<string>() };
   readonly #pings: readonly LabProcess[];
   readonly #rounds: Promise<void>[];
   readonly #counts = { downloads: 0, downloadsBroken: 0, datagrams: 0, datagramsLost: 0 };
   #stopping = false;
 
-  constructor(client: Namespace) {
+  constructor({ client, narrow }: TwoNodes) {
     this.#client = client;
-    this.#loads = TWO_NODES_PLACES.flatMap((places) =>
-      [places.both, places.web].map((vip) =>
-        Wrk.start(client, `http://${hostOf(places, vip)}/`, "new", { connections: 4 }),
-      ),
-    );
+    const load = (places: TwoNodesPlaces, address: string) =>
+      Wrk.start(client, `http://${hostOf(places, address)}/`, "new", { connections: 4 });
+    this.#served = TWO_NODES_PLACES.flatMap((places) => [load(places, places.both), load(places, places.web)]);
+    // A pod that no loaded VIP has: a client's port must not lead to one pod by two ways.
+    this.#straight = TWO_NODES_PLACES.map((places) => load(places, places.family === 4 ? narrow.ipv4 : narrow.ipv6));
     this.#pings = TWO_NODES_PLACES.map(({ family, near }) =>
       client.start(`ping${family}`, ["ping", "-q", "-i", "0.1", "-W", "2", near]),
     );
-    this.#rounds = TWO_NODES_PLACES.flatMap((places) => [this.#download(places), this.#ask(places)]);
+    this.#rounds = [
+      this.#lookForWaiting([narrow.ipv4, narrow.ipv6]),
+      ...TWO_NODES_PLACES.flatMap((places) => [this.#download(places), this.#ask(places)]),
+    ];
   }
 
   async stop(): Promise<SoakResult> {
     this.#stopping = true;
-    const results = await Promise.all(this.#loads.map((load) => load.stop()));
+    // The last look is taken while they still wait.
     await Promise.all(this.#rounds);
+    const [served, straight] = await Promise.all(
+      [this.#served, this.#straight].map((loads) => Promise.all(loads.map((load) => load.stop()))),
+    );
     // An answer may still be under way.
     await Promise.all(this.#pings.map((ping) => ping.stop("SIGINT")));
     const pings = this.#pings.map((ping) => /(\d+) packets transmitted, (\d+) received/.exec(ping.log())!);
-    const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
     const sent = sum(pings.map(([, count]) => Number(count)));
     return {
-      requests: sum(results.map(({ answered }) => answered)),
-      requestsLost: sum(results.map((result) => lost(result) - result.timeout)),
-      requestsLate: sum(results.map(({ timeout }) => timeout)),
-      loads: results,
+      served: countsOf(served!, this.#waiting.served),
+      straight: countsOf(straight!, this.#waiting.straight),
       ...this.#counts,
       pings: sent,
       pingsLost: sent - sum(pings.map(([, , count]) => Number(count))),
     };
+  }
+
+  /** wrk does not count what it still waits for, nor how long a connection takes to come about. */
+  async #lookForWaiting(pods: readonly string[]): Promise<void> {
+    for (let goesOn = true; goesOn; ) {
+      goesOn = !this.#stopping;
+      const { stdout } = await this.#client.tryLater(["ss", "-Htno", "state", "connected", "dport", "=", ":80"]);
+      for (const line of stdout.split("\n")) {
+        const [, , , from, to] = line.trim().split(/\s+/);
+        if (Number(/timer:\(on,[^,]*,(\d+)\)/.exec(line)?.[1] ?? 0) < REPEATS) continue;
+        const isStraight = pods.some((pod) => to!.includes(pod));
+        this.#waiting[isStraight ? "straight" : "served"].add(`${from} ${to}`);
+      }
+      if (goesOn) await sleep(LOOK_SECONDS * 1000);
+    }
   }
 
   async #download(places: TwoNodesPlaces): Promise<void> {
@@ -87,6 +117,18 @@ export class SoakTraffic {
       this.#counts.datagramsLost += DATAGRAMS.length - echoed;
     }
   }
+}
+
+function countsOf(results: readonly LoadResult[], waiting: ReadonlySet<string>): RequestCounts {
+  return {
+    requests: sum(results.map(({ answered }) => answered)),
+    lost: sum(results.map((result) => lost(result) - result.timeout)),
+    late: sum(results.map(({ timeout }) => timeout)) + waiting.size,
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 function hostOf({ family }: TwoNodesPlaces, address: string): string {

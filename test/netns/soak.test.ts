@@ -20,8 +20,8 @@ const SECONDS = Number(process.env["SLUICE_SOAK_SECONDS"] ?? (IS_LONG ? 1800 : 9
 /** Code is compiled and pools of memory fill at first: in a short run that is not over when it is half done. */
 const WARM_UP = IS_LONG ? 0.2 : 0.4;
 const GROWTH = IS_LONG || SECONDS >= 600 ? 0.05 : 0.15;
-/** Others use the machine too, and a request that begins while a thread stands still comes again after a second or three. */
-const LATE_ONE_OF = 1_000;
+/** Others use the machine too. Straight to a pod, by the kernels alone, so many times fewer requests may have been late. */
+const LATE_MORE = 2;
 const LOOK_MILLISECONDS = 2_000;
 /** Flows of connections that have ended, and descriptors of those who asked, are gone by then. */
 const CALM_SECONDS = 60;
@@ -62,7 +62,7 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
   await sleep(3000);
   const before = await all();
 
-  const traffic = new SoakTraffic(network.client);
+  const traffic = new SoakTraffic(network);
   const seen: Vitals[][] = [];
   const endsAt = performance.now() + SECONDS * 1000;
   let looked = 0;
@@ -75,16 +75,17 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
     await sleep(1000);
   }
   churn.restore();
-  const { requests, requestsLate, downloads, datagrams, pings, loads, ...losses } = await traffic.stop();
+  const { served, straight, downloads, datagrams, pings, ...losses } = await traffic.stop();
   const warm = seen.slice(Math.floor(seen.length * WARM_UP));
   const growth = network.gateways.map((_, node) => growthOf(warm.map((look) => look[node]!)));
   console.log(
-    JSON.stringify({ seconds: SECONDS, requests, requestsLate, downloads, datagrams, pings, ...losses, growth }),
+    JSON.stringify({ seconds: SECONDS, served, straight, downloads, datagrams, pings, ...losses, growth }, null, 2),
   );
-  if (losses.requestsLost + requestsLate > 0) console.log(JSON.stringify(loads), ...network.gateways.map(warnings));
-  expect(losses).toEqual({ requestsLost: 0, downloadsBroken: 0, datagramsLost: 0, pingsLost: 0 });
-  expect(requestsLate).toBeLessThan(requests / LATE_ONE_OF);
-  for (const counted of [requests, datagrams, pings]) expect(counted).toBeGreaterThan(SECONDS * 5);
+  if (served.lost + served.late > 0) console.log(...network.gateways.map(warnings));
+  const none = { downloadsBroken: 0, datagramsLost: 0, pingsLost: 0 };
+  expect({ requestsLost: served.lost, ...losses }).toEqual({ requestsLost: 0, ...none });
+  expect(served.late).toBeLessThanOrEqual((LATE_MORE * straight.late * served.requests) / straight.requests);
+  for (const counted of [served.requests, datagrams, pings]) expect(counted).toBeGreaterThan(SECONDS * 5);
   for (const { resident, heap, external } of growth) {
     expect(resident.share).toBeLessThan(GROWTH);
     expect(heap.share).toBeLessThan(GROWTH);
