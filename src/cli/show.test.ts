@@ -3,7 +3,8 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { FlowStatus, GatewayStatus, ServiceStatus } from "../agent/status.ts";
+import type { FlowStatus } from "../agent/flow-list.ts";
+import type { GatewayStatus, ServiceStatus } from "../agent/status.ts";
 import { flowsTable, servicesTable, showFromProcess, statusTable } from "./show.ts";
 
 const WEB: ServiceStatus = {

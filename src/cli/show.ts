@@ -1,5 +1,6 @@
 /** The commands that show what the running process says: its JSON as it is, or as tables for people. */
-import type { FlowStatus, GatewayStatus, ServiceStatus } from "../agent/status.ts";
+import type { FlowStatus } from "../agent/flow-list.ts";
+import type { GatewayStatus, ServiceStatus } from "../agent/status.ts";
 import { ask } from "../api/client.ts";
 import type { PeerStatus, RouteSpec } from "../bgp/speaker-spec.ts";
 import { formatProblem, type Severity } from "../intent/problem.ts";
