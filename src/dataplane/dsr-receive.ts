@@ -200,7 +200,9 @@ export function openAtPod(pipeline: Pipeline, i: number, isIpv4: boolean): numbe
   if (!table.isLocal(backend)) {
     const way = wayTo(pipeline, i, table.backends, hopAt(table, table.mode(vip), backend));
     if (way === NO_EGRESS) return NO_ROW;
-    return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, way | dsrActions(DsrKind.Asking), owner);
+    // What has an option keeps it, so nothing is to be added; and later segments have none and are the kernel's to send on.
+    const kind = pipeline.tunnelled ? DsrKind.Asking : DsrKind.Link;
+    return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, way | dsrActions(kind), owner);
   }
   const requestEgress = wayToBackend(pipeline, i);
   if (requestEgress === NO_EGRESS) return NO_ROW;

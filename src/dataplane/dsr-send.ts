@@ -16,7 +16,7 @@
  * sent it; then it translates as ever (to the same, where nothing changes); then it has the frame dressed (dsr-dress.ts).
  */
 
-import { carriesDsrOption, DSR_OPTION4_BYTES, DSR_OPTION6_BYTES, MAX_IPV4_HEADER_BYTES } from "../wire/dsr-option.ts";
+import { DSR_OPTION4_BYTES, DSR_OPTION6_BYTES, MAX_IPV4_HEADER_BYTES } from "../wire/dsr-option.ts";
 import { ETHERNET_HEADER_BYTES } from "../wire/ethernet.ts";
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { HOP_BY_HOP, IPV6_NEXT_HEADER } from "../wire/ipv6.ts";
@@ -25,7 +25,7 @@ import { SYN, TCP_FLAGS, UDP_HEADER_BYTES } from "../wire/transport.ts";
 import { GENEVE_HEADER_BYTES, GENEVE_OPTION4_BYTES, GENEVE_OPTION6_BYTES, outerHeaderBytes } from "../wire/tunnel.ts";
 import { DropReason } from "./drop-reason.ts";
 import { DsrKind, dsrActions, dsrKind, EGRESS_CHECK_TTL, EGRESS_DECREMENT_TTL } from "./egress.ts";
-import { KEY_DESTINATION, KEY_PORTS } from "./flow-key.ts";
+import { KEY_DESTINATION, KEY_PORTS, KEY_PROTOCOL } from "./flow-key.ts";
 import { openRequest, refuse } from "./flow-rows.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
 import { MODE_NAT, NO_BACKEND } from "./forwarding-layout.ts";
@@ -43,7 +43,8 @@ const GENEVE_INNER_BYTES = GENEVE_HEADER_BYTES + ETHERNET_HEADER_BYTES;
 
 /**
  * The first frame of a flow to a backend that answers for itself; `pipeline.key` is its key.
- * @param asks whether another backend may have the flow, so that this one's node should say. @returns the row.
+ * @param asks whether another node may have to send it on: one that forwards by its workers alone sees no segment that has
+ * no option. @returns the row.
  */
 export function openDsrFlow(
   pipeline: Pipeline,
@@ -78,8 +79,7 @@ export function openDsrFlow(
   const bridged = kind === DsrKind.Link && !byNode ? EGRESS_DECREMENT_TTL | EGRESS_CHECK_TTL : 0;
   const egress = way & ~(keepsTtl | bridged);
   const owner = (table.vipId(vip) << 16) | table.backendId(backend);
-  const says = kind === DsrKind.Option || kind === DsrKind.Geneve || isSentOn;
-  const actions = dsrActions(asks && says ? DsrKind.Asking : kind);
+  const actions = dsrActions(asks && (isSentOn || !pipeline.offloads) && kind !== DsrKind.Link ? DsrKind.Asking : kind);
   return openRequest(pipeline, i, pipeline.flowsOf(isIpv4), NO_ROW, egress | actions, owner);
 }
 
@@ -100,13 +100,13 @@ export function plainGrowth(pipeline: Pipeline, i: number, isIpv4: boolean, row:
 
 /**
  * Whether a frame is to tell whom it is for: every datagram, as UDP has no beginning; of TCP each SYN, and the first frames
- * of a flow that began elsewhere. What is sent on tells it already.
+ * of a flow that began elsewhere. What is sent on tells it when it has been told.
  */
 function informs(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): boolean {
   const { words, layout } = pipeline.flowsOf(isIpv4);
   const { batch, view } = pipeline;
   if (dsrKind(words[row + layout.egress]!) === DsrKind.Asking) {
-    return pipeline.tunnelled || !carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
+    return !pipeline.tunnelled || pipeline.served[KEY_PROTOCOL] !== 0;
   }
   if (batch.protocol[i] !== PROTOCOL_TCP) return true;
   if ((view.getUint8(batch.transport[i]! + TCP_FLAGS) & SYN) !== 0) return true;

@@ -27,8 +27,8 @@ export const DsrKind = {
   /** Receiving, at the backend's node: an option is taken out. */
   Received: 5,
   /**
-   * Sending by the VIP's mode, but of a connection that may be another backend's (mid-flow.ts): each segment says whom it is
-   * for, as the backend's node may send it on. Never left to the kernel.
+   * Sending by the VIP's mode what may be another backend's connection, or is (mid-flow.ts): each segment says whom it is for
+   * where this node knows. Never left to the kernel.
    */
   Asking: 6,
 } as const;

@@ -92,8 +92,8 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
       backend = isFirst ? named : heldBy(pipeline, isIpv4, vip, key, named);
       asks = backend !== named;
     } else if (!isFirst && table.formerSets(vip) > 0) {
+      asks = true;
       backend = likelyBackend(pipeline, isIpv4, vip, choiceHash(pipeline, vip, hash));
-      asks = backend !== NO_BACKEND;
     }
     if (backend === NO_BACKEND && !pipeline.tunnelled) backend = chooseBackend(pipeline, vip, hash, isFirst);
   }

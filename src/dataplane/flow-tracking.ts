@@ -90,7 +90,9 @@ function isOver(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, pee
 /** Whether a row sends segments of another node on to a backend elsewhere (mid-flow.ts). */
 function isSentOn(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): boolean {
   const { words, layout } = pipeline.flowsOf(isIpv4);
-  return dsrKind(words[row + layout.egress]!) === DsrKind.Asking && (pipeline.tunnelled || isTold(pipeline, i, isIpv4));
+  const kind = dsrKind(words[row + layout.egress]!);
+  if (!sendsDsr(words[row + layout.egress]!)) return false;
+  return pipeline.tunnelled ? kind === DsrKind.Asking : kind === DsrKind.Link && isTold(pipeline, i, isIpv4);
 }
 
 /** Whether another node has said by the option whom a segment is for. */
