@@ -85,12 +85,31 @@ export class OwnerAgreement {
   }
 
   /**
-   * Until when time need not be told, nor what only says that a node lives, if nothing else happens: our next heartbeat, the
-   * moment in which somebody would be missed, or soon, while something is to be settled.
+   * Until when time need not be told if nothing else happens: our next heartbeat, the moment in which somebody would be missed,
+   * or soon, while something is to be settled.
    */
   nextDeadline(now: number): number {
-    const pause = pauseMilliseconds(this.timing, this.#unsettled || this.#seeks);
+    const pause = pauseMilliseconds(this.timing, this.#isRestless);
     return Math.min(now + pause, this.#telling.nextHeartbeat, this.roll.nextMiss(this.timing));
+  }
+
+  /**
+   * Whether messages that only say that a node lives can wait no longer: until our next heartbeat somebody could be missed, or
+   * somebody has yet to confirm what we have said, or to come back.
+   */
+  mustHear(now: number): boolean {
+    if (this.#isRestless || this.roll.nextMiss(this.timing) <= now + this.timing.heartbeatMilliseconds) return true;
+    return !this.roll.allHave(this.#telling.version);
+  }
+
+  /** Whether a member is known to have lived at a moment, or later. */
+  hasHeard(name: string, at: number): boolean {
+    const member = this.roll.members.get(name);
+    return member?.alive === true && member.lastHeard >= at;
+  }
+
+  get #isRestless(): boolean {
+    return this.#unsettled || this.#seeks;
   }
 
   step(event: AgreementEvent, now: number): AgreementEffect[] {
