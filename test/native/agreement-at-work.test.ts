@@ -6,7 +6,7 @@ import { Pulse } from "../../src/announcer/pulse.ts";
 import { OwnerAgreement } from "../../src/l2/agreement.ts";
 import type { AgreementEvent } from "../../src/l2/event.ts";
 import type { Heartbeat } from "../../src/l2/heartbeat.ts";
-import { DEFAULT_TIMING } from "../../src/l2/timing.ts";
+import { DEFAULT_TIMING, listeningMilliseconds } from "../../src/l2/timing.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { moveIntoOwnNamespace } from "./own-namespace.ts";
 
@@ -80,13 +80,14 @@ const isAgreed = () => loads().every((load) => load === VIPS.length / nodes.leng
 beforeEach(async () => {
   nodes = NAMES.map((name) => new Node(name));
   await waitFor("all to own their share", isAgreed, { timeoutSeconds: 15, seen: loads });
+  // Who has just begun would wait for one that goes.
+  await sleep(listeningMilliseconds(DEFAULT_TIMING));
 });
 afterEach(() => {
   for (const node of nodes) node.close();
 });
 
 test("at rest a node wakes five times a second, and looks for heartbeats every second or third time", async () => {
-  await sleep(1000);
   const before = nodes.map(({ ticks, looks }) => ({ ticks, looks }));
   await sleep(3000);
   for (const [index, { ticks, looks, agreement }] of nodes.entries()) {
