@@ -1,173 +1,92 @@
 /**
  * `npm run bench -- flood`: what a flood of SYNs costs a connection that is there. A download of 1 GB through the gateway,
- * undisturbed and while a core does nothing but send SYNs of random clients to the same address, as fast as it can; then
- * the same with the gateway's process killed in the middle of it and started again. nftables beside it.
+ * undisturbed and while a core does nothing but send SYNs of random clients to the same address, as fast as it can; then,
+ * under the flood, with the gateway's process killed in the middle of it, the next one started, and that one replaced as an
+ * upgrade does it. nftables beside it.
  *
  *   SLUICE_BENCH_ROUNDS=3
- *
- * Everything that the download is about has the other core, with the flood and without: client, server and gateway. What
- * the flood's frames cost where they go, up to the backend's own stack, is paid on the flood's core.
  */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ACK } from "../src/wire/transport.ts";
-import { type FrameFields, ipv4Frame } from "../test/fixtures/frames.ts";
-import { VIP } from "../test/fixtures/gateway.ts";
-import { writeDeterministicBody } from "../test/lab/deterministic-body.ts";
-import type { Namespace } from "../test/lab/namespace.ts";
-import type { LabProcess } from "../test/lab/process.ts";
-import { waitFor } from "../test/lab/wait-for.ts";
-import type { Download } from "./flood/download.ts";
+import { longestSilence } from "./flood/download.ts";
+import { Body, FloodedNetwork, MEGABYTES, type Trial } from "./flood/flooded-network.ts";
 import { buildTools } from "./forward/tools.ts";
 import { benchSettings } from "./harness/settings.ts";
-import { startSluice } from "./harness/sluice.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
-import { NFT } from "./service/contenders.ts";
-import { ServiceNetwork } from "./service/network.ts";
 
-const MEGABYTES = 1000;
-const [DOWNLOAD_CORE, FLOOD_CORE] = [0, 1];
-const WARM_UP_SECONDS = 1;
-/** Downloads over one connection for so long outlast the death of a process and the start of the next. */
-const OVER_DEATH_SECONDS = 12;
-const onItsCore = ["taskset", "-c", `${DOWNLOAD_CORE}`];
-const CLIENT = join(import.meta.dirname, "flood/download.ts");
-const URL = `http://${VIP}:80/www/body`;
-
-interface Trial extends Download {
-  /** SYNs that were sent, a second. */
-  readonly floodPerSecond: number;
+/** The longest time without a byte, and the longest answer to who asks past the gateway, in the same time; milliseconds. */
+interface Stall {
+  readonly download: number;
+  readonly witness: number;
 }
 
-interface FloodNetwork {
-  readonly network: ServiceNetwork;
-  readonly gateway: LabProcess | null;
-  readonly sha256: string;
+const PHASES = [
+  ["beside", "nothing but the flood"],
+  ["death", "SIGKILL, and two seconds without a process"],
+  ["rebirth", "the next process starts"],
+  ["restart", "it ends with --keep-flows, another starts"],
+] as const;
+
+interface Lives {
+  readonly megabytesPerSecond: number;
+  /** One for each of `PHASES`. */
+  readonly stalls: readonly Stall[];
 }
 
 interface Series {
-  readonly who: string;
+  readonly who: "Sluice" | "nftables";
   readonly undisturbed: Trial[];
   readonly flooded: Trial[];
 }
 
 const { rounds } = benchSettings({ rounds: 3, seconds: 0 });
 const tools = await buildTools();
+const body = new Body();
 const sluice: Series = { who: "Sluice", undisturbed: [], flooded: [] };
-const nft: Series = { who: "nftables DNAT", undisturbed: [], flooded: [] };
-const killed: Trial[] = [];
+const nft: Series = { who: "nftables", undisturbed: [], flooded: [] };
+const lives: Lives[] = [];
 try {
   for (let round = 1; round <= rounds; round++) {
     process.stderr.write(`flood: round ${round} of ${rounds}\n`);
     for (const { who, undisturbed, flooded } of [sluice, nft]) {
-      const of = await start(who);
+      const network = await FloodedNetwork.start(who, tools, body);
       try {
-        undisturbed.push(await download(of, 1, false));
-        flooded.push(await download(of, 1, true));
+        undisturbed.push(await network.download(false));
+        flooded.push(await network.download(true));
+        if (who === "Sluice") lives.push(await downloadOverLives(network));
       } finally {
-        of.network.close();
+        network.close();
       }
     }
-    const { megabytesPerSecond } = sluice.flooded.at(-1)!;
-    killed.push(await downloadOverDeath(Math.ceil((megabytesPerSecond * OVER_DEATH_SECONDS) / MEGABYTES)));
   }
 } finally {
   tools.remove();
+  body.remove();
 }
 report();
 
-async function start(who: string): Promise<FloodNetwork> {
-  const network = await ServiceNetwork.start(onItsCore);
-  try {
-    const folder = join(network.lab.folder, "www");
-    mkdirSync(folder);
-    const sha256 = writeDeterministicBody(join(folder, "body"), MEGABYTES * 1e6);
-    const gateway = who === nft.who ? null : await startGateway(network);
-    if (gateway === null) await NFT.start(network);
-    return { network, gateway, sha256 };
-  } catch (error) {
-    network.close();
-    throw error;
-  }
-}
-
-function startGateway({ lab, node }: ServiceNetwork): Promise<LabProcess> {
-  return startSluice(lab, node, { datapath: "auto", xdpMode: "native", prefix: onItsCore });
-}
-
-/** @param around what happens meanwhile; the flood goes on until it resolves and the downloads have come. */
-async function download(
-  of: FloodNetwork,
-  count: number,
-  withFlood: boolean,
-  around?: (client: LabProcess) => Promise<void>,
-): Promise<Trial> {
-  const { network, sha256 } = of;
-  const flood = withFlood ? await startFlood(network) : null;
-  if (flood !== null) await sleep(WARM_UP_SECONDS * 1000);
-  const [before, since] = [arrived(network), performance.now()];
-  const client = network.client.start("download", [...onItsCore, process.execPath, CLIENT, URL, `${count}`]);
-  await waitFor("the first byte", () => client.log().includes("begun") || client.exit() !== null);
-  await around?.(client);
-  await waitFor("the download", () => client.exit() !== null, { timeoutSeconds: 120, seen: () => client.log() });
-  const floodPerSecond = ((arrived(network) - before) / (performance.now() - since)) * 1000;
-  await flood?.stop();
-  const result = client
-    .log()
-    .split("\n")
-    .find((line) => line.startsWith("{"));
-  if (result === undefined) throw new Error(`the download has failed: ${client.log().slice(-500)}`);
-  const trial = { ...(JSON.parse(result) as Download), floodPerSecond };
-  if (trial.sha256.some((hash) => hash !== sha256)) throw new Error("what came is not what was sent");
-  if (trial.connections !== 1) throw new Error(`the downloads took ${trial.connections} connections`);
-  return trial;
-}
-
-/** The process is killed under the flood, is dead for a while, and starts anew. */
-async function downloadOverDeath(count: number): Promise<Trial> {
-  const of = await start(sluice.who);
-  try {
-    return await download(of, count, true, async (client) => {
-      await sleep(1000);
-      await of.gateway!.stop("SIGKILL");
-      await sleep(2000);
-      await startGateway(of.network);
-      if (client.exit() !== null) throw new Error("the downloads were over before the next process had begun");
-    });
-  } finally {
-    of.network.close();
-  }
-}
-
-/** SYNs to the VIP, by a core of their own, from the client's end of the uplink. */
-async function startFlood({ client, node }: ServiceNetwork): Promise<LabProcess> {
-  const macOf = (of: Namespace, device: string): string =>
-    (JSON.parse(of.run(["ip", "-j", "link", "show", device])) as [{ address: string }])[0].address;
-  const fields: FrameFields = {
-    destinationMac: macOf(node, "net0"),
-    sourceMac: macOf(client, "cli0"),
-    source: "11.0.0.0",
-    destination: VIP,
-    sourcePort: 1024,
-    destinationPort: 80,
-    protocol: 6,
-    flags: ACK,
-    payload: new Uint8Array(10),
-  };
-  const frame = Buffer.from(ipv4Frame(fields)).toString("hex");
-  const words = [tools.generator, tools.object, "cli0", "1", "300", `${FLOOD_CORE}`, frame, "random"];
-  const flood = client.start("flood", words);
-  await waitFor("the flood", () => flood.log().includes("sending") || flood.exit() !== null, {
-    seen: () => flood.log(),
+async function downloadOverLives(network: FloodedNetwork): Promise<Lives> {
+  const times: number[] = [];
+  const mark = () => times.push(Date.now());
+  const trial = await network.download(true, async () => {
+    mark();
+    await sleep(3000);
+    mark();
+    await network.stopGateway("SIGKILL");
+    await sleep(2000);
+    mark();
+    await network.startGateway();
+    await sleep(1000);
+    mark();
+    await network.stopGateway("SIGTERM");
+    await network.startGateway();
+    await sleep(1000);
+    mark();
   });
-  return flood;
-}
-
-/** Frames that have come to the gateway's uplink. */
-function arrived({ node }: ServiceNetwork): number {
-  const text = node.run(["ip", "-j", "-s", "link", "show", "net0"]);
-  return (JSON.parse(text) as [{ stats64: { rx: { packets: number } } }])[0].stats64.rx.packets;
+  const stalls = PHASES.map((_, phase): Stall => {
+    const [from, to] = [times[phase]!, times[phase + 1]!];
+    return { download: longestSilence(trial.silences, from, to), witness: longestSilence(trial.witness, from, to) };
+  });
+  return { megabytesPerSecond: trial.megabytesPerSecond, stalls };
 }
 
 function report(): void {
@@ -185,7 +104,7 @@ function report(): void {
     const under = flooded.map((trial) => trial.megabytesPerSecond);
     const share = under.map((value, round) => value / alone[round]!);
     const floods = flooded.map((trial) => trial.floodPerSecond);
-    const stalls = flooded.map((trial) => trial.longestStall);
+    const stalls = flooded.map((trial) => longestSilence(trial.silences));
     ratios[key] = median(share);
     rows.push(
       { what: who, metric: "download alone", unit: "MB/s", values: alone },
@@ -201,12 +120,19 @@ function report(): void {
         .padStart(8)}`,
     );
   }
-  const stalls = killed.map((trial) => trial.longestStall);
-  ratios["stall-over-death-milliseconds"] = Math.max(...stalls);
-  rows.push({ what: "Sluice, killed and started again", metric: "longest stall", unit: "ms", values: stalls });
-  console.log(
-    `  killed and started again under the flood: ${spread(killed.map((trial) => trial.megabytesPerSecond))} MB/s, the longest stall ${Math.max(...stalls).toFixed(0)} ms, one connection, every hash right`,
-  );
+  const speeds = lives.map(({ megabytesPerSecond }) => megabytesPerSecond);
+  console.log(`one connection under the flood, ${spread(speeds).trim()} MB/s, every hash right; longest stall, ms`);
+  console.log(`  ${"".padEnd(44)}  of the download         of answers past the gateway`);
+  PHASES.forEach(([key, what], phase) => {
+    const download = lives.map(({ stalls }) => stalls[phase]!.download);
+    const witness = lives.map(({ stalls }) => stalls[phase]!.witness);
+    ratios[`stall-${key}-milliseconds`] = Math.max(...download);
+    rows.push(
+      { what: `Sluice, ${what}`, metric: "longest stall", unit: "ms", values: download },
+      { what: `Sluice, ${what}`, metric: "longest answer past the gateway", unit: "ms", values: witness },
+    );
+    console.log(`  ${what.padEnd(44)}  ${spread(download)}  ${spread(witness)}`);
+  });
   for (const [key, value] of Object.entries(ratios)) console.log(`${key.padEnd(30)} ${value.toFixed(2)}`);
   saveResults("flood", rows, ratios);
 }

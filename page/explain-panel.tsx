@@ -4,6 +4,7 @@ import type { PacketExplanation } from "../src/agent/packet-fate.ts";
 import type { ServiceExplanation } from "../src/control/explain-service.ts";
 import { ask } from "./ask.ts";
 import { Mark, Panel } from "./panel.tsx";
+import { clock } from "./words.ts";
 
 /** @param asked a Service that was chosen elsewhere on the page, with a number that is another each time. */
 export function ExplainPanel({ asked }: { asked: { readonly service: string; readonly time: number } | null }) {
@@ -87,9 +88,17 @@ function ServiceAnswer({ service, ingress, pool, source, because, backends, pool
           <li key={node}>
             Node {node}: {notEligible ?? "may attract its traffic"}
             <ul>
-              {sessions.map(({ peer, routes, because: why }) => (
+              {sessions.map(({ peer, routes, because: why, trouble }) => (
                 <li key={peer}>
                   to {peer}: {why === null ? routes.map(({ prefix }) => prefix).join(" ") : `nothing, because ${why}`}
+                  {trouble === null ? null : (
+                    <p class="remedy">
+                      <Mark mood="bad">{trouble.state}</Mark> since {clock(Date.parse(trouble.since))}, so it has not
+                      heard of it
+                      {trouble.why === null ? "" : `: ${trouble.why}`}
+                      {trouble.hint === null ? null : <em> {trouble.hint}</em>}
+                    </p>
+                  )}
                 </li>
               ))}
               {links.map(({ address, interfaces, because: why }) => (

@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[] | "all"> = {
   xdp: ["net"],
   trace: ["dataplane", "wire", "net"],
   worker: ["dataplane", "trace", "policy", "policy-host", "xdp", "wire", "net"],
-  "policy-host": ["policy", "dataplane", "manifests", "intent", "net"],
+  "policy-host": ["policy", "dataplane", "manifests", "intent", "xdp", "net"],
   announcer: ["l2", "dataplane", "wire", "xdp", "net"],
   speaker: ["bgp", "bfd", "net", "xdp"],
   config: ["manifests", "intent", "net"],

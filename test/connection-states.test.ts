@@ -38,10 +38,7 @@ function network(backends: readonly string[] = [BACKEND]) {
   let now = 1000;
   function send(frame: Uint8Array, port: number): Sent {
     bytes.set(frame, 256);
-    batch.count = 1;
-    batch.offset[0] = 256;
-    batch.length[0] = frame.length;
-    batch.port[0] = port;
+    batch.holdOne(256, frame.length, port);
     pipeline.run(now);
     const out = batch.offset[0]!;
     const [from, to] = [26, 30].map((at) => [...bytes.subarray(out + at, out + at + 4)].join("."));

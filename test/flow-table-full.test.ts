@@ -18,10 +18,7 @@ function flooded() {
   let now = 1000;
   function send(frame: Uint8Array, port: number): number {
     bytes.set(frame, 256);
-    batch.count = 1;
-    batch.offset[0] = 256;
-    batch.length[0] = frame.length;
-    batch.port[0] = port;
+    batch.holdOne(256, frame.length, port);
     pipeline.run(now);
     return batch.verdict[0]!;
   }

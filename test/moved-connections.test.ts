@@ -107,6 +107,39 @@ describe.each(CASES)("with %s over IPv%d, a connection that comes by another nod
 });
 
 describe.each(CASES)("with %s over IPv%d, a client's port used again", (mode, family) => {
+  it("gets today's pod where its last connection was sent on to another", () => {
+    const cluster = new DsrCluster(mode, 5, [0, 1]);
+    const last = open(cluster, family);
+    cluster.serve([0, 1, 2, 3]);
+    let others = 0;
+    for (const [port, pod] of last) {
+      speak(cluster, family, 4, port);
+      // By node 0, so that neither node 4 nor today's pod's sees the end.
+      cluster.request(0, family, { sourcePort: port, flags: FIN_ACK });
+      cluster.reply(pod, family, { destinationPort: port, flags: FIN_ACK });
+    }
+    cluster.wait(4);
+    cluster.endMovedFlows(4);
+    for (const [port, pod] of last) {
+      const now = cluster.request(4, family, { sourcePort: port, flags: SYN }).pod!;
+      cluster.reply(now, family, { destinationPort: port, flags: SYN_ACK });
+      expect(speak(cluster, family, 4, port)).toEqual(Array(6).fill(now));
+      if (now !== pod) others++;
+    }
+    expect(others).toBeGreaterThan(5);
+  });
+
+  it("keeps its connection when somebody forges a SYN", () => {
+    const cluster = new DsrCluster(mode, 5, [0, 1]);
+    const pods = open(cluster, family);
+    cluster.serve([0, 1, 2, 3]);
+    for (const [port, pod] of pods) {
+      speak(cluster, family, 4, port);
+      cluster.request(4, family, { sourcePort: port, flags: SYN });
+      expect(speak(cluster, family, 4, port)).toEqual(Array(6).fill(pod));
+    }
+  });
+
   it("does not meet its last connection at a node that traffic comes back to", () => {
     const cluster = new DsrCluster(mode, 4, [0, 1]);
     const last = open(cluster, family);

@@ -23,6 +23,8 @@ export interface SluiceOptions {
   /** Words before the command: `taskset`, say. */
   readonly prefix?: readonly string[];
   readonly flowRows?: number;
+  /** Whether it leaves established flows to the kernel when it ends. */
+  readonly keepsFlows?: boolean;
   /** Manifests in place of the one Service. */
   readonly manifests?: string;
 }
@@ -34,7 +36,8 @@ export async function startSluice(lab: Lab, node: Namespace, options: SluiceOpti
   const rows = options.flowRows === undefined ? [] : ["--flows", `${options.flowRows}`];
   const socket = join(lab.folder, "sluice.sock");
   const where = { configuration, node: "node", uplink: "net0", inside: "lan0" };
-  const modes = ["--datapath", options.datapath, "--xdp-mode", options.xdpMode, ...rows];
+  const keep = options.keepsFlows ? ["--keep-flows"] : [];
+  const modes = ["--datapath", options.datapath, "--xdp-mode", options.xdpMode, ...rows, ...keep];
   const [, ...command] = Gateway.command({ ...where, arguments: modes }, socket);
   const process = node.start("sluice", [...(options.prefix ?? []), execPath, ...FLAGS, PROGRAM, ...command]);
   const serves = () => process.log().includes("datapath ready") && servicesAt(socket) > 0;

@@ -1,11 +1,11 @@
 /** All contenders in turn, round by round; their table, and the ratios to direct routing. */
 import { median, type ResultRow } from "../results.ts";
 import type { ServiceContender } from "./contenders.ts";
-import { measureService, type WrkOptions, type WrkResult } from "./wrk.ts";
+import { measureService, type ServiceResult, type WrkOptions } from "./wrk.ts";
 
 export interface ServiceSeries {
   readonly contender: ServiceContender;
-  readonly results: WrkResult[];
+  readonly results: ServiceResult[];
 }
 
 export async function compareServices(
@@ -23,7 +23,7 @@ export async function compareServices(
 }
 
 /** The median of the ratios within rounds. */
-export function serviceRatio(a: ServiceSeries, b: ServiceSeries, figure: (result: WrkResult) => number): number {
+export function serviceRatio(a: ServiceSeries, b: ServiceSeries, figure: (result: ServiceResult) => number): number {
   return median(a.results.map((result, round) => figure(result) / figure(b.results[round]!)));
 }
 
@@ -40,6 +40,22 @@ export function printServices(series: readonly ServiceSeries[], unit: string): v
     console.log(
       `  ${contender.name.padEnd(27)}  ${spread.padEnd(34)}  ${p50.padStart(6)}  ${p99.padStart(7)}  ${String(errors).padStart(7)}  ${String(again).padStart(10)}`,
     );
+  }
+}
+
+/** @param perSecond the pace. */
+export function printPaced(series: readonly ServiceSeries[], perSecond: number): void {
+  console.log(`\n  at ${perSecond} connections/s       connected p50   p99 us    answered p50   p99 us   failed`);
+  for (const { contender, results } of series) {
+    const paced = results.flatMap((result) => result.paced ?? []);
+    const cells = [
+      median(paced.map(({ connected }) => connected.p50)),
+      median(paced.map(({ connected }) => connected.p99)),
+      median(paced.map(({ answered }) => answered.p50)),
+      median(paced.map(({ answered }) => answered.p99)),
+      paced.reduce((sum, { failed }) => sum + failed, 0),
+    ].map((value, column) => value.toFixed(0).padStart([17, 9, 16, 9, 9][column]!));
+    console.log(`  ${contender.name.padEnd(27)}${cells.join("")}`);
   }
 }
 

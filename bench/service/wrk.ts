@@ -1,7 +1,12 @@
-/** One run of wrk: requests a second and how long they took. */
+/**
+ * One measurement of a service: requests a second and how long they took, by wrk. It measures from where the request is
+ * written, so the time to connect is in the rate alone; and as its next connection begins when one has ended, whoever
+ * connects slowly is asked less at once, and then answers sooner. The paced client's times have neither.
+ */
 import { synRetransmissions } from "../../test/lab/tcp-counters.ts";
 import type { ServiceContender } from "./contenders.ts";
 import { ServiceNetwork } from "./network.ts";
+import type { PacedClient, PacedResult } from "./paced-client.ts";
 
 export interface WrkResult {
   readonly perSecond: number;
@@ -14,22 +19,30 @@ export interface WrkResult {
   readonly synRetransmissions: number;
 }
 
+export interface ServiceResult extends WrkResult {
+  readonly paced: PacedResult | null;
+}
+
 export interface WrkOptions {
   readonly connections: number;
   readonly seconds: number;
   /** A connection for each request, or each connection for all of its requests. */
   readonly newConnections: boolean;
+  /** Afterwards, for as long, new connections at an even pace. */
+  readonly paced?: { readonly client: PacedClient; readonly perSecond: number };
 }
 
 /** As long as V8 takes to have compiled what opens flows, with both cores busy. */
 const WARM_UP_SECONDS = 2;
 
-export async function measureService(contender: ServiceContender, options: WrkOptions): Promise<WrkResult> {
+export async function measureService(contender: ServiceContender, options: WrkOptions): Promise<ServiceResult> {
   const network = await ServiceNetwork.start();
   try {
     const url = await contender.start(network);
     await wrk(network, url, { ...options, seconds: WARM_UP_SECONDS });
-    return await wrk(network, url, options);
+    const result = await wrk(network, url, options);
+    const { paced, seconds } = options;
+    return { ...result, paced: (await paced?.client.run(network.client, url, paced.perSecond, seconds)) ?? null };
   } finally {
     network.close();
   }

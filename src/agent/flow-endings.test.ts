@@ -20,10 +20,7 @@ function oneFlow(takenOver: boolean) {
     flags: SYN,
   });
   bytes.set(frame, 256);
-  batch.count = 1;
-  batch.offset[0] = 256;
-  batch.length[0] = frame.length;
-  batch.port[0] = WAN;
+  batch.holdOne(256, frame.length, WAN);
   pipeline.run(1000);
   const clock = { seconds: 1000 };
   const endings = new FlowEndings([flows4], ids, () => clock.seconds, takenOver);

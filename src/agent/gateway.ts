@@ -14,6 +14,7 @@ import { explainService, type ServiceExplanation } from "../control/explain-serv
 import { healthChecksOnNode } from "../control/health-checks.ts";
 import { withHeldAddresses } from "../control/held-addresses.ts";
 import { withLiveOwners } from "../control/live-owners.ts";
+import { withLiveSessions } from "../control/live-sessions.ts";
 import { NodePlanner } from "../control/node-plan.ts";
 import { OwnInterfaces } from "../control/own-interfaces.ts";
 import { withParts } from "../control/parts.ts";
@@ -125,7 +126,8 @@ export class Gateway {
     if (this.#plan === null) return null;
     const { owners } = await this.links.status();
     const live = Object.fromEntries(owners.map(({ address, owner }) => [address, owner]));
-    return explainService(this.#intent, withLiveOwners(this.#plan, live), key);
+    const explanation = explainService(this.#intent, withLiveOwners(this.#plan, live), key);
+    return explanation === null ? null : withLiveSessions(explanation, this.options.node, await this.peers());
   }
 
   /** What manifests would change; nothing changes by asking. */

@@ -5,8 +5,9 @@
 
 /** After the takeover, in milliseconds. */
 const REPEATS = [0, 100, 300, 1000, 2000, 3000, 4000, 5000];
-/** Addresses announced per tick of 100 ms. */
-const MOST_PER_TICK = 400;
+/** So many addresses are announced in each of these spans at most. */
+const MOST = 400;
+const SPAN_MILLISECONDS = 100;
 
 interface Due {
   readonly at: number;
@@ -16,6 +17,14 @@ interface Due {
 
 export class AnnouncementBurst {
   #due: Due[] = [];
+  #spanBegan = Number.NEGATIVE_INFINITY;
+  #taken = 0;
+
+  /** When there is something to announce; infinity for never. */
+  get next(): number {
+    const earliest = this.#due.reduce((at, one) => Math.min(at, one.at), Number.POSITIVE_INFINITY);
+    return this.#taken < MOST ? earliest : Math.max(earliest, this.#spanBegan + SPAN_MILLISECONDS);
+  }
 
   begin(vip: string, now: number): void {
     this.end(vip);
@@ -28,8 +37,13 @@ export class AnnouncementBurst {
 
   /** The addresses to announce now. */
   take(now: number): string[] {
+    if (now - this.#spanBegan >= SPAN_MILLISECONDS) {
+      this.#spanBegan = now;
+      this.#taken = 0;
+    }
     const ready = this.#due.filter(({ at }) => at <= now).sort((a, b) => a.repeat - b.repeat);
-    const taken = new Set(ready.slice(0, MOST_PER_TICK));
+    const taken = new Set(ready.slice(0, MOST - this.#taken));
+    this.#taken += taken.size;
     if (taken.size > 0) this.#due = this.#due.filter((one) => !taken.has(one));
     return [...taken].map(({ vip }) => vip);
   }

@@ -70,7 +70,8 @@ export class AnnouncingNode {
       this.#tell(event);
       this.#updateAbility();
     });
-    this.#pulse = new Pulse(setup.timing, () => this.#tick());
+    const next = (now: number) => Math.min(this.agreement.nextDeadline(now), this.#burst.next);
+    this.#pulse = new Pulse(next, () => this.#tick());
     this.#handoffs = new Handoffs(setup.handoffs);
     this.maps = new AnswerMaps(setup.arpMapFd, setup.ndpMapFd);
   }
@@ -82,7 +83,7 @@ export class AnnouncingNode {
       const take = (message: Heartbeat, at: number) => this.step({ type: "message", message, at });
       this.sockets = new HeartbeatSockets(key, port, { session: () => this.agreement.session, take });
     }
-    this.#pulse.follow(true);
+    this.#pulse.follow();
   }
 
   apply({ addresses, nodes }: AnnouncerSpec): void {
@@ -104,9 +105,16 @@ export class AnnouncingNode {
   }
 
   step(event: AgreementEvent): void {
-    for (const effect of this.agreement.step(event, performance.now())) this.#carryOut(effect);
+    const effects = this.agreement.step(event, performance.now());
+    for (const effect of effects) this.#carryOut(effect);
+    if (effects.some(({ type }) => type === "answer")) this.#speak();
     if (this.#taken.size > 0) this.#dropReturned();
-    this.#pulse.follow(this.agreement.isRestless);
+    this.#pulse.follow();
+  }
+
+  /** Takes what others have said on the links since the last look. */
+  hearLinks(now: number): void {
+    this.links.listen(now, (voice, claim) => this.#hearLink(voice, claim));
   }
 
   /** Every address that somebody says to have, on whatever interface. @returns how to stop listening. */
@@ -144,7 +152,6 @@ export class AnnouncingNode {
         if (cause === "handover" && previous !== null) this.#takeConnections(address, previous);
         this.#answer(address);
         this.#burst.begin(address, performance.now());
-        this.#speak();
         this.#proof.forget(address);
         this.#tell({ type: "answers", address, cause, previous, silentMilliseconds });
         return;
@@ -210,10 +217,10 @@ export class AnnouncingNode {
   }
 
   #tick(): void {
-    // Before the time is told: where this thread was kept waiting, what has come meanwhile is a sign of life.
-    if (this.agreement.mustHear(performance.now())) this.sockets?.look();
+    // Before the time is told: what has come meanwhile is a sign of life, and came in time if the kernel says so.
+    this.sockets?.look();
     const now = performance.now();
-    this.links.listen(now, (voice, claim) => this.#hearLink(voice, claim));
+    this.hearLinks(now);
     if (now >= this.#nextAbility) this.#updateAbility();
     this.step({ type: "tick" });
     this.#speak();

@@ -6,7 +6,8 @@
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 
 const ASK_MILLISECONDS = 1000;
-const SILENT_AFTER_MILLISECONDS = 3200;
+/** Three questions, each of which may wait for the next of five looks a second, and the last one's answer too. */
+const SILENT_AFTER_MILLISECONDS = 3400;
 
 export interface Gateway {
   readonly interfaceIndex: number;
@@ -34,7 +35,8 @@ export class GatewayWatch {
   /** Those to ask now. */
   due(now: number): readonly Gateway[] {
     if (now < this.#nextAsk) return [];
-    this.#nextAsk = now + ASK_MILLISECONDS;
+    // In step, however seldom this is asked: or three questions would take longer than the silence that they prove.
+    this.#nextAsk = Math.max(this.#nextAsk, now - ASK_MILLISECONDS) + ASK_MILLISECONDS;
     return [...this.#watched.values()];
   }
 

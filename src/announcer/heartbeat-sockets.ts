@@ -6,7 +6,7 @@
  */
 import type { Socket } from "node:dgram";
 import type { Heartbeat } from "../l2/heartbeat.ts";
-import { Assembly, HeartbeatDecoder, HeartbeatEncoder, URGENT } from "../l2/heartbeat-codec.ts";
+import { Assembly, HeartbeatDecoder, HeartbeatEncoder, MOST_OCTETS, URGENT } from "../l2/heartbeat-codec.ts";
 import { parseIpAddress } from "../net/ip-address.ts";
 import { addressOctets, DatagramSocket } from "../xdp/datagram-socket.ts";
 import { isNativeError } from "../xdp/native-error.ts";
@@ -19,8 +19,6 @@ const FAMILIES = [4, 6] as const;
 const ANY_ADDRESS: OwnAddresses = { 4: "0.0.0.0", 6: "::" };
 /** Taken at one look: a flood must not keep the thread from its own heartbeats. */
 const MOST_DATAGRAMS = 1000;
-/** Names may be so long that a message of one part is longer than most datagrams are meant to be. */
-const LONGEST_OCTETS = 2048;
 
 /** Whom the sockets hear for, and what they do with it. */
 export interface HeartbeatEars {
@@ -126,7 +124,7 @@ export class HeartbeatSockets {
 function bound(address: string | null, port: number): DatagramSocket | null {
   if (address === null) return null;
   try {
-    return new DatagramSocket(parseIpAddress(address)!, port, LONGEST_OCTETS);
+    return new DatagramSocket(parseIpAddress(address)!, port, MOST_OCTETS);
   } catch (cause) {
     // A machine without IPv6 has no such socket, and no heartbeats by it.
     if (isNativeError(cause) && cause.code === "EAFNOSUPPORT") return null;

@@ -11,7 +11,7 @@ import { PacketSocket } from "../xdp/packet-socket.ts";
 import type { AnnouncerPort } from "./announcer-message.ts";
 
 /** Frames taken at one look: a flood of ARP must not keep the thread from its heartbeats. */
-const MOST_FRAMES = 200;
+const MOST_FRAMES = 400;
 
 export class LinkVoice {
   readonly port: AnnouncerPort;

@@ -21,6 +21,7 @@ export async function whoAnswers(node: AnnouncingNode, address: string): Promise
     for (const voice of node.links.voices) voice.ask(target, null);
     await new Promise((resolve) => setTimeout(resolve, WAIT_MILLISECONDS));
   }
+  node.hearLinks(performance.now());
   stop();
   return [...answers.values()];
 }

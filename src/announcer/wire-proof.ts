@@ -5,8 +5,8 @@
 const ROUND_MILLISECONDS = 10_000;
 const AGAIN_MILLISECONDS = 500;
 const ATTEMPTS = 3;
-/** Questions per tick of 50 ms. */
-const MOST_PER_TICK = 10;
+/** Questions each time that this is asked: five times a second, or more often while something is to be settled. */
+const MOST_AT_ONCE = 20;
 
 interface Probe {
   askedAt: number;
@@ -42,7 +42,7 @@ export class WireProof {
       probe.attempts++;
       asked.push(vip);
     }
-    for (const vip of this.#round.splice(0, MOST_PER_TICK)) {
+    for (const vip of this.#round.splice(0, MOST_AT_ONCE)) {
       this.#open.set(vip, { askedAt: now, attempts: 1 });
       asked.push(vip);
     }

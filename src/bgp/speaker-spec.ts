@@ -121,6 +121,8 @@ export interface PeerStatus {
   readonly state: SessionState;
   /** Milliseconds since the epoch; `null` unless Established. */
   readonly establishedAtMilliseconds: number | null;
+  /** When it was Established last, or was configured; `null` while Established. */
+  readonly downSinceMilliseconds: number | null;
   readonly holdTimeSeconds: number | null;
   readonly routesAdvertised: number;
   readonly routesReceived: number;

@@ -1,7 +1,7 @@
 /** `sluice explain service`: from manifests (`-f`) or from the running process, for people or as JSON. */
 import { ask } from "../api/client.ts";
 import { loadManifests } from "../config/load-manifests.ts";
-import { explainService, type ServiceExplanation } from "../control/explain-service.ts";
+import { explainService, type ServiceExplanation, type SessionTrouble } from "../control/explain-service.ts";
 import { plan } from "../control/plan.ts";
 import { wrapText } from "./text-table.ts";
 
@@ -42,12 +42,15 @@ export function explanationText(explanation: ServiceExplanation): string {
     ...Object.entries(pools).map(([name, why]) => `Pool ${name}: ${why ?? "serves it"}.`),
     ...Object.entries(nodes).flatMap(([node, { notEligible, sessions, links }]) => [
       `Node ${node}: ${notEligible ?? "may attract its traffic"}.`,
-      ...sessions.flatMap(({ peer, routes, because: why }) =>
+      ...sessions.flatMap(({ peer, routes, because: why, trouble }) =>
         why === null
-          ? routes.map(({ prefix, nextHop, communities }) => {
-              const tags = communities.length === 0 ? "" : `, communities ${communities.join(" ")}`;
-              return `  to ${peer}: ${prefix} by ${nextHop}${tags}; which node gets the traffic, the router decides`;
-            })
+          ? [
+              ...routes.map(({ prefix, nextHop, communities }) => {
+                const tags = communities.length === 0 ? "" : `, communities ${communities.join(" ")}`;
+                return `  to ${peer}: ${prefix} by ${nextHop}${tags}; which node gets the traffic, the router decides`;
+              }),
+              ...(trouble === null ? [] : [`  ${troubleText(peer, trouble)}`]),
+            ]
           : [`  to ${peer}: nothing, because ${why}`],
       ),
       ...links.map(({ address, interfaces, because: why }) =>
@@ -58,4 +61,9 @@ export function explanationText(explanation: ServiceExplanation): string {
     ]),
   ];
   return `${lines.flatMap((line) => wrapText(line, LINE_WIDTH)).join("\n")}\n`;
+}
+
+function troubleText(peer: string, { state, since, why, hint }: SessionTrouble): string {
+  const reason = why === null ? "" : `: ${why}`;
+  return `${peer} has not heard of it: its session is down since ${since} (${state})${reason}${hint === null ? "" : `. Hint: ${hint}`}`;
 }

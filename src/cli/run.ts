@@ -4,12 +4,13 @@
  */
 import { multistream, pino } from "pino";
 import { loadFleetKey } from "../agent/cluster-secret.ts";
+import { flowList } from "../agent/flow-list.ts";
 import { Gateway } from "../agent/gateway.ts";
 import { metricsText } from "../agent/metrics.ts";
 import { overviewOf } from "../agent/overview.ts";
 import { explainPacketAt } from "../agent/packet-fate.ts";
 import type { RunOptions } from "../agent/run-options.ts";
-import { drainReport, flowList, gatewayStatus } from "../agent/status.ts";
+import { drainReport, gatewayStatus } from "../agent/status.ts";
 import { Timeline } from "../agent/timeline.ts";
 import { ApiServer } from "../api/server.ts";
 import { Fleet } from "../fleet/fleet.ts";

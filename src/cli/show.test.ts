@@ -3,7 +3,8 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { FlowStatus, GatewayStatus, ServiceStatus } from "../agent/status.ts";
+import type { FlowStatus } from "../agent/flow-list.ts";
+import type { GatewayStatus, ServiceStatus } from "../agent/status.ts";
 import { flowsTable, servicesTable, showFromProcess, statusTable } from "./show.ts";
 
 const WEB: ServiceStatus = {
@@ -38,7 +39,7 @@ const STATUS = {
     ports: [{ id: 0, name: "net0", kind: "uplink", mode: "generic", queues: 2, reasons: { NoBackend: 5 } }],
     totals: { received: 90, transmitted: 80, replied: 2, passed: 3, dropped: 5 },
     ...{ reasons: { NoBackend: 5 }, flows: { live: 1, rows: 2048, opened: 7, ended: 6 } },
-    offloads: { problems: [], repaired: [] },
+    ...{ offloads: { problems: [], repaired: [] }, xdp: { forward: 200, egressForward: 120 } },
   },
   ...{ services: [WEB], kubernetes: null, bgp: [], drain: "withdrawn" },
 } as unknown as GatewayStatus;
@@ -57,7 +58,8 @@ afterAll(() => {
 
 test("the status as a table", () => {
   expect(statusTable(STATUS)).toBe(`node node1, up 10m; auto datapath, epoch 4; 2 workers, 1 DEAD
-frames: 90 in, 80 forwarded, 2 answered, 5 dropped, 3 not ours
+frames at the workers: 90 in, 80 forwarded, 2 answered, 5 dropped, 3 not ours
+forwarded by the kernel: 320, 80 % of all
 new flows: opened by the kernel since 2026-11-22T10:00:00.000Z (the worker of queue 0 of net0 is
     gone)
 drained: the routes are withdrawn; \`sluice undrain\` takes it back

@@ -1,5 +1,6 @@
 /** The commands that show what the running process says: its JSON as it is, or as tables for people. */
-import type { FlowStatus, GatewayStatus, ServiceStatus } from "../agent/status.ts";
+import type { FlowStatus } from "../agent/flow-list.ts";
+import type { GatewayStatus, ServiceStatus } from "../agent/status.ts";
 import { ask } from "../api/client.ts";
 import type { PeerStatus, RouteSpec } from "../bgp/speaker-spec.ts";
 import { formatProblem, type Severity } from "../intent/problem.ts";
@@ -25,8 +26,12 @@ export function statusTable(status: GatewayStatus): string {
     [
       `node ${status.node}, up ${duration(status.uptimeSeconds)}; ${datapath.mode} datapath, epoch ${datapath.epoch}; ` +
         `${datapath.workers.length} worker${datapath.workers.length === 1 ? "" : "s"}${dead > 0 ? `, ${dead} DEAD` : ""}`,
-      `frames: ${totals.received} in, ${totals.transmitted} forwarded, ${totals.replied} answered, ` +
-        `${totals.dropped} dropped, ${totals.passed} not ours`,
+      ...wrapText(
+        `frames at the workers: ${totals.received} in, ${totals.transmitted} forwarded, ${totals.replied} answered, ` +
+          `${totals.dropped} dropped, ${totals.passed} not ours`,
+        LINE_WIDTH,
+      ),
+      forwardedByKernel(status),
       ...wrapText(
         `new flows: opened by the ${datapath.opening.by} since ${datapath.opening.since} (${datapath.opening.why})`,
         LINE_WIDTH,
@@ -75,6 +80,12 @@ export function statusTable(status: GatewayStatus): string {
     .filter((lines) => lines.length > 0 && lines[0] !== "")
     .map((lines) => lines.join("\n"))
     .join("\n\n")}\n`;
+}
+
+function forwardedByKernel({ datapath: { xdp, totals } }: GatewayStatus): string {
+  const byKernel = xdp.forward + xdp.egressForward;
+  const all = byKernel + totals.transmitted;
+  return `forwarded by the kernel: ${byKernel}${all === 0 ? "" : `, ${Math.round((100 * byKernel) / all)} % of all`}`;
 }
 
 /** `eth0 5, sl1 2` */

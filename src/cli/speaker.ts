@@ -5,7 +5,7 @@
  * Nothing but the sessions happens here, so they have the only thread; the logger of the gateway would be half of the
  * memory that is not the runtime's, so log lines are written by hand in the same form.
  */
-import { bestPlatform } from "../speaker/best-platform.ts";
+import { bestPlatform, keepSpeaking } from "../speaker/best-platform.ts";
 import { Sidecar } from "../speaker/sidecar.ts";
 import { SpeakerCore } from "../speaker/speaker-core.ts";
 
@@ -20,6 +20,7 @@ export async function runSpeaker(socket: string, cease: boolean): Promise<void> 
   });
   try {
     await sidecar.listen(socket);
+    await keepSpeaking("process");
     log({ signal: await stopped, msg: "stopping" });
   } finally {
     sidecar.close();

@@ -2,7 +2,7 @@
  * Why a Service is where it is: from the pools, by its address and the nodes, to the routes of each session, and at every
  * step where the answer is no, the reason.
  */
-import type { RouteSpec } from "../bgp/speaker-spec.ts";
+import type { RouteSpec, SessionState } from "../bgp/speaker-spec.ts";
 import type { ForwardingMode } from "../dataplane/forwarding-spec.ts";
 import type { BgpNeighbor } from "../intent/bgp-policy.ts";
 import type { Intent } from "../intent/intent.ts";
@@ -46,6 +46,17 @@ export interface SessionExplanation {
   readonly routes: readonly RouteSpec[];
   /** Why there is none; `null` when there is one. */
   readonly because: string | null;
+  /** Why the router has not heard of them all the same; `null` while the session is up, and where nobody runs. */
+  readonly trouble: SessionTrouble | null;
+}
+
+export interface SessionTrouble {
+  readonly state: SessionState;
+  /** ISO 8601: when it was up last, or since when it is configured. */
+  readonly since: string;
+  /** What ended or prevented it, and what to do about that, as far as it is known. */
+  readonly why: string | null;
+  readonly hint: string | null;
 }
 
 const SOURCES = {
@@ -114,7 +125,7 @@ function explainNode(
     const routes = peer.routes.filter(({ prefix }) => covers(prefix, planned.ingress));
     const because =
       routes.length > 0 ? null : (notEligible ?? sessionObstacle(service, planned, neighbors[index], node));
-    return { peer: peer.name, routes, because };
+    return { peer: peer.name, routes, because, trouble: null };
   });
   return { notEligible, sessions, links: explainLinks(intent, plan, service, planned, node) };
 }

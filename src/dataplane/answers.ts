@@ -31,6 +31,7 @@ import {
   NDP_OPTIONS,
   NDP_OVERRIDE,
   NDP_SOLICITED_OVERRIDE,
+  NDP_SOURCE_LINK_ADDRESS,
   NDP_TARGET,
   NDP_TARGET_LINK_ADDRESS,
   NEIGHBOR_ADVERTISEMENT,
@@ -174,10 +175,13 @@ function answerSolicitation(pipeline: Pipeline, i: number, icmp: number, icmpByt
   const { batch, bytes, view, table, key, translated } = pipeline;
   const network = batch.network[i]!;
   const port = batch.port[i]!;
+  const probe = (key[KEY_SOURCE]! | key[KEY_SOURCE + 1]! | key[KEY_SOURCE + 2]! | key[KEY_SOURCE + 3]!) === 0;
   if (
     icmpBytes < NDP_OPTIONS ||
     view.getUint8(network + IPV6_HOP_LIMIT) !== NDP_HOP_LIMIT ||
-    view.getUint8(icmp + 1) !== 0
+    view.getUint8(icmp + 1) !== 0 ||
+    !areOptionsSound(view, icmp, icmpBytes, probe) ||
+    (probe && !isSolicitedNodeGroup(key, KEY_DESTINATION))
   ) {
     pipeline.drop(i, DropReason.NdpInvalid);
     return;
@@ -189,7 +193,6 @@ function answerSolicitation(pipeline: Pipeline, i: number, icmp: number, icmpByt
     pipeline.pass(i, DropReason.NdpNotOurs);
     return;
   }
-  const probe = (key[KEY_SOURCE]! | key[KEY_SOURCE + 1]! | key[KEY_SOURCE + 2]! | key[KEY_SOURCE + 3]!) === 0;
   copyAddress(translated, KEY_SOURCE, key, KEY_SOURCE);
   if (probe) {
     // ff02::1
@@ -220,6 +223,25 @@ function answerSolicitation(pipeline: Pipeline, i: number, icmp: number, icmpByt
   answerSender(pipeline, i);
   // RFC 2464 §7: the group's MAC.
   if (probe) writeRawMac(view, batch.offset[i]!, 0x00003333, 0x0100);
+}
+
+/** Each has a length, and ends where the message does at the latest; who has no address yet names no MAC for it. */
+function areOptionsSound(view: DataView, icmp: number, icmpBytes: number, probe: boolean): boolean {
+  const end = icmp + icmpBytes;
+  let at = icmp + NDP_OPTIONS;
+  while (at + 2 <= end) {
+    const bytes = view.getUint8(at + 1) * 8;
+    if (bytes === 0 || (probe && view.getUint8(at) === NDP_SOURCE_LINK_ADDRESS)) return false;
+    at += bytes;
+  }
+  return at === end;
+}
+
+/** ff02::1:ff00:0/104 (RFC 4291 §2.7.1). */
+function isSolicitedNodeGroup(words: Int32Array, at: number): boolean {
+  return (
+    words[at] === 0x000002ff && words[at + 1] === 0 && words[at + 2] === 0x01000000 && (words[at + 3]! & 0xff) === 0xff
+  );
 }
 
 function isSound(view: DataView, network: number, icmp: number, icmpBytes: number): boolean {

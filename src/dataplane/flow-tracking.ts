@@ -12,7 +12,7 @@ import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, PSH, RST, SYN } from "../wire/transport.ts";
 import { DropReason } from "./drop-reason.ts";
 import { namesAnotherVip } from "./dsr-receive.ts";
-import { receivesDsr, sendsDsr } from "./egress.ts";
+import { DsrKind, dsrKind, receivesDsr, sendsDsr } from "./egress.ts";
 import { reopenFlow } from "./first-frame.ts";
 import { refuse } from "./flow-rows.ts";
 import { flowState, givesWay, lastSeen } from "./flow-state.ts";
@@ -79,10 +79,23 @@ function isOver(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, pee
   const { words, layout } = flows;
   if ((words[row + layout.state]! & FIN) !== 0) return peer === NO_ROW || flowState(flows, row, peer) === "closed";
   // A pod's node need not see the client close, and who says whom a segment is for knows no connection of that port.
-  const { batch, view } = pipeline;
-  const isTold =
-    receivesDsr(words[row + layout.egress]!) && carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
-  return isTold && peer !== NO_ROW && (words[peer + layout.state]! & FIN) !== 0;
+  return (
+    receivesDsr(words[row + layout.egress]!) &&
+    isTold(pipeline, i, isIpv4) &&
+    peer !== NO_ROW &&
+    (words[peer + layout.state]! & FIN) !== 0
+  );
+}
+
+/** Whether a row sends segments of another node on to a backend elsewhere (mid-flow.ts). */
+function isSentOn(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): boolean {
+  const { words, layout } = pipeline.flowsOf(isIpv4);
+  return dsrKind(words[row + layout.egress]!) === DsrKind.Asking && (pipeline.tunnelled || isTold(pipeline, i, isIpv4));
+}
+
+/** Whether another node has said by the option whom a segment is for. */
+function isTold({ batch, view }: Pipeline, i: number, isIpv4: boolean): boolean {
+  return carriesDsrOption(view, isIpv4, batch.network[i]!, batch.transport[i]!);
 }
 
 function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number): boolean {
@@ -104,6 +117,10 @@ function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number)
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
   const peer = flows.peer(row);
+  // What another node says is for a pod here, and was sent on: a new connection is not, but for one that may still live.
+  if (isSentOn(pipeline, i, isIpv4, row) && isSilent(pipeline, flows, row, peer)) {
+    return reopenFlow(pipeline, i, isIpv4, row, peer);
+  }
   if (peer === NO_ROW && !sendsDsr(words[row + layout.egress]!)) return reopenFlow(pipeline, i, isIpv4, row, peer);
   if (peer !== NO_ROW && namesAnotherVip(pipeline, i, isIpv4, row, peer)) {
     if (givesWay(flows, row, peer, pipeline.now)) return reopenFlow(pipeline, i, isIpv4, row, peer);

@@ -86,6 +86,14 @@ export class FrameBatch {
     this.priority = octets(capacity);
     this.hash = words(capacity);
   }
+
+  /** Makes it a batch of one frame; the arguments are what its owner fills in. */
+  holdOne(offset: number, length: number, port: number): void {
+    this.count = 1;
+    this.offset[0] = offset;
+    this.length[0] = length;
+    this.port[0] = port;
+  }
 }
 
 /** Over a buffer of its own: a small typed array without one lives on the heap, where the compiler can't know its base. */

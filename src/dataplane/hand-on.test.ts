@@ -26,10 +26,7 @@ function player(until: number) {
   const { pipeline, batch, bytes } = gateway(1, 2048, 1024, [BACKEND], { handoffs });
   return (frame: Uint8Array, now: number) => {
     bytes.set(frame, 0);
-    batch.count = 1;
-    batch.offset[0] = 0;
-    batch.length[0] = frame.length;
-    batch.port[0] = WAN;
+    batch.holdOne(0, frame.length, WAN);
     pipeline.run(now);
     return { verdict: batch.verdict[0], frame: Buffer.from(bytes.subarray(0, frame.length)) };
   };

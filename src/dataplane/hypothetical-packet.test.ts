@@ -87,10 +87,7 @@ test("a packet of a live flow belongs to it, in both directions, and the real fr
   });
   const asked = explainPacket(SYN, tables);
   bytes.set(frame, 512);
-  batch.offset[0] = 512;
-  batch.length[0] = frame.length;
-  batch.port[0] = WAN;
-  batch.count = 1;
+  batch.holdOne(512, frame.length, WAN);
   pipeline.run(1);
   const known = explainPacket(SYN, tables);
   expect(known).toMatchObject({ verdict: "forwarded", flow: { state: "opening", by: "worker", isReply: false } });

@@ -138,10 +138,7 @@ function ofNewFlow(packet: HypotheticalPacket, key: FlowKey, tables: TablesInFor
   const bytes = new Uint8Array(FRAME_BYTES);
   const frame = frameAt(packet, own.ports);
   bytes.set(frame, FRAME_HEADROOM_BYTES);
-  batch.offset[0] = FRAME_HEADROOM_BYTES;
-  batch.length[0] = frame.length;
-  batch.port[0] = packet.port;
-  batch.count = 1;
+  batch.holdOne(FRAME_HEADROOM_BYTES, frame.length, packet.port);
   new Pipeline(batch, new DataView(bytes.buffer), own, table, tables.fib).run(tables.now);
 
   const flows = packet.source.family === 4 ? own.flows4 : own.flows6;

@@ -20,8 +20,6 @@ export interface MaglevColumns {
   readonly tableSize: number;
 }
 
-export const NO_TABLES: MaglevColumns = { chunks: [], tablesPerChunk: 1, tableSize: 1 };
-
 export class MaglevMemory {
   readonly #key: HashKey;
   #tableSize = 0;

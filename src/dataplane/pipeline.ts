@@ -10,7 +10,8 @@
  *
  * The rare kinds of frames are worked off in files of their own: a flow's first frame in first-frame.ts, frames to the
  * gateway itself (ARP, NDP, echo) in answers.ts, fragments in fragments.ts, errors about our flows in related-icmp.ts,
- * errors of our own in icmp-error.ts, VLAN tags in vlan-tags.ts, direct server return in dsr-send.ts, dsr-dress.ts and dsr-receive.ts.
+ * errors of our own in icmp-error.ts, VLAN tags in vlan-tags.ts, direct server return in dsr-send.ts, dsr-dress.ts and
+ * dsr-receive.ts.
  *
  * Nothing here allocates per frame: numbers in, numbers out (test/zero-allocation.test.ts).
  */

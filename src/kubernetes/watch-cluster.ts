@@ -26,7 +26,7 @@ const QUIET_MILLISECONDS = 10;
 const PATIENCE_MILLISECONDS = 200;
 /** The same while addresses are given by the thousand: each state that is told costs a forwarding table. */
 const BULK_QUIET_MILLISECONDS = 300;
-const BULK_PATIENCE_MILLISECONDS = 3_000;
+const BULK_PATIENCE_MILLISECONDS = 10_000;
 /** How long the API server may take before the state on disk is used: one that fails, and one that is only slow. */
 const GRACE_MILLISECONDS = 2_000;
 const SLOW_GRACE_MILLISECONDS = 10_000;

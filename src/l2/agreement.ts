@@ -18,11 +18,12 @@
 import { movesToBalance } from "./balance.ts";
 import { Candidacy } from "./candidacy.ts";
 import type { AgreementEffect, AgreementEvent, AnswerCause, Owner, PlannedVip } from "./event.ts";
-import type { Claim, Handover, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
+import type { Claim, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
+import { Holdings } from "./holdings.ts";
 import { assignOwners, leastLoaded, type Unowned } from "./rendezvous.ts";
 import { outranks, Roll } from "./roll.ts";
 import { Telling } from "./telling.ts";
-import { deadAfterMilliseconds, listeningMilliseconds, type Timing } from "./timing.ts";
+import { deadAfterMilliseconds, listeningMilliseconds, pauseMilliseconds, type Timing } from "./timing.ts";
 
 export class OwnerAgreement {
   readonly name: string;
@@ -32,14 +33,10 @@ export class OwnerAgreement {
   readonly roll: Roll;
   readonly #telling: Telling;
   readonly #candidacy: Candidacy;
-  #own = new Map<string, Claim>();
-  #handing = new Map<string, Handover & { readonly since: number }>();
+  readonly #holdings = new Holdings();
   #macs: readonly number[] = [];
   #unseen: readonly string[] = [];
   #busy: ReadonlySet<string> = new Set();
-  #terms = new Map<string, number>();
-  /** Who should have claimed an address, and since when. */
-  #waiting = new Map<string, { readonly node: string; readonly since: number }>();
   #isPlanned = false;
   #isListening = true;
   #lastStep: number;
@@ -59,7 +56,7 @@ export class OwnerAgreement {
     this.session = session;
     this.timing = timing;
     this.roll = new Roll(name);
-    this.#candidacy = new Candidacy(this.roll);
+    this.#candidacy = new Candidacy(this.roll, timing);
     this.#telling = new Telling(this.roll, timing.heartbeatMilliseconds, now);
     this.#lastStep = now;
     this.#changedAt = now;
@@ -69,32 +66,31 @@ export class OwnerAgreement {
 
   /** What this node answers for. */
   get claims(): ReadonlyMap<string, Claim> {
-    return this.#own;
+    return this.#holdings.claims;
   }
 
   /** Nothing is left to hand over. */
   get isEmpty(): boolean {
-    return this.#own.size === 0 && this.#handing.size === 0;
+    return this.#holdings.isEmpty;
   }
 
   /** Who owns an address, as this node sees it; `null` for nobody. */
   ownerOf(vip: string): Owner | null {
-    const own = this.#own.get(vip);
+    const own = this.claims.get(vip);
     if (own !== undefined) return { node: this.name, term: own.term, state: "owned" };
     const rival = this.roll.bestClaim(vip);
     if (rival !== null) return { node: rival.member.name, term: rival.claim.term, state: "owned" };
-    const handed = this.#handing.get(vip) ?? this.roll.handoverOf(vip);
+    const handed = this.#holdings.handing.get(vip) ?? this.roll.handoverOf(vip);
     return handed == null ? null : { node: handed.to, term: handed.term, state: "moving" };
   }
 
-  /** Whether messages that only say that a node lives can wait no longer: till now they could have waited for our next. */
-  mustHear(now: number): boolean {
-    return this.isRestless || this.#telling.isDue(now) || this.roll.mayMiss(this.timing, now);
-  }
-
-  /** Something is to be settled soon: the next tick should not be long in coming. */
-  get isRestless(): boolean {
-    return this.#unsettled || this.#seeks;
+  /**
+   * Until when time need not be told, nor what only says that a node lives, if nothing else happens: our next heartbeat, the
+   * moment in which somebody would be missed, or soon, while something is to be settled.
+   */
+  nextDeadline(now: number): number {
+    const pause = pauseMilliseconds(this.timing, this.#unsettled || this.#seeks);
+    return Math.min(now + pause, this.#telling.nextHeartbeat, this.roll.nextMiss(this.timing));
   }
 
   step(event: AgreementEvent, now: number): AgreementEffect[] {
@@ -152,8 +148,6 @@ export class OwnerAgreement {
     this.roll.set(members);
     this.#isPlanned = true;
     this.#candidacy.plan(vips);
-    const planned = new Set(vips.map(({ vip }) => vip));
-    for (const vip of this.#waiting.keys()) if (!planned.has(vip)) this.#waiting.delete(vip);
   }
 
   #receive(message: Heartbeat, at: number, now: number): void {
@@ -168,7 +162,8 @@ export class OwnerAgreement {
     }
     for (const { vip, to } of message.moves) this.#obey({ vip, to }, now);
     if (reception === "news") {
-      for (const { vip, term } of [...member.claims.values(), ...member.handovers.values()]) this.#noteTerm(vip, term);
+      for (const { vip, term } of [...member.claims.values(), ...member.handovers.values()])
+        this.#holdings.noteTerm(vip, term);
       this.#changed(now);
     }
     if (member.hasOfUs !== this.#telling.version || !member.isCurrent) this.#telling.urge(member, null, now);
@@ -176,8 +171,8 @@ export class OwnerAgreement {
 
   /** Somebody may have taken over from us while we could not notice; nobody is believed to live before they say so. */
   #wasAway(now: number): void {
-    for (const vip of [...this.#own.keys()]) this.#giveUp(vip, "this node was stopped for too long", now);
-    this.#handing.clear();
+    for (const vip of [...this.claims.keys()]) this.#giveUp(vip, "this node was stopped for too long", now);
+    this.#holdings.forgetHandovers();
     for (const member of this.roll.members.values()) member.forget();
     this.session++;
     this.#listenUntil = now + listeningMilliseconds(this.timing);
@@ -213,18 +208,16 @@ export class OwnerAgreement {
     else if (this.#strongSince === Number.POSITIVE_INFINITY) this.#strongSince = now;
     // Whoever comes from a smaller part hears first what the larger one claims.
     const isSettled =
-      isStrong && (this.#strongSince <= now - listeningMilliseconds(this.timing) || this.#own.size === 0);
+      isStrong && (this.#strongSince <= now - listeningMilliseconds(this.timing) || this.claims.size === 0);
     if (isStrong && !isSettled) this.#unsettled = true;
-    for (const claim of this.#own.values()) {
+    for (const claim of this.claims.values()) {
       const weak = this.#candidacy.poor.has(claim.vip) || (isStrong ? claim.weak && !isSettled : true);
-      if (weak === claim.weak) continue;
-      this.#own.set(claim.vip, { ...claim, weak });
-      this.#restate(now);
+      if (this.#holdings.weigh(claim, weak)) this.#restate(now);
     }
   }
 
   #keepOrGive(now: number): void {
-    for (const [vip, claim] of this.#own) {
+    for (const [vip, claim] of this.claims) {
       const rival = this.roll.bestClaim(vip);
       // An old claim of a node that has since said something else is no reason to leave an address to nobody.
       if (rival?.member.isCurrent && outranks(rival.claim, rival.member.name, claim, this.name)) {
@@ -242,10 +235,10 @@ export class OwnerAgreement {
   }
 
   #finishHandovers(now: number): void {
-    for (const [vip, handing] of this.#handing) {
+    for (const [vip, handing] of this.#holdings.handing) {
       const taken = this.roll.bestClaim(vip);
       if (taken !== null && taken.claim.term > handing.term) {
-        this.#handing.delete(vip);
+        this.#holdings.endHandover(vip);
         this.#restate(now);
         continue;
       }
@@ -253,8 +246,8 @@ export class OwnerAgreement {
       const isHopeless = target === undefined || !target.alive || target.refused.has(vip);
       this.#unsettled = true;
       if (!isHopeless && now - handing.since < deadAfterMilliseconds(this.timing)) continue;
-      this.#handing.delete(vip);
-      this.#passOver(vip, handing.to, now);
+      this.#holdings.endHandover(vip);
+      this.#candidacy.passOver(vip, handing.to, now);
       this.#restate(now);
       if (this.#candidacy.canOwn(vip)) this.#claim(vip, "reclaim", null, handing.pinned, now);
     }
@@ -264,7 +257,7 @@ export class OwnerAgreement {
     for (const member of this.roll.members.values()) {
       if (!member.alive) continue;
       for (const { vip, to, term, pinned } of member.handovers.values()) {
-        if (to !== this.name || this.#own.has(vip) || !this.#candidacy.canOwn(vip)) continue;
+        if (to !== this.name || this.claims.has(vip) || !this.#candidacy.canOwn(vip)) continue;
         const rival = this.roll.bestClaim(vip);
         if (rival !== null && rival.claim.term > term) continue;
         this.#claim(vip, "handover", member.name, pinned, now);
@@ -279,12 +272,12 @@ export class OwnerAgreement {
     const unowned: Unowned[] = [];
     for (const vip of this.#candidacy.vips()) {
       const isTaken =
-        this.#own.has(vip) ||
-        this.#handing.has(vip) ||
+        this.claims.has(vip) ||
+        this.#holdings.handing.has(vip) ||
         this.roll.bestClaim(vip) !== null ||
         this.roll.handoverOf(vip) !== null;
       if (isTaken) {
-        this.#waiting.delete(vip);
+        this.#candidacy.settled(vip);
         continue;
       }
       const candidates = this.#candidacy.candidates(vip, now);
@@ -292,39 +285,33 @@ export class OwnerAgreement {
     }
     this.#seeks = unowned.length > 0;
     for (const [vip, owner] of assignOwners(unowned, this.#load())) {
-      if (owner === this.name) {
-        this.#waiting.delete(vip);
-        this.#claim(vip, "takeover", null, false, now);
-        continue;
-      }
-      const waiting = this.#waiting.get(vip);
-      if (waiting === undefined || waiting.node !== owner) this.#waiting.set(vip, { node: owner, since: now });
-      else if (now - waiting.since >= this.timing.heartbeatMilliseconds * 1.5) this.#passOver(vip, owner, now);
+      if (owner === this.name) this.#claim(vip, "takeover", null, false, now);
+      else this.#candidacy.awaitClaim(vip, owner, now);
     }
   }
 
   #balance(now: number): void {
-    if (this.#candidacy.draining || this.#isListening || this.#handing.size > 0) return;
+    if (this.#candidacy.draining || this.#isListening || this.#holdings.handing.size > 0) return;
     const living = this.roll.living();
     // Most of the time there is nothing to give, and who could take what takes long to find out.
     const owned = this.#load();
-    if (living.every(({ name }) => this.#own.size - (owned.get(name) ?? 0) < 2)) return;
+    if (living.every(({ name }) => this.claims.size - (owned.get(name) ?? 0) < 2)) return;
     if (living.some((member) => !member.isCurrent || member.handovers.size > 0)) return;
     const steady = new Set(
       living.filter((member) => now - member.aliveSince >= this.timing.settleMilliseconds).map(({ name }) => name),
     );
-    const movable = [...this.#own.values()]
+    const movable = [...this.claims.values()]
       .filter(({ vip, pinned }) => !pinned && !this.#busy.has(vip))
       .map(({ vip }) => ({ vip, targets: this.#candidacy.takers(vip, now).filter((node) => steady.has(node)) }));
     const takePart = new Set([this.name, ...movable.flatMap(({ targets }) => targets)]);
     const load = new Map([...owned].filter(([node]) => takePart.has(node)));
     for (const { vip, to } of movesToBalance(this.name, load, movable)) {
-      this.#handOver(this.#own.get(vip)!, to, false, now);
+      this.#handOver(this.claims.get(vip)!, to, false, now);
     }
   }
 
   #obey({ vip, to }: MoveRequest, now: number): boolean {
-    const claim = this.#own.get(vip);
+    const claim = this.claims.get(vip);
     if (claim === undefined) return false;
     if (to !== this.name && this.#candidacy.isAble(vip, to)) this.#handOver(claim, to, true, now);
     return true;
@@ -332,9 +319,8 @@ export class OwnerAgreement {
 
   #claim(vip: string, cause: AnswerCause, previous: string | null, pinned: boolean, now: number): void {
     const dead = cause === "takeover" ? this.roll.lastOwner(vip) : null;
-    const term = (this.#terms.get(vip) ?? 0) + 1;
-    this.#noteTerm(vip, term);
-    this.#own.set(vip, { vip, term, weak: this.#strongSince === Number.POSITIVE_INFINITY, pinned });
+    this.#candidacy.settled(vip);
+    this.#holdings.claim(vip, { weak: this.#strongSince === Number.POSITIVE_INFINITY, pinned });
     this.#restate(now);
     this.#effects.push({
       type: "answer",
@@ -346,32 +332,19 @@ export class OwnerAgreement {
   }
 
   #giveUp(vip: string, because: string, now: number): void {
-    this.#own.delete(vip);
+    this.#holdings.giveUp(vip);
     this.#restate(now);
     this.#effects.push({ type: "silence", vip, because });
   }
 
-  #handOver({ vip, term }: Claim, to: string, pinned: boolean, now: number): void {
-    this.#giveUp(vip, `it moves to ${to}`, now);
-    this.#handing.set(vip, { vip, term, to, pinned, since: now });
+  #handOver(claim: Claim, to: string, pinned: boolean, now: number): void {
+    this.#giveUp(claim.vip, `it moves to ${to}`, now);
+    this.#holdings.handOver(claim, to, pinned, now);
   }
 
-  #passOver(vip: string, node: string, now: number): void {
-    this.#waiting.delete(vip);
-    this.#candidacy.passOver(vip, node, now);
-  }
-
-  /** Addresses by living node; what is on its way counts where it goes. */
+  /** Addresses by living node, this one too. */
   #load(): Map<string, number> {
-    const load = this.roll.load();
-    const add = (node: string, count: number) => load.set(node, (load.get(node) ?? 0) + count);
-    add(this.name, this.#own.size);
-    for (const { to } of this.#handing.values()) add(to, 1);
-    return load;
-  }
-
-  #noteTerm(vip: string, term: number): void {
-    if (term > (this.#terms.get(vip) ?? 0)) this.#terms.set(vip, term);
+    return this.#holdings.loadWith(this.roll.load(), this.name);
   }
 
   #changed(now: number): void {
@@ -387,8 +360,8 @@ export class OwnerAgreement {
 
   #statement(): Statement {
     return {
-      claims: [...this.#own.values()],
-      handovers: [...this.#handing.values()].map(({ vip, term, to, pinned }) => ({ vip, term, to, pinned })),
+      claims: [...this.claims.values()],
+      handovers: [...this.#holdings.handing.values()].map(({ vip, term, to, pinned }) => ({ vip, term, to, pinned })),
       refused: [...this.#candidacy.refused],
       poor: [...this.#candidacy.poor],
       macs: this.#macs,

@@ -4,8 +4,11 @@
  */
 import type { PlannedVip } from "./event.ts";
 import type { Roll } from "./roll.ts";
+import type { Timing } from "./timing.ts";
 
 const PASSED_OVER_MILLISECONDS = 10_000;
+/** By then a claim that was made at the same time as ours has come, also where one message of it was lost. */
+const CLAIM_HEARTBEATS = 1.5;
 
 export class Candidacy {
   /** What this node can own, but not well. */
@@ -13,19 +16,24 @@ export class Candidacy {
   draining = false;
   #refused: ReadonlySet<string> = new Set();
   readonly #roll: Roll;
+  readonly #timing: Timing;
   #planned: ReadonlyMap<string, PlannedVip> = new Map();
+  /** Who should claim an address, and since when. */
+  readonly #awaited = new Map<string, { readonly node: string; readonly since: number }>();
   /** Until when a node is passed over for an address, by both. */
   readonly #passedOver = new Map<string, number>();
   /** Of the moment that was asked about last. */
   #heldAt = Number.NaN;
   #heldNodes: ReadonlySet<string> = new Set();
 
-  constructor(roll: Roll) {
+  constructor(roll: Roll, timing: Timing) {
     this.#roll = roll;
+    this.#timing = timing;
   }
 
   plan(vips: readonly PlannedVip[]): void {
     this.#planned = new Map(vips.map((planned) => [planned.vip, planned]));
+    for (const vip of this.#awaited.keys()) if (!this.#planned.has(vip)) this.#awaited.delete(vip);
   }
 
   /** What this node can't own. */
@@ -83,8 +91,22 @@ export class Candidacy {
     return this.#able(vip).includes(node);
   }
 
+  /** Nobody has the address, and that node should claim it; one that does not for long enough is passed over. */
+  awaitClaim(vip: string, node: string, now: number): void {
+    const awaited = this.#awaited.get(vip);
+    if (awaited?.node !== node) this.#awaited.set(vip, { node, since: now });
+    else if (now - awaited.since >= this.#timing.heartbeatMilliseconds * CLAIM_HEARTBEATS)
+      this.passOver(vip, node, now);
+  }
+
+  /** Somebody has the address. */
+  settled(vip: string): void {
+    this.#awaited.delete(vip);
+  }
+
   /** It should have taken the address and has not: for a while others are preferred. */
   passOver(vip: string, node: string, now: number): void {
+    this.#awaited.delete(vip);
     this.#passedOver.set(`${vip} ${node}`, now + PASSED_OVER_MILLISECONDS);
   }
 

@@ -2,9 +2,17 @@ import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Heartbeat, Statement } from "./heartbeat.ts";
-import { Assembly, HeartbeatDecoder, HeartbeatEncoder, LONGEST_DATAGRAM, URGENT } from "./heartbeat-codec.ts";
+import {
+  Assembly,
+  HeartbeatDecoder,
+  HeartbeatEncoder,
+  LONGEST_DATAGRAM,
+  MOST_OCTETS,
+  URGENT,
+} from "./heartbeat-codec.ts";
 
-const keyed = (key: string) => (octets: Uint8Array) => createHmac("sha256", key).update(octets).digest();
+const keyed = (key: string) => (octets: Uint8Array, length: number) =>
+  createHmac("sha256", key).update(octets.subarray(0, length)).digest();
 const authenticate = keyed("the secret");
 const encoder = new HeartbeatEncoder(authenticate);
 const decoder = new HeartbeatDecoder(authenticate);
@@ -92,8 +100,20 @@ describe("a heartbeat", () => {
     );
   });
 
+  test("that is longer than any is refused before anybody looks whether it is authentic", () => {
+    const never = new HeartbeatDecoder(() => {
+      throw new RangeError("it is too long");
+    });
+    for (const length of [MOST_OCTETS + 1, 65_507]) {
+      const datagram = new Uint8Array(length);
+      datagram.set(encoder.encode(fc.sample(heartbeat, 1)[0]!)[0]!);
+      expect(never.decode(datagram, SESSION)).toBeNull();
+    }
+  });
+
   test("that is cut or made up is refused even where it is signed", () => {
-    const sign = (octets: Uint8Array) => Uint8Array.of(...octets, ...authenticate(octets).subarray(0, 16));
+    const sign = (octets: Uint8Array) =>
+      Uint8Array.of(...octets, ...authenticate(octets, octets.length).subarray(0, 16));
     fc.assert(
       fc.property(heartbeat, fc.nat(), (message, cut) => {
         const [datagram] = encoder.encode(message);

@@ -14,11 +14,16 @@
 import { EMPTY_STATEMENT, type Heard, type Heartbeat, type MoveRequest, type Statement } from "./heartbeat.ts";
 import { OctetReader, OctetWriter } from "./octets.ts";
 
-/** Authenticates octets: HMAC with the cluster's secret, of which `CODE_BYTES` are used. What it gives is good until the next call. */
-export type Authenticate = (octets: Uint8Array) => Uint8Array;
+/**
+ * Authenticates the first `length` octets: HMAC with the cluster's secret, of which `CODE_BYTES` are used. What it gives is good
+ * until the next call.
+ */
+export type Authenticate = (octets: Uint8Array, length: number) => Uint8Array;
 
 export const CODE_BYTES = 16;
 export const LONGEST_DATAGRAM = 1200;
+/** What a reader takes: names may be so long that one part is longer than datagrams are meant to be. */
+export const MOST_OCTETS = 2048;
 const MAGIC = 0x534c3201;
 const MOST_PARTS = 255;
 /** A power of two, larger than most links have nodes. */
@@ -86,7 +91,7 @@ export class HeartbeatEncoder {
       octets[5] = bodies.length;
       const datagram = new Uint8Array(octets.length + CODE_BYTES);
       datagram.set(octets);
-      datagram.set(this.#authenticate(octets).subarray(0, CODE_BYTES), octets.length);
+      datagram.set(this.#authenticate(octets, octets.length).subarray(0, CODE_BYTES), octets.length);
       return datagram;
     });
   }
@@ -108,11 +113,11 @@ export class HeartbeatDecoder {
    * is held down.
    */
   decode(datagram: Uint8Array, session: number): HeartbeatPart | null {
-    if (datagram.length < 8 + CODE_BYTES) return null;
-    const octets = datagram.subarray(0, datagram.length - CODE_BYTES);
-    const reader = new OctetReader(octets, this.#names);
+    if (datagram.length < 8 + CODE_BYTES || datagram.length > MOST_OCTETS) return null;
+    const length = datagram.length - CODE_BYTES;
+    const reader = new OctetReader(datagram, length, this.#names);
     if (reader.u32() !== MAGIC) return null;
-    if (!isSame(this.#authenticate(octets), datagram, octets.length)) return null;
+    if (!isSame(this.#authenticate(datagram, length), datagram, length)) return null;
     try {
       return readPart(reader, session);
     } catch (error) {

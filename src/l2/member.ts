@@ -6,7 +6,7 @@
  * was followed by another never comes back.
  */
 import { type Claim, EMPTY_STATEMENT, type Handover, type Heartbeat, type Statement } from "./heartbeat.ts";
-import { deadAfterMilliseconds, type Timing } from "./timing.ts";
+import { missedAfterMilliseconds, type Timing } from "./timing.ts";
 
 /** Sessions of a member that are remembered as past; more restarts than this within our own life are not imagined. */
 const PAST_SESSIONS = 256;
@@ -108,14 +108,14 @@ export class Member {
     return news ? "news" : "known";
   }
 
-  /** It has not been heard for so long that it is dead, unless something of it waits to be read. */
-  isMissed(timing: Timing, now: number): boolean {
-    return this.alive && now - this.lastHeard >= deadAfterMilliseconds(timing);
+  /** From when on it counts as dead, unless something of it waits to be read. */
+  missedAt(timing: Timing): number {
+    return this.lastHeard + missedAfterMilliseconds(timing);
   }
 
   /** @returns whether it has just died. */
   expire(timing: Timing, now: number): boolean {
-    if (!this.isMissed(timing, now)) return false;
+    if (!this.alive || now < this.missedAt(timing)) return false;
     this.#die(timing, now);
     return true;
   }

@@ -89,10 +89,13 @@ export class OctetReader {
   readonly #names: string[];
   #at = 0;
 
-  /** @param names read before, as many as a power of two; shared between readers. */
-  constructor(octets: Uint8Array, names: string[]) {
+  /**
+   * @param length of what is to be read, from the first of the octets on.
+   * @param names read before, as many as a power of two; shared between readers.
+   */
+  constructor(octets: Uint8Array, length: number, names: string[]) {
     this.#names = names;
-    this.#view = new DataView(octets.buffer, octets.byteOffset, octets.length);
+    this.#view = new DataView(octets.buffer, octets.byteOffset, length);
   }
 
   u8(): number {

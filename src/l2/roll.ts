@@ -37,9 +37,11 @@ export class Roll {
     return [...this.members.values()].filter(({ alive }) => alive);
   }
 
-  mayMiss(timing: Timing, now: number): boolean {
-    for (const member of this.members.values()) if (member.isMissed(timing, now)) return true;
-    return false;
+  /** When the first of the living would be missed. */
+  nextMiss(timing: Timing): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const member of this.members.values()) if (member.alive) next = Math.min(next, member.missedAt(timing));
+    return next;
   }
 
   /** A living member has said something that we do not have yet, after the moment given. */

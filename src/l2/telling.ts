@@ -10,8 +10,16 @@ import type { Roll } from "./roll.ts";
 
 /** A wish for a move is repeated in this many messages: each may be lost. */
 const MOVE_REPEATS = 3;
-/** What a message says to its addressees may take so much of it, names and all: the rest of a datagram is for addresses. */
+/**
+ * What a message says to its addressees may take so much of it, names and all, what it says of others that are held down, and
+ * what it says of moves: the rest of a datagram is for addresses. Where more are held than that, the network comes and goes
+ * and not the nodes; moves that find no room wait for the next message.
+ */
 const GROUP_CHARACTERS = 600;
+const HELD_CHARACTERS = 300;
+const MOVE_CHARACTERS = 400;
+/** Address, and length of the name. */
+const MOVE_OCTETS = 17;
 /** Session, version and flags of one (heartbeat-codec.ts). */
 const HEARD_OCTETS = 12;
 /** Answers to one member out of turn come no faster than this. */
@@ -47,6 +55,11 @@ export class Telling {
     return this.#version;
   }
 
+  /** When all are told again that this node lives. */
+  get nextHeartbeat(): number {
+    return this.#nextHeartbeat;
+  }
+
   /** The statement has changed. */
   renew(): void {
     this.#isNew = true;
@@ -72,24 +85,29 @@ export class Telling {
   due(present: Present, now: number): AgreementEffect[] {
     const effects: AgreementEffect[] = [];
     const members = [...this.#roll.members.values()];
-    const held = members.filter((member) => member.isHeld(now)).map((member) => heardOf(member, true));
+    const held = members.filter((member) => member.isHeld(now));
+    const moves = fitting(this.#moves, ({ request }) => request.to.length + MOVE_OCTETS, MOVE_CHARACTERS);
     let statement: Statement | null = null;
     const send = (to: readonly Addressee[], withStatement: boolean) => {
       if (withStatement) statement ??= present.statement();
-      const names = new Set(to.map(({ member }) => member.name));
-      const known = to.map(({ member, session }) => ({ ...heardOf(member, member.isHeld(now)), session }));
+      const known = to.filter(({ session }) => session !== 0);
+      const heard = known.map(({ member, session }) => heardOf(member, session, member.isHeld(now)));
+      const others = held.filter((member) => to.every((one) => one.member !== member));
+      for (const member of fitting(others, ({ name }) => name.length + HEARD_OCTETS, HELD_CHARACTERS)) {
+        heard.push(heardOf(member, member.session, true));
+      }
       const message: Heartbeat = {
         from: this.#roll.self,
         session: present.session,
         sequence: ++this.#sequence,
         ready: present.ready,
         draining: present.draining,
-        heard: [...known.filter(({ session }) => session !== 0), ...held.filter(({ node }) => !names.has(node))],
+        heard,
         version: this.#version,
         statement: withStatement ? statement : null,
-        moves: this.#moves.map(({ request: { vip, to: node } }) => ({ vip, to: node })),
+        moves: moves.map(({ request: { vip, to: node } }) => ({ vip, to: node })),
       };
-      effects.push({ type: "send", to: [...names], message });
+      effects.push({ type: "send", to: to.map(({ member }) => member.name), message });
     };
     if (this.#isNew || now >= this.#nextHeartbeat) {
       const isNew = this.#isNew;
@@ -104,7 +122,8 @@ export class Telling {
         const addressees = members.filter((member) => lacks(member) === withStatement).map(addressed);
         for (const group of inGroups(addressees)) send(group, withStatement);
       }
-      this.#moves = this.#moves.filter((move) => --move.repeats > 0);
+      // All are told once before any is told again.
+      this.#moves = [...this.#moves.slice(moves.length), ...moves.filter((move) => --move.repeats > 0)];
     }
     for (const [name, introduced] of this.#urgent) {
       const member = this.#roll.members.get(name);
@@ -141,6 +160,16 @@ function* inGroups(addressees: readonly Addressee[]): Generator<Addressee[]> {
   if (group.length > 0) yield group;
 }
 
-function heardOf({ name, session, version }: Member, held: boolean): Heard {
+/** As many of the first ones as there is room for. */
+function fitting<T>(items: readonly T[], charactersOf: (item: T) => number, room: number): readonly T[] {
+  let free = room;
+  const end = items.findIndex((item) => {
+    free -= charactersOf(item);
+    return free < 0;
+  });
+  return end < 0 ? items : items.slice(0, end);
+}
+
+function heardOf({ name, version }: Member, session: number, held: boolean): Heard {
   return { node: name, session, version, held };
 }

@@ -20,9 +20,14 @@ export const DEFAULT_TIMING: Timing = {
   holdDownMilliseconds: 10_000,
 };
 
-/** Silence after which a node is taken for dead. */
+/** Silence that may cost a node what it owns: who was stopped for so long believes nothing that it knew. */
 export function deadAfterMilliseconds({ heartbeatMilliseconds, misses }: Timing): number {
   return heartbeatMilliseconds * misses;
+}
+
+/** Silence after which others take a node for dead. A sender's timers are late at times: its last chance counts as one. */
+export function missedAfterMilliseconds(timing: Timing): number {
+  return deadAfterMilliseconds(timing) + timing.heartbeatMilliseconds / 4;
 }
 
 /** For so long a node hears the others before it claims anything: each that lives has spoken by then. */
@@ -31,9 +36,9 @@ export function listeningMilliseconds(timing: Timing): number {
 }
 
 /**
- * How often time is told to the agreement: so much later than it is certain a death may be noticed. To wake a thread costs
- * as much as to read a dozen heartbeats (`npm run bench -- l2`), so at rest it is no more often than that needs.
+ * How long it may take at most until time is told to the agreement again. To wake a thread costs as much as to read a dozen
+ * heartbeats (`npm run bench -- l2`), so at rest nothing does but our own heartbeat.
  */
-export function tickMilliseconds({ heartbeatMilliseconds }: Timing, isRestless: boolean): number {
-  return Math.min(heartbeatMilliseconds / 2, 100) / (isRestless ? 2 : 1);
+export function pauseMilliseconds({ heartbeatMilliseconds }: Timing, isRestless: boolean): number {
+  return isRestless ? Math.min(heartbeatMilliseconds / 4, 50) : Math.min(heartbeatMilliseconds, 200);
 }

@@ -58,7 +58,3 @@ export function parseIpv4Prefix(text: string): Ipv4Prefix | null {
   if (length > 32) return null;
   return { address: ipv4FromNumber(address & netmask(length)), length };
 }
-
-export function formatIpv4Prefix(prefix: Ipv4Prefix): string {
-  return `${formatIpv4(prefix.address)}/${prefix.length}`;
-}

@@ -15,6 +15,7 @@ import {
   type IntentAnswer,
   type IntentQuestion,
 } from "./control-task.ts";
+import { giveUpCapabilities } from "./give-up-capabilities.ts";
 import { answeredIntent } from "./service-intent.ts";
 import { PolicyInstances } from "./worker-policies.ts";
 
@@ -24,6 +25,7 @@ const TOLD_AT_ONCE = 64;
 /** Only for their hashes. */
 const SMALLEST_TABLE = 64;
 
+await giveUpCapabilities();
 const { hashKey, rings, stats, control } = workerData as ControlTask;
 const clock = new Float64Array(1);
 const surroundings: CallSurroundings = {

@@ -4,12 +4,14 @@ import { resolve } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import type { PolicyHooks } from "../policy/define-policy.ts";
 import { SharedState } from "../policy/shared-state.ts";
+import { giveUpCapabilities } from "./give-up-capabilities.ts";
 import { loadModule } from "./load-module.ts";
 import { HOOK_NAMES } from "./loaded-policy.ts";
 import { checkOptions } from "./module-options.ts";
 import { isText, textOf } from "./policy-texts.ts";
 import type { TryRequest, TryResult } from "./try-policy.ts";
 
+await giveUpCapabilities();
 const { path, options, known, folder, texts } = workerData as TryRequest;
 try {
   parentPort!.postMessage({ result: attempt() });

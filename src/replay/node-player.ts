@@ -193,10 +193,7 @@ export class NodePlayer {
   feed(bytes: Uint8Array, port: number, now: number): Played {
     const batch = this.#batch;
     this.#memory.set(bytes, FRAME_HEADROOM_BYTES);
-    batch.count = 1;
-    batch.offset[0] = FRAME_HEADROOM_BYTES;
-    batch.length[0] = bytes.length;
-    batch.port[0] = port;
+    batch.holdOne(FRAME_HEADROOM_BYTES, bytes.length, port);
     this.#clock[0] = now * 1e9;
     this.#pipeline.run(now);
     const played = this.#outcome();

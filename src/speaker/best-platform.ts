@@ -9,3 +9,9 @@ export async function bestPlatform(): Promise<Platform> {
     return PLAIN_PLATFORM;
   }
 }
+
+/** Gives up the capabilities that no session needs; without the addon they stay. */
+export async function keepSpeaking(of: "thread" | "process"): Promise<void> {
+  const capabilities = await import("../xdp/capabilities.ts").catch(() => null);
+  capabilities?.keepSpeakingCapabilities(of);
+}

@@ -57,6 +57,7 @@ export class PeerSession implements ConnectionOwner {
   #ribIn = new AdjRibIn();
   #disabledFamilies = new Set<"ipv4" | "ipv6">();
   #establishedAtMilliseconds: number | null = null;
+  #downSinceMilliseconds: number | null;
   #messagesSent = 0;
   #messagesReceived = 0;
   #timesEstablished = 0;
@@ -69,6 +70,7 @@ export class PeerSession implements ConnectionOwner {
     this.#spec = spec;
     this.#environment = environment;
     this.#declared = environment.tables.shared(spec.routes);
+    this.#downSinceMilliseconds = environment.now();
     this.#peer = spec.discovery ? null : { address: spec.address, interfaceName: spec.interfaceName ?? null };
     this.#main = new Connection(this, IDLE, null);
     this.#liveness = new PeerLiveness(environment.platform, {
@@ -168,6 +170,7 @@ export class PeerSession implements ConnectionOwner {
       asn: this.#spec.asn === 0 ? (negotiated?.peerAsn ?? 0) : this.#spec.asn,
       state: this.#main.state,
       establishedAtMilliseconds: this.#establishedAtMilliseconds,
+      downSinceMilliseconds: this.#downSinceMilliseconds,
       holdTimeSeconds: negotiated?.holdTimeSeconds ?? null,
       routesAdvertised: this.#ribOut?.size ?? 0,
       routesReceived: this.#ribIn.size,
@@ -242,6 +245,7 @@ export class PeerSession implements ConnectionOwner {
       this.#ribOut = null;
       this.#ribIn = new AdjRibIn();
       this.#establishedAtMilliseconds = null;
+      this.#downSinceMilliseconds = this.#environment.now();
     }
     const { localAsn } = this.#identity;
     const { name } = this.#spec;
@@ -264,6 +268,7 @@ export class PeerSession implements ConnectionOwner {
     if (!this.#errorEndedSession) this.#lastError = null;
     this.#timesEstablished++;
     this.#establishedAtMilliseconds = this.#environment.now();
+    this.#downSinceMilliseconds = null;
     this.#disabledFamilies = new Set();
     this.#ribIn = new AdjRibIn(negotiated);
     this.#ribOut = new AdjRibOut(negotiated, this.#policy(negotiated), this.#environment.groups);

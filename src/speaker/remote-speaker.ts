@@ -19,6 +19,7 @@ export class RemoteSpeaker extends SpeakerCalls {
   #last: DeclaredSpec | null = null;
   #retry: NodeJS.Timeout | null = null;
   #stopped = true;
+  #unreachableSince = Date.now();
 
   /** @param patienceMilliseconds how long `start` waits for a process that may be starting as well. */
   constructor(path: string, patienceMilliseconds = 0) {
@@ -62,7 +63,9 @@ export class RemoteSpeaker extends SpeakerCalls {
     if (this.#socket !== null || this.#stopped) return super.status();
     const instances = this.#last?.instances ?? [];
     const lastError = `the speaker at ${this.#path} is not reachable`;
-    return instances.flatMap(({ localAsn, peers }) => peers.map((peer) => unknownStatus(localAsn, peer, lastError)));
+    return instances.flatMap(({ localAsn, peers }) =>
+      peers.map((peer) => unknownStatus(localAsn, peer, lastError, this.#unreachableSince)),
+    );
   }
 
   /** With Cease all sessions end; without it they go on in the other process. Safe to call twice. */
@@ -95,7 +98,10 @@ export class RemoteSpeaker extends SpeakerCalls {
       socket.once("error", (error: Error) => reject(new Error(`no speaker serves ${this.#path}: ${error.message}`)));
       socket.once("close", () => {
         const wasConnected = this.#socket === socket;
-        if (wasConnected) this.#socket = null;
+        if (wasConnected) {
+          this.#socket = null;
+          this.#unreachableSince = Date.now();
+        }
         this.fail(`the speaker at ${this.#path} has gone`);
         if (wasConnected && !this.#stopped) this.#connectLater();
       });
@@ -115,7 +121,12 @@ export class RemoteSpeaker extends SpeakerCalls {
 }
 
 /** Of a session that nobody can tell about. */
-function unknownStatus(localAsn: number, { name, address, asn }: DeclaredPeer, lastError: string): PeerStatus {
+function unknownStatus(
+  localAsn: number,
+  { name, address, asn }: DeclaredPeer,
+  lastError: string,
+  downSinceMilliseconds: number,
+): PeerStatus {
   return {
     localAsn,
     name,
@@ -123,6 +134,7 @@ function unknownStatus(localAsn: number, { name, address, asn }: DeclaredPeer, l
     asn,
     state: "Idle",
     establishedAtMilliseconds: null,
+    downSinceMilliseconds,
     holdTimeSeconds: null,
     routesAdvertised: 0,
     routesReceived: 0,

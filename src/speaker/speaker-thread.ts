@@ -1,12 +1,13 @@
 /** Entry of the speaker's thread: calls from the main thread in, answers and events out. */
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { bestPlatform } from "./best-platform.ts";
+import { bestPlatform, keepSpeaking } from "./best-platform.ts";
 import { answerCall, messageOf } from "./speaker-answer.ts";
 import { SpeakerCore } from "./speaker-core.ts";
 import type { SpeakerReply, SpeakerRequest, SpeakerThreadData } from "./speaker-message.ts";
 
 const port = mainThread();
 
+await keepSpeaking("thread");
 const core = new SpeakerCore(workerData as SpeakerThreadData, await bestPlatform());
 const reply = (message: SpeakerReply) => port.postMessage(message);
 core.onEvent((event) => reply({ type: "event", event }));

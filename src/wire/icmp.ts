@@ -39,5 +39,6 @@ export const NDP_OPTIONS = 24;
 /** Flags of an advertisement (RFC 4861 §4.4): an answer has both, an unsolicited one Override alone. */
 export const NDP_OVERRIDE = 0x20000000;
 export const NDP_SOLICITED_OVERRIDE = 0x60000000;
+export const NDP_SOURCE_LINK_ADDRESS = 1;
 export const NDP_TARGET_LINK_ADDRESS = 2;
 export const NDP_HOP_LIMIT = 255;

@@ -11,6 +11,7 @@ import { ETHERNET_HEADER_BYTES, ETHERTYPE_ARP, ETHERTYPE_IPV6 } from "./ethernet
 import {
   NDP_HOP_LIMIT,
   NDP_OPTIONS,
+  NDP_SOURCE_LINK_ADDRESS,
   NDP_TARGET,
   NDP_TARGET_LINK_ADDRESS,
   NEIGHBOR_ADVERTISEMENT,
@@ -20,7 +21,6 @@ import { IPV6_HEADER_BYTES, IPV6_HOP_LIMIT, IPV6_NEXT_HEADER, PROTOCOL_ICMPV6 } 
 import { arpFrame, ndpFrame } from "./neighbor-frames.ts";
 
 const SOLICITED_GROUP = 0xff02_0000_0000_0000_0000_0001_ff00_0000n;
-const SOURCE_LINK_ADDRESS = 1;
 
 /** Somebody says that he has an address. */
 export interface AddressClaim {
@@ -58,7 +58,7 @@ export function neighborSolicitation(target: IpAddress, source: IpAddress, mac: 
     source: source.value,
     destination: solicitedNodeGroup(target).value,
     target: target.value,
-    option: SOURCE_LINK_ADDRESS,
+    option: NDP_SOURCE_LINK_ADDRESS,
   });
 }
 

@@ -10,8 +10,8 @@ import { type NativeDatagramSocket, native } from "./native.ts";
 
 const IPV4_OCTETS = 4;
 const IPV6_OCTETS = 16;
-/** Datagrams that are taken by one call. */
-const BATCH = 32;
+/** Datagrams that are taken by one call: as many as the addon takes. */
+const BATCH = 64;
 
 export class DatagramSocket {
   readonly #native: NativeDatagramSocket;

@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openBrowser } from "../lab/browser.ts";
 import { Cluster } from "../lab/cluster.ts";
 import { SLUICE } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
@@ -77,6 +78,26 @@ async function follow({ command, prints }: GuideStep): Promise<void> {
   // Changing twice is not what a reader does; looking again is.
   if (prints === null) await said();
   else await waitFor(`"${prints}" from ${command}`, said, { ...PATIENCE, seen: () => seen.slice(-3000) });
+  if (command.includes("bgp explain")) await findOnPage("default/hello");
+}
+
+/** As the page says: the session is red, with what ended it, and the answer about the Service says so too. */
+async function findOnPage(service: string): Promise<void> {
+  const browser = await openBrowser(lab, network.node);
+  try {
+    const page = await browser.newPage();
+    await page.goto("http://127.0.0.1:9472/");
+    const session = page.getByRole("row").filter({ hasText: "65009" });
+    await session.locator(".remedy").waitFor({ timeout: 30_000 });
+    expect(await session.locator(".remedy").textContent()).toContain("65009");
+    await page.getByLabel("Name").fill(service);
+    await page.getByRole("button", { name: "Explain" }).first().click();
+    const answer = page.locator("#explain").getByText("so it has not heard of it");
+    await answer.waitFor({ timeout: 30_000 });
+    expect(await answer.textContent()).toContain("65009");
+  } finally {
+    await browser.close();
+  }
 }
 
 /** The DaemonSet as the API server has it now, run on the node; resolves when its probe finds it ready. */

@@ -18,6 +18,7 @@ const SESSION: PeerStatus = {
   address: "10.0.0.254",
   asn: 65010,
   state: "Established",
+  downSinceMilliseconds: null,
   establishedAtMilliseconds: Date.parse("2026-01-01T12:00:00Z"),
   holdTimeSeconds: 9,
   routesAdvertised: 2,

@@ -1,8 +1,8 @@
 /** Seed A with a second Service, default/canary, and a gateway whose policies come and go as files beside its manifests. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { FlowStatus } from "../../src/agent/flow-list.ts";
 import type { PolicyStatus } from "../../src/agent/node-policies.ts";
-import type { FlowStatus } from "../../src/agent/status.ts";
 import { Configuration } from "./configuration.ts";
 import { Gateway } from "./gateway.ts";
 import { Lab } from "./lab.ts";

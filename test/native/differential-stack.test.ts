@@ -114,10 +114,7 @@ function openPipeline(): Pipeline {
 /** What the worker makes of a frame. */
 function forward(frame: Uint8Array, port: number): Uint8Array {
   memory.set(frame, FRAME_HEADROOM_BYTES);
-  batch.count = 1;
-  batch.offset[0] = FRAME_HEADROOM_BYTES;
-  batch.length[0] = frame.length;
-  batch.port[0] = port;
+  batch.holdOne(FRAME_HEADROOM_BYTES, frame.length, port);
   pipeline.run(1000);
   expect(batch.verdict[0]).toBe(Verdict.Transmit);
   return memory.slice(batch.offset[0]!, batch.offset[0]! + batch.length[0]!);

@@ -4,7 +4,7 @@
  * forwards it, with the client's source or the gateway's.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { FlowStatus } from "../../src/agent/status.ts";
+import type { FlowStatus } from "../../src/agent/flow-list.ts";
 import { segmentFrame } from "../fixtures/segments.ts";
 import { Capture } from "../lab/capture.ts";
 import { downloadSha256 } from "../lab/curl.ts";

@@ -1,7 +1,7 @@
 /** IPv4 and IPv6 to hosts on a second NIC, without the node's stack. */
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import type { FlowStatus } from "../../src/agent/status.ts";
+import type { FlowStatus } from "../../src/agent/flow-list.ts";
 import { curl, type TransferOptions, uploadSha256 } from "../lab/curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
 import { hostsOnLan, NARROW_MTU, PLACES, type Places } from "../lab/dual-stack.ts";

@@ -19,7 +19,8 @@ const BPF = 39;
 const FORWARDING = mask(NET_RAW, IPC_LOCK, BPF);
 const NET_BIND_SERVICE = 10;
 const NET_ADMIN = 12;
-const RUNNING = FORWARDING | mask(NET_BIND_SERVICE, NET_ADMIN);
+const SPEAKING = mask(NET_RAW, NET_BIND_SERVICE, NET_ADMIN);
+const RUNNING = FORWARDING | SPEAKING;
 
 let lab: Lab;
 let network: SeedA;
@@ -68,8 +69,9 @@ test("no thread of it has more capabilities than it needs, whoever started it, a
   const held = (name: string) => threads.map((text) => BigInt(`0x${field(text, name)}`));
   const workers = threads.filter((text) => BigInt(`0x${field(text, "CapEff")}`) === FORWARDING);
   expect(workers).toHaveLength(1);
+  expect(held("CapEff")).toContain(SPEAKING);
   for (const name of ["CapEff", "CapPrm"])
-    expect(held(name).filter((mask) => mask !== FORWARDING && mask !== RUNNING)).toEqual([]);
+    expect(held(name).filter((mask) => ![FORWARDING, SPEAKING, RUNNING].includes(mask))).toEqual([]);
   expect(held("CapInh").filter((mask) => mask !== 0n)).toEqual([]);
   expect(threads.map((text) => field(text, "NoNewPrivs")).filter((set) => set !== "1")).toEqual([]);
   expect(threads.length).toBeGreaterThan(10);

@@ -19,7 +19,7 @@ let network: DualStack;
 let secret: string;
 
 beforeAll(async () => {
-  lab = new Lab("slp");
+  lab = new Lab("sle");
   secret = join(lab.folder, "secret");
   writeFileSync(secret, "a secret of the cluster's nodes");
   network = await dualStack(lab, hostsOnLan, { arguments: ["--cluster-secret", secret] });

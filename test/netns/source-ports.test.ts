@@ -19,7 +19,7 @@ let lab: Lab;
 let network: TwoNodes;
 
 beforeAll(async () => {
-  lab = new Lab("slp");
+  lab = new Lab("sle");
   network = await twoNodes(lab);
   network.nodes[0].sysctl("net.ipv4.ip_local_port_range", `1024 ${FIRST_PORT - 1}`);
   await setSwitches(network, { "bpf-lb-mode": "snat" });

@@ -2,6 +2,7 @@
  * `sluice run --speaker-socket` with `sluice speaker` beside it, and what moves routers away from a node: either of the
  * two processes may die or be replaced without the router losing a route; a drain marks, withdraws, and takes it back.
  */
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Configuration } from "../lab/configuration.ts";
 import { curl } from "../lab/curl.ts";
@@ -11,6 +12,8 @@ import type { LabProcess } from "../lab/process.ts";
 import { isVipRouted, NODE_ADDRESS, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
+/** NET_BIND_SERVICE, NET_ADMIN, NET_RAW (capability.h). */
+const SPEAKING = (1 << 10) | (1 << 12) | (1 << 13);
 const URL = `http://${VIP}/`;
 
 let lab: Lab;
@@ -67,6 +70,15 @@ describe("a speaker in a process of its own", () => {
     expect(curl(network.client, URL).error).toBe("");
     // FRR keeps routes only of a peer whose End-of-RIB it has seen.
     await new Promise((resolve) => setTimeout(resolve, 2500));
+  });
+
+  test("has no capabilities in any thread but those that sessions need", () => {
+    const folder = `/proc/${speaker.pid}/task`;
+    const masks = readdirSync(folder).map((thread) => {
+      const status = readFileSync(`${folder}/${thread}/status`, "utf8");
+      return Number(`0x${/^CapPrm:\s+(\w+)$/m.exec(status)![1]}`);
+    });
+    expect([...new Set(masks)]).toEqual([SPEAKING]);
   });
 
   test("keeps session and route when the gateway is killed and started again", async () => {
