@@ -13,7 +13,7 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { HeartbeatSockets } from "../src/announcer/heartbeat-sockets.ts";
+import { type HeartbeatEars, HeartbeatSockets } from "../src/announcer/heartbeat-sockets.ts";
 import { Pulse } from "../src/announcer/pulse.ts";
 import { OwnerAgreement } from "../src/l2/agreement.ts";
 import type { AgreementEvent } from "../src/l2/event.ts";
@@ -45,8 +45,8 @@ const vips = Array.from({ length: ADDRESSES }, (_, index) => ({
   candidates: names,
 }));
 
-const open = (name: string, session: number, take: (message: Heartbeat, at: number) => void) =>
-  new HeartbeatSockets(KEY, PORT, { session: () => session, take }, { 4: places.get(name)!, 6: null });
+const open = (name: string, ears: HeartbeatEars) =>
+  new HeartbeatSockets(KEY, PORT, ears, { 4: places.get(name)!, 6: null });
 const fresh = () => 1 + Math.floor(Math.random() * 2 ** 40);
 
 /** The node that is measured: the agreement as it is, and how to end it. */
@@ -61,10 +61,12 @@ function measuredNode(name: string, timing: Timing): { readonly agreement: Owner
         );
     }
   };
-  const sockets = open(name, agreement.session, (message, at) => step({ type: "message", message, at }));
+  const take = (message: Heartbeat, at: number) => step({ type: "message", message, at });
+  const hasHeard = (other: string, at: number) => agreement.hasHeard(other, at);
+  const sockets = open(name, { session: () => agreement.session, take, hasHeard });
   step({ type: "plan", members: names, vips });
   const tick = () => {
-    sockets.look();
+    if (agreement.mustHear(performance.now())) sockets.look();
     step({ type: "tick" });
   };
   const pulse = new Pulse((now) => agreement.nextDeadline(now), tick);
@@ -98,12 +100,13 @@ function playedNode(name: string, index: number): () => void {
     .map((node): Heard => ({ node, session: fresh(), version: 1, held: false }));
   let heard = others;
   let hasOurs = false;
-  const sockets = open(name, session, (message) => {
+  const take = (message: Heartbeat) => {
     heard = [{ node: message.from, session: message.session, version: message.version, held: false }, ...others];
     hasOurs = message.heard.some(
       ({ node, session: known, version }) => node === name && known === session && version === 1,
     );
-  });
+  };
+  const sockets = open(name, { session: () => session, take, hasHeard: () => false });
   return () => {
     sockets.look();
     const always = {

@@ -8,8 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { judgeNode } from "../src/agent/node-findings.ts";
+import { checkAnswer } from "../src/cli/check.ts";
+import { doctorAnswer } from "../src/cli/doctor.ts";
 import { runProgram, sluiceProgram } from "../src/cli/program.ts";
 import { ANSWERS, NOW } from "./fixtures/cli-answers.ts";
+import { OFFLOADS, UNFIT_NODE } from "./fixtures/unfit-node.ts";
 
 const MANIFESTS = "test/data/manifests/seed-a";
 
@@ -45,8 +49,6 @@ const ALONE: Readonly<Record<string, readonly string[]>> = {
 const ELSEWHERE: Readonly<Record<string, string>> = {
   run: "test/netns/lab.test.ts",
   speaker: "test/netns/speaker-sidecar.test.ts",
-  check: "test/netns/offloads.test.ts",
-  doctor: "src/agent/node-findings.test.ts",
   bundle: "src/cli/bundle.test.ts",
   cleanup: "test/netns/rebirth.test.ts",
   replay: "test/scenario-files.test.ts",
@@ -105,6 +107,19 @@ test.each(Object.entries({ ...ASKING, ...ALONE }))("%s as a table and as JSON", 
   await expect(json).toMatchFileSnapshot(golden(`${name}.json${isLines(words) ? "l" : ""}`));
 });
 
+const LOOKING: Readonly<Record<string, (output: "table" | "json") => string>> = {
+  doctor: (output) => doctorAnswer(judgeNode(UNFIT_NODE), false, output),
+  check: (output) => checkAnswer(OFFLOADS, { interfaces: ["eth0", "eth1"], output }),
+};
+
+test.each(Object.entries(LOOKING))("%s as a table and as JSON, of a node that is not fit", async (name, answer) => {
+  const table = answer("table");
+  expect(Math.max(...table.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+  await expect(table).toMatchFileSnapshot(golden(`${name}.txt`));
+  JSON.parse(answer("json"));
+  await expect(answer("json")).toMatchFileSnapshot(golden(`${name}.json`));
+});
+
 function isLines(words: readonly string[]): boolean {
   return words.includes("monitor") || words.includes("events");
 }
@@ -114,7 +129,7 @@ test("no command is without: those that print something else have a test elsewhe
     command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
   const nameOf = (command: Command): string =>
     command.parent == null ? "" : `${nameOf(command.parent)} ${command.name()}`.trim();
-  const shown = [...Object.values({ ...ASKING, ...ALONE })].map((words) => words.join(" "));
+  const shown = [...Object.values({ ...ASKING, ...ALONE }).map((words) => words.join(" ")), ...Object.keys(LOOKING)];
   for (const name of leaves(sluiceProgram(() => {})).map(nameOf)) {
     const file = ELSEWHERE[name];
     if (file === undefined)

@@ -27,7 +27,8 @@ export class KernelForwarding {
   readonly #pin: string | null;
   readonly #forwarding: BpfMap;
   readonly #maglev: BpfMap;
-  readonly #chunks = new Map<number, BpfMap>();
+  /** With their slots: a mapping for each table would be ten thousand of them in a large cluster. */
+  readonly #chunks = new Map<number, { readonly map: BpfMap; readonly slots: Uint16Array }>();
   /** `null` where it never opens flows. */
   readonly #routes: MapMirror | null;
 
@@ -75,7 +76,7 @@ export class KernelForwarding {
   }
 
   close(): void {
-    for (const chunk of this.#chunks.values()) chunk.close();
+    for (const { map } of this.#chunks.values()) map.close();
   }
 
   #copyTable(maglev: MaglevColumns, place: number): void {
@@ -83,14 +84,14 @@ export class KernelForwarding {
     if (number >= MAGLEV_CHUNKS) return;
     let chunk = this.#chunks.get(number);
     if (chunk === undefined) {
-      chunk = BpfMap.createArray("maglev", MAGLEV_ROW_BYTES, MAGLEV_CHUNK_ROWS);
-      this.#maglev.update(word(number), word(chunk.fd));
+      const map = BpfMap.createArray("maglev", MAGLEV_ROW_BYTES, MAGLEV_CHUNK_ROWS);
+      const { buffer, byteOffset } = map.mmap();
+      chunk = { map, slots: new Uint16Array(buffer, byteOffset, MAGLEV_CHUNK_ROWS * 4) };
+      this.#maglev.update(word(number), word(map.fd));
       this.#chunks.set(number, chunk);
     }
     const first = (place % maglev.tablesPerChunk) * maglev.tableSize;
-    const words = chunk.mmap();
-    const slots = new Uint16Array(words.buffer, words.byteOffset, MAGLEV_CHUNK_ROWS * 4);
-    slots.set(maglevSlots(maglev, place), first);
+    chunk.slots.set(maglevSlots(maglev, place), first);
   }
 }
 

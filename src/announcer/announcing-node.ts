@@ -81,7 +81,8 @@ export class AnnouncingNode {
     const { key, port } = this.#setup;
     if (key !== null) {
       const take = (message: Heartbeat, at: number) => this.step({ type: "message", message, at });
-      this.sockets = new HeartbeatSockets(key, port, { session: () => this.agreement.session, take });
+      const hasHeard = (name: string, at: number) => this.agreement.hasHeard(name, at);
+      this.sockets = new HeartbeatSockets(key, port, { session: () => this.agreement.session, take, hasHeard });
     }
     this.#pulse.follow();
   }
@@ -218,7 +219,7 @@ export class AnnouncingNode {
 
   #tick(): void {
     // Before the time is told: what has come meanwhile is a sign of life, and came in time if the kernel says so.
-    this.sockets?.look();
+    if (this.agreement.mustHear(performance.now())) this.sockets?.look();
     const now = performance.now();
     this.hearLinks(now);
     if (now >= this.#nextAbility) this.#updateAbility();

@@ -17,8 +17,8 @@ export type OwnAddresses = Readonly<Record<4 | 6, string | null>>;
 
 const FAMILIES = [4, 6] as const;
 const ANY_ADDRESS: OwnAddresses = { 4: "0.0.0.0", 6: "::" };
-/** Taken at one look: a flood must not keep the thread from its own heartbeats. */
-const MOST_DATAGRAMS = 1000;
+/** How often all is taken that there is room for, at one look: a flood must not keep the thread from its own heartbeats. */
+const MOST_ROUNDS = 8;
 
 /** Whom the sockets hear for, and what they do with it. */
 export interface HeartbeatEars {
@@ -26,6 +26,8 @@ export interface HeartbeatEars {
   readonly session: () => number;
   /** `at` is when it came, by `performance.now()`. */
   readonly take: (heartbeat: Heartbeat, at: number) => void;
+  /** Whether a member is known to have lived at a moment, or later: what only says that it did need not be read. */
+  readonly hasHeard: (name: string, at: number) => boolean;
 }
 
 interface Place {
@@ -35,6 +37,7 @@ interface Place {
 
 export class HeartbeatSockets {
   sent = 0;
+  /** Those that are passed over too, since a later one of the same sender was read. */
   received = 0;
   refused = 0;
   /** Without a route, or without room for them just then. */
@@ -65,15 +68,27 @@ export class HeartbeatSockets {
     }
   }
 
-  /** Takes what has come since the last look, but for news. */
+  /**
+   * Takes what has come since the last look, but for news. Of each member that one is read first which says to be its latest,
+   * and what came before it is passed over, unless the latest was forged. One that is played again is no later than itself, so
+   * it makes nobody live longer.
+   */
   look(): void {
     const now = performance.now();
     for (const socket of [this.#sockets[4], this.#sockets[6]]) {
-      for (let count = 0; socket !== null && count < MOST_DATAGRAMS; count++) {
-        const datagram = socket.receive();
-        if (datagram === null) break;
+      for (let round = 0; socket !== null && round < MOST_ROUNDS; round++) {
+        const count = socket.receive();
+        if (count === 0) break;
         // Whatever the wall clock says: what had come before the last look was taken then.
-        this.#read(datagram, Math.min(Math.max(now - socket.age, this.#lastLook), now));
+        const cameAt = (index: number) => Math.min(Math.max(now - socket.age(index), this.#lastLook), now);
+        const senders = Array.from({ length: count }, (_, index) => this.#decoder.sender(socket.datagram(index)));
+        const latest = this.#latest(socket, senders);
+        for (const index of latest.values()) this.#read(socket.datagram(index), cameAt(index));
+        for (const [index, sender] of senders.entries()) {
+          if (sender !== null && latest.get(sender) === index) continue;
+          if (sender !== null && this.#ears.hasHeard(sender, cameAt(index))) this.received++;
+          else this.#read(socket.datagram(index), cameAt(index));
+        }
       }
     }
     this.#lastLook = now;
@@ -108,6 +123,20 @@ export class HeartbeatSockets {
     }
     this.received++;
     this.#ears.take(this.#assembly.add(part), at);
+  }
+
+  /** By who they say to be from, the first of those with the largest sequence number. */
+  #latest(socket: DatagramSocket, senders: readonly (string | null)[]): ReadonlyMap<string, number> {
+    const latest = new Map<string, number>();
+    const sequences = new Map<string, number>();
+    for (const [index, sender] of senders.entries()) {
+      if (sender === null) continue;
+      const sequence = this.#decoder.sequence(socket.datagram(index));
+      if (sequence <= (sequences.get(sender) ?? -1)) continue;
+      latest.set(sender, index);
+      sequences.set(sender, sequence);
+    }
+    return latest;
   }
 
   #placeOf(address: string): Place {

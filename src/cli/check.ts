@@ -3,7 +3,10 @@
  * something would.
  */
 import { expectedMode, type XdpMode } from "../xdp/attach.ts";
-import { checkOffloads } from "../xdp/offload-check.ts";
+import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
+import { wrapText } from "./text-table.ts";
+
+const LINE_WIDTH = 100;
 
 export interface CheckOptions {
   /** Uplinks and inside interfaces. */
@@ -23,11 +26,19 @@ export function runCheck(options: CheckOptions): { stdout: string; exitCode: num
   }));
   const report = checkOffloads(ports, options.repairOffloads);
   const exitCode = report.problems.some(({ severity }) => severity === "error") ? 1 : 0;
-  if (options.output === "json") return { stdout: `${JSON.stringify(report, null, 2)}\n`, exitCode };
+  return { stdout: checkAnswer(report, options), exitCode };
+}
+
+export function checkAnswer(
+  report: OffloadReport,
+  { interfaces, output }: Pick<CheckOptions, "interfaces" | "output">,
+): string {
+  if (output === "json") return `${JSON.stringify(report, null, 2)}\n`;
   const lines = [
     ...report.repaired.map(({ message }) => `repaired: ${message}`),
     ...report.problems.map(({ severity, message }) => `${severity}: ${message}`),
   ];
-  if (exitCode === 0) lines.push(`nothing stands in the way on ${options.interfaces.join(", ")}`);
-  return { stdout: `${lines.join("\n")}\n`, exitCode };
+  const isFine = report.problems.every(({ severity }) => severity !== "error");
+  if (isFine) lines.push(`nothing stands in the way on ${interfaces.join(", ")}`);
+  return `${lines.flatMap((line) => wrapText(line, LINE_WIDTH)).join("\n")}\n`;
 }

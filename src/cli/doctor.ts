@@ -27,14 +27,11 @@ export async function runDoctor(options: DoctorOptions): Promise<{ stdout: strin
     ...offloads(options.uplinks),
   ];
   const exitCode = findings.some(({ severity }) => severity === "error") ? 1 : 0;
-  const stdout =
-    options.output === "json"
-      ? `${JSON.stringify({ isRunning, findings }, null, 2)}\n`
-      : doctorText(findings, isRunning);
-  return { stdout, exitCode };
+  return { stdout: doctorAnswer(findings, isRunning, options.output), exitCode };
 }
 
-export function doctorText(findings: readonly Finding[], isRunning: boolean): string {
+export function doctorAnswer(findings: readonly Finding[], isRunning: boolean, output: "json" | "table"): string {
+  if (output === "json") return `${JSON.stringify({ isRunning, findings }, null, 2)}\n`;
   const gateway = isRunning ? "A gateway runs here." : "No gateway runs here (or `--socket` is another one).";
   const lines = [
     gateway,

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { commandsOf, examples, helpOf, NOT_TYPED, TYPED } from "../../test/fixtures/examples.ts";
 import { completionScript } from "./completion.ts";
-import { doctorText } from "./doctor.ts";
+import { doctorAnswer } from "./doctor.ts";
 import { sluiceProgram } from "./program.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -110,11 +110,8 @@ test.each([
   expect(found.sort()).toEqual(expected);
 });
 
-test("doctor tells each finding with its fix, or that there is none", () => {
-  expect(doctorText([], false)).toBe(
+test("where nothing stands in the way, doctor says so", () => {
+  expect(doctorAnswer([], false, "table")).toBe(
     "No gateway runs here (or `--socket` is another one).\nNothing stands in the way.\n",
-  );
-  expect(doctorText([{ severity: "error", what: "eth0 is down", fix: "ip link set eth0 up" }], true)).toBe(
-    "A gateway runs here.\nerror: eth0 is down\n    fix: ip link set eth0 up\n",
   );
 });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { Dice, SimulatedNetwork } from "../../test/fixtures/simulated-l2.ts";
 import { OwnerAgreement } from "./agreement.ts";
+import type { AgreementEvent } from "./event.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { DEFAULT_TIMING } from "./timing.ts";
 
@@ -270,19 +271,31 @@ describe("what is heard", () => {
     const agreement = nodeA();
     agreement.step({ type: "message", message: heartbeat({}), at: 10 }, 10);
     const told: number[] = [];
+    const looks: number[] = [];
     let sent = 10;
+    let version = 0;
+    const step = (event: AgreementEvent, now: number) => {
+      for (const effect of agreement.step(event, now)) if (effect.type === "send") version = effect.message.version;
+    };
     for (let now = 10; now < 6000; now = agreement.nextDeadline(now)) {
       told.push(now);
+      if (agreement.mustHear(now)) looks.push(now);
       // b sends each 200 ms till 4010, and is heard when a looks.
-      for (; sent < 4010 && sent + 200 <= now; sent += 200) {
-        agreement.step({ type: "message", message: heartbeat({ sequence: sent }), at: sent + 200 }, now);
+      for (; looks.at(-1) === now && sent < 4010 && sent + 200 <= now; sent += 200) {
+        const message = heartbeat({ sequence: sent, heard: [{ node: "a", session: 5, version, held: false }] });
+        step({ type: "message", message, at: sent + 200 }, now);
       }
-      agreement.step({ type: "tick" }, now);
+      step({ type: "tick" }, now);
       expect(agreement.roll.living()).toHaveLength(now < 4660 ? 1 : 0);
     }
     // Ours are due each 200 ms; the last one of b's came at 4010, and its successors are missed 650 ms later.
     expect(told.filter((now) => now > 3000)).toEqual([
       ...[3010, 3210, 3410, 3610, 3810, 4010, 4210, 4410, 4610],
+      ...[4660, 4810, 5010, 5210, 5410, 5610, 5810],
+    ]);
+    // At rest every third of ours is soon enough; before anybody is missed, and while somebody is, each.
+    expect(looks.filter((now) => now > 3000)).toEqual([
+      ...[3010, 3610, 4210, 4610],
       ...[4660, 4810, 5010, 5210, 5410, 5610, 5810],
     ]);
   });

@@ -22,8 +22,9 @@ import type { Claim, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
 import { Holdings } from "./holdings.ts";
 import { assignOwners, leastLoaded, type Unowned } from "./rendezvous.ts";
 import { outranks, Roll } from "./roll.ts";
+import { Standing } from "./standing.ts";
 import { Telling } from "./telling.ts";
-import { deadAfterMilliseconds, listeningMilliseconds, pauseMilliseconds, type Timing } from "./timing.ts";
+import { deadAfterMilliseconds, pauseMilliseconds, type Timing } from "./timing.ts";
 
 export class OwnerAgreement {
   readonly name: string;
@@ -34,17 +35,15 @@ export class OwnerAgreement {
   readonly #telling: Telling;
   readonly #candidacy: Candidacy;
   readonly #holdings = new Holdings();
+  readonly #standing: Standing;
   #macs: readonly number[] = [];
   #unseen: readonly string[] = [];
   #busy: ReadonlySet<string> = new Set();
   #isPlanned = false;
-  #isListening = true;
   #lastStep: number;
-  #listenUntil: number;
   #changedAt: number;
   /** Nothing may have happened, and yet times have passed. */
   #nextReview: number;
-  #strongSince = Number.POSITIVE_INFINITY;
   #unsettled = true;
   /** There may be addresses that nobody owns. */
   #seeks = true;
@@ -61,7 +60,7 @@ export class OwnerAgreement {
     this.#lastStep = now;
     this.#changedAt = now;
     this.#nextReview = now;
-    this.#listenUntil = now + listeningMilliseconds(this.timing);
+    this.#standing = new Standing(this.roll, timing, now);
   }
 
   /** What this node answers for. */
@@ -85,12 +84,31 @@ export class OwnerAgreement {
   }
 
   /**
-   * Until when time need not be told, nor what only says that a node lives, if nothing else happens: our next heartbeat, the
-   * moment in which somebody would be missed, or soon, while something is to be settled.
+   * Until when time need not be told if nothing else happens: our next heartbeat, the moment in which somebody would be missed,
+   * or soon, while something is to be settled.
    */
   nextDeadline(now: number): number {
-    const pause = pauseMilliseconds(this.timing, this.#unsettled || this.#seeks);
+    const pause = pauseMilliseconds(this.timing, this.#isRestless);
     return Math.min(now + pause, this.#telling.nextHeartbeat, this.roll.nextMiss(this.timing));
+  }
+
+  /**
+   * Whether messages that only say that a node lives can wait no longer: until our next heartbeat somebody could be missed, or
+   * somebody has yet to confirm what we have said, or to come back.
+   */
+  mustHear(now: number): boolean {
+    if (this.#isRestless || this.roll.nextMiss(this.timing) <= now + this.timing.heartbeatMilliseconds) return true;
+    return !this.roll.allHave(this.#telling.version);
+  }
+
+  /** Whether a member is known to have lived at a moment, or later. */
+  hasHeard(name: string, at: number): boolean {
+    const member = this.roll.members.get(name);
+    return member?.alive === true && member.lastHeard >= at;
+  }
+
+  get #isRestless(): boolean {
+    return this.#unsettled || this.#seeks;
   }
 
   step(event: AgreementEvent, now: number): AgreementEffect[] {
@@ -104,7 +122,7 @@ export class OwnerAgreement {
     }
     if (this.#unsettled || (isTick && (this.#seeks || now >= this.#nextReview))) this.#evaluate(now, isTick);
     if (!this.#telling.isDue(now)) return this.#effects;
-    const is = { ready: this.#isPlanned && !this.#isListening, draining: this.#candidacy.draining };
+    const is = { ready: this.#isPlanned && !this.#standing.isListening, draining: this.#candidacy.draining };
     const present = { session: this.session, ...is, statement: () => this.#statement() };
     return this.#effects.concat(this.#telling.due(present, now));
   }
@@ -121,8 +139,7 @@ export class OwnerAgreement {
         this.#changed(now);
         return;
       case "ability":
-        if (this.#candidacy.refuse(new Set(event.refused)))
-          this.#listenUntil = now + listeningMilliseconds(this.timing);
+        if (this.#candidacy.refuse(new Set(event.refused))) this.#standing.listenAnew(now);
         this.#candidacy.poor = new Set(event.poor);
         this.#macs = event.macs;
         this.#restate(now);
@@ -175,14 +192,15 @@ export class OwnerAgreement {
     this.#holdings.forgetHandovers();
     for (const member of this.roll.members.values()) member.forget();
     this.session++;
-    this.#listenUntil = now + listeningMilliseconds(this.timing);
+    this.#standing.listenAnew(now);
     this.#restate(now);
   }
 
   #evaluate(now: number, isTick: boolean): void {
     this.#unsettled = false;
     this.#nextReview = now + this.timing.settleMilliseconds / 2;
-    this.#listen(now);
+    if (this.#standing.review(this.claims.size === 0, now)) this.#restate(now);
+    if (this.#standing.isPassing) this.#unsettled = true;
     this.#weigh(now);
     this.#keepOrGive(now);
     this.#finishHandovers(now);
@@ -192,24 +210,9 @@ export class OwnerAgreement {
     if (now - this.#changedAt >= this.timing.settleMilliseconds) this.#balance(now);
   }
 
-  /** Who has just begun, or was alone without its link, claims nothing before it hears those who may have it: it is not ready. */
-  #listen(now: number): void {
-    const isListening = now < this.#listenUntil && this.roll.living().length < this.roll.members.size;
-    if (isListening) this.#unsettled = true;
-    if (isListening === this.#isListening) return;
-    this.#isListening = isListening;
-    this.#restate(now);
-  }
-
   /** Whether what we claim is meant by most of the members. */
   #weigh(now: number): void {
-    const isStrong = this.roll.hearsMost();
-    if (!isStrong) this.#strongSince = Number.POSITIVE_INFINITY;
-    else if (this.#strongSince === Number.POSITIVE_INFINITY) this.#strongSince = now;
-    // Whoever comes from a smaller part hears first what the larger one claims.
-    const isSettled =
-      isStrong && (this.#strongSince <= now - listeningMilliseconds(this.timing) || this.claims.size === 0);
-    if (isStrong && !isSettled) this.#unsettled = true;
+    const { isStrong, isSettled } = this.#standing;
     for (const claim of this.claims.values()) {
       const weak = this.#candidacy.poor.has(claim.vip) || (isStrong ? claim.weak && !isSettled : true);
       if (this.#holdings.weigh(claim, weak)) this.#restate(now);
@@ -267,7 +270,7 @@ export class OwnerAgreement {
 
   #claimUnowned(now: number): void {
     // What somebody has just said may be what we miss.
-    this.#seeks = this.#isListening || this.roll.isBehind(now - deadAfterMilliseconds(this.timing));
+    this.#seeks = this.#standing.isListening || this.roll.isBehind(now - deadAfterMilliseconds(this.timing));
     if (this.#seeks) return;
     const unowned: Unowned[] = [];
     for (const vip of this.#candidacy.vips()) {
@@ -291,7 +294,7 @@ export class OwnerAgreement {
   }
 
   #balance(now: number): void {
-    if (this.#candidacy.draining || this.#isListening || this.#holdings.handing.size > 0) return;
+    if (this.#candidacy.draining || this.#standing.isListening || this.#holdings.handing.size > 0) return;
     const living = this.roll.living();
     // Most of the time there is nothing to give, and who could take what takes long to find out.
     const owned = this.#load();
@@ -320,7 +323,7 @@ export class OwnerAgreement {
   #claim(vip: string, cause: AnswerCause, previous: string | null, pinned: boolean, now: number): void {
     const dead = cause === "takeover" ? this.roll.lastOwner(vip) : null;
     this.#candidacy.settled(vip);
-    this.#holdings.claim(vip, { weak: this.#strongSince === Number.POSITIVE_INFINITY, pinned });
+    this.#holdings.claim(vip, { weak: !this.#standing.isStrong, pinned });
     this.#restate(now);
     this.#effects.push({
       type: "answer",

@@ -35,6 +35,7 @@ const FLAG_STATEMENT = 4;
 const FLAG_URGENT = 8;
 /** By which bit of which octet a datagram with news is told from one that only says that a node lives. */
 export const URGENT = { offset: 6, mask: FLAG_URGENT } as const;
+const NAME_AT = 7;
 const HELD = 1;
 const KIND_CLAIM = 1;
 const KIND_HANDOVER = 2;
@@ -104,6 +105,21 @@ export class HeartbeatDecoder {
 
   constructor(authenticate: Authenticate) {
     this.#authenticate = authenticate;
+  }
+
+  /** From whom a datagram says to be, be that true or not; `null` where it is too short to say so. */
+  sender(datagram: Uint8Array): string | null {
+    if (datagram.length <= NAME_AT || datagram.length > MOST_OCTETS) return null;
+    if (datagram.length < sequenceAt(datagram) + 6) return null;
+    return new OctetReader(datagram, datagram.length, this.#names).nameAt(NAME_AT);
+  }
+
+  /** Which of its session's it says to be. @param datagram one that names its sender. */
+  sequence(datagram: Uint8Array): number {
+    const at = sequenceAt(datagram);
+    let sequence = 0;
+    for (let index = at; index < at + 6; index++) sequence = sequence * 256 + datagram[index]!;
+    return sequence;
   }
 
   /**
@@ -285,6 +301,11 @@ function readStatement(reader: OctetReader): Statement {
     }
   }
   return statement;
+}
+
+/** Behind the name and the session. */
+function sequenceAt(datagram: Uint8Array): number {
+  return NAME_AT + 1 + datagram[NAME_AT]! + 6;
 }
 
 /** In constant time: how much of a guess was right must not show. */

@@ -44,6 +44,12 @@ export class Roll {
     return next;
   }
 
+  /** All members live, and have what we have said. */
+  allHave(version: number): boolean {
+    for (const { alive, hasOfUs } of this.members.values()) if (!alive || hasOfUs !== version) return false;
+    return true;
+  }
+
   /** A living member has said something that we do not have yet, after the moment given. */
   isBehind(after: number): boolean {
     return this.living().some((member) => !member.isCurrent && member.staleSince > after);

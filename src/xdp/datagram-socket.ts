@@ -10,19 +10,20 @@ import { type NativeDatagramSocket, native } from "./native.ts";
 
 const IPV4_OCTETS = 4;
 const IPV6_OCTETS = 16;
-/** Datagrams that are taken by one call: as many as the addon takes. */
+/** Datagrams that the addon takes by one call of its, and that a caller gets by one of his. */
 const BATCH = 64;
+const MOST = 4 * BATCH;
 
 export class DatagramSocket {
   readonly #native: NativeDatagramSocket;
   readonly #longest: number;
   readonly #isIpv4: boolean;
-  /** A batch of datagrams, each at a multiple of the longest, how long and how old it is, how many there are, and how many of them are taken. */
+  /** Datagrams, each at a multiple of the longest, how long and how old each is. */
   readonly #octets: Uint8Array;
-  readonly #lengths = new Int32Array(BATCH);
-  readonly #ages = new Float64Array(BATCH);
-  #count = 0;
-  #taken = 0;
+  readonly #lengths = new Int32Array(MOST);
+  readonly #ages = new Float64Array(MOST);
+  /** The same, a batch at a time. */
+  readonly #batches: readonly (readonly [octets: Uint8Array, lengths: Int32Array, ages: Float64Array])[];
 
   /**
    * @param address its own; it speaks that family only.
@@ -33,7 +34,12 @@ export class DatagramSocket {
     this.#isIpv4 = address.family === 4;
     this.#native = new native.DatagramSocket(addressOctets(address), port);
     this.#longest = longest;
-    this.#octets = new Uint8Array(BATCH * longest);
+    this.#octets = new Uint8Array(MOST * longest);
+    this.#batches = Array.from({ length: MOST / BATCH }, (_, index) => {
+      const [begin, end] = [index * BATCH, (index + 1) * BATCH];
+      const octets = this.#octets.subarray(begin * longest, end * longest);
+      return [octets, this.#lengths.subarray(begin, end), this.#ages.subarray(begin, end)];
+    });
   }
 
   /** A socket that gets those datagrams which have a bit of the mask in the octet at the offset; the others come here. */
@@ -53,24 +59,29 @@ export class DatagramSocket {
     return this.#native.send(datagram, to, port);
   }
 
-  /** The next datagram, good until the next call, or `null`: also where the last ones have come since it looked. */
-  receive(): Uint8Array | null {
-    if (this.#taken === this.#count) {
-      const wasLast = this.#count > 0 && this.#count < BATCH;
-      this.#count = wasLast ? 0 : this.#native.receive(this.#octets, this.#lengths, this.#ages);
-      this.#taken = 0;
-      if (this.#count === 0) return null;
+  /** Takes what has come, as far as there is room for it. @returns how many there are now, the oldest first: 0 to `MOST`. */
+  receive(): number {
+    let count = 0;
+    for (const [octets, lengths, ages] of this.#batches) {
+      const taken = this.#native.receive(octets, lengths, ages);
+      count += taken;
+      if (taken < BATCH) break;
     }
-    const at = this.#taken * this.#longest;
-    return this.#octets.subarray(at, at + this.#lengths[this.#taken++]!);
+    return count;
+  }
+
+  /** One of those that were taken last, good until more are. */
+  datagram(index: number): Uint8Array {
+    const at = index * this.#longest;
+    return this.#octets.subarray(at, at + this.#lengths[index]!);
   }
 
   /**
-   * Milliseconds from the moment when the datagram that was received last had come to the one when it was read. By the wall
-   * clock: whoever knows when he has looked before knows better than a clock that was set meanwhile.
+   * Milliseconds from the moment when one of them had come to the one when it was taken. By the wall clock: whoever knows when
+   * he has looked before knows better than a clock that was set meanwhile.
    */
-  get age(): number {
-    return this.#ages[this.#taken - 1] ?? 0;
+  age(index: number): number {
+    return this.#ages[index]!;
   }
 
   close(): void {

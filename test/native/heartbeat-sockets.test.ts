@@ -2,11 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { authenticator } from "../../src/announcer/authentication.ts";
 import { HeartbeatSockets } from "../../src/announcer/heartbeat-sockets.ts";
+import { OwnerAgreement } from "../../src/l2/agreement.ts";
 import { EMPTY_STATEMENT, type Heartbeat } from "../../src/l2/heartbeat.ts";
 import { HeartbeatEncoder } from "../../src/l2/heartbeat-codec.ts";
+import { DEFAULT_TIMING } from "../../src/l2/timing.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { moveIntoOwnNamespace } from "./own-namespace.ts";
 
@@ -18,9 +21,28 @@ const KEY = new TextEncoder().encode("the secret of this test");
 /** Of a heartbeat with news, which is read at once, and of one without, which waits for a look. */
 const HEADS = [8, 0].map((flags) => Uint8Array.of(0x53, 0x4c, 0x32, 1, 0, 1, flags));
 
+const HEARTBEAT: Heartbeat = {
+  ...{ from: "b", session: 9, sequence: 1, ready: true, draining: false, version: 0, moves: [] },
+  heard: [{ node: "a", session: SESSION, version: 0, held: false }],
+  statement: EMPTY_STATEMENT,
+};
+
 const taken: Heartbeat[] = [];
-const ears = { session: () => SESSION, take: (message: Heartbeat) => void taken.push(message) };
-const sockets = new HeartbeatSockets(KEY, PORT, ears, { 4: "127.0.0.1", 6: null });
+const agreement = new OwnerAgreement("a", SESSION, DEFAULT_TIMING, performance.now());
+agreement.step({ type: "plan", members: ["a", "b"], vips: [] }, performance.now());
+const sockets = new HeartbeatSockets(
+  KEY,
+  PORT,
+  {
+    session: () => SESSION,
+    take: (message, at) => {
+      taken.push(message);
+      agreement.step({ type: "message", message, at }, performance.now());
+    },
+    hasHeard: (name, at) => agreement.hasHeard(name, at),
+  },
+  { 4: "127.0.0.1", 6: null },
+);
 const stranger = createSocket("udp4");
 beforeAll(async () => {
   stranger.bind(0, "127.0.0.1");
@@ -34,6 +56,10 @@ afterAll(() => {
 async function send(datagram: Uint8Array): Promise<void> {
   stranger.send(datagram, PORT, "127.0.0.1");
   await new Promise((resolve) => setImmediate(resolve));
+}
+
+function written(message: Heartbeat): Uint8Array {
+  return new HeartbeatEncoder(authenticator(KEY)).encode(message)[0]!;
 }
 
 test("whatever comes is counted and forgotten, and heartbeats are taken after it as before", async () => {
@@ -55,12 +81,36 @@ test("whatever comes is counted and forgotten, and heartbeats are taken after it
   await waitFor("all to be refused", () => seen() === count, { seen: () => sockets.refused });
   expect(taken).toEqual([]);
 
-  const message: Heartbeat = {
-    ...{ from: "b", session: 9, sequence: 1, ready: true, draining: false, version: 1, moves: [] },
-    heard: [{ node: "a", session: SESSION, version: 1, held: false }],
-    statement: EMPTY_STATEMENT,
-  };
-  for (const datagram of new HeartbeatEncoder(authenticator(KEY)).encode(message)) await send(datagram);
+  await send(written(HEARTBEAT));
   await waitFor("the heartbeat to be taken", () => taken.length > 0);
-  expect(taken).toEqual([message]);
+  expect(taken).toEqual([HEARTBEAT]);
+});
+
+test("of what one sender says the latest is read: no forged one hides it, and none played again makes him live longer", async () => {
+  const plain = (sequence: number) => written({ ...HEARTBEAT, sequence, statement: null });
+  const forged = plain(99);
+  forged[forged.length - 1]! ^= 1;
+  const refusedBefore = sockets.refused;
+  taken.length = 0;
+  const lastHeard = () => agreement.roll.members.get("b")!.lastHeard;
+  for (const [first, ...rest] of [[plain(10)], [plain(13), plain(11), plain(12)], [forged, plain(14)], [plain(14)]]) {
+    await send(first!);
+    await sleep(20);
+    for (const datagram of rest) await send(datagram);
+  }
+  const sentAt = performance.now();
+  await sleep(50);
+  sockets.look();
+  // The forged one is tried first, so those of the sender come in order; what they say of a past is refused by its number.
+  expect(taken.map(({ sequence }) => sequence)).toEqual([10, 13, 11, 12, 14, 14]);
+  expect(sockets.refused - refusedBefore).toBe(1);
+  expect(lastHeard()).toBeLessThan(sentAt - 15);
+
+  taken.length = 0;
+  const receivedBefore = sockets.received;
+  for (const sequence of [20, 21, 22]) await send(plain(sequence));
+  await sleep(50);
+  sockets.look();
+  expect(taken.map(({ sequence }) => sequence)).toEqual([22]);
+  expect(sockets.received - receivedBefore).toBe(3);
 });

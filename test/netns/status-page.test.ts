@@ -8,6 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBrowser } from "../lab/browser.ts";
 import { Configuration } from "../lab/configuration.ts";
+import { curl } from "../lab/curl.ts";
 import { Gateway } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import { CLIENT_ADDRESS, isVipRouted, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
@@ -89,6 +90,12 @@ test("it shows Services with traffic, the BGP session, ports and what has happen
   expect(foreign).toEqual([]);
   if (RENEWS) await page.waitForTimeout(45_000);
   await picture("status-page-light");
+});
+
+test("what is not forwarded is shown with its reason and the port that it came in by, and whether SYN cookies are asked for", async () => {
+  expect(curl(network.client, `http://${VIP}:81/`).error).not.toBe("");
+  await expect.poll(() => panel("Datapath").textContent(), { timeout: 10_000 }).toMatch(/NoSuchVip.*net0 \d/);
+  expect(await panel("Datapath").textContent()).toContain("SYN cookies are not asked for");
 });
 
 test("what changes is shown without a reload, with its trouble", async () => {
