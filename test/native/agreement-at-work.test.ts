@@ -1,12 +1,12 @@
 /** Nodes that agree by real sockets and timers, as `announcer/announcing-node.ts` drives them, on the loopback interface. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { HeartbeatSockets } from "../../src/announcer/heartbeat-sockets.ts";
 import { Pulse } from "../../src/announcer/pulse.ts";
 import { OwnerAgreement } from "../../src/l2/agreement.ts";
 import type { AgreementEvent } from "../../src/l2/event.ts";
 import type { Heartbeat } from "../../src/l2/heartbeat.ts";
-import { DEFAULT_TIMING } from "../../src/l2/timing.ts";
+import { DEFAULT_TIMING, listeningMilliseconds } from "../../src/l2/timing.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { moveIntoOwnNamespace } from "./own-namespace.ts";
 
@@ -30,7 +30,12 @@ class Node {
   readonly #pulse: Pulse;
 
   constructor(name: string) {
-    this.agreement = new OwnerAgreement(name, 1 + NAMES.indexOf(name), DEFAULT_TIMING, performance.now());
+    this.agreement = new OwnerAgreement(
+      name,
+      1 + Math.floor(Math.random() * 2 ** 40),
+      DEFAULT_TIMING,
+      performance.now(),
+    );
     const ears = {
       session: () => this.agreement.session,
       take: (message: Heartbeat, at: number) => this.#step({ type: "message", message, at }),
@@ -72,16 +77,17 @@ let nodes: Node[] = [];
 const loads = () => nodes.map(({ agreement }) => agreement.claims.size);
 const isAgreed = () => loads().every((load) => load === VIPS.length / nodes.length);
 
-beforeAll(async () => {
+beforeEach(async () => {
   nodes = NAMES.map((name) => new Node(name));
   await waitFor("all to own their share", isAgreed, { timeoutSeconds: 15, seen: loads });
+  // Who has just begun would wait for one that goes.
+  await sleep(listeningMilliseconds(DEFAULT_TIMING));
 });
-afterAll(() => {
+afterEach(() => {
   for (const node of nodes) node.close();
 });
 
 test("at rest a node wakes five times a second, and looks for heartbeats every second or third time", async () => {
-  await sleep(1000);
   const before = nodes.map(({ ticks, looks }) => ({ ticks, looks }));
   await sleep(3000);
   for (const [index, { ticks, looks, agreement }] of nodes.entries()) {
