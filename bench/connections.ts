@@ -9,7 +9,7 @@
 import { bar, drawPicture } from "./harness/picture.ts";
 import { benchSettings } from "./harness/settings.ts";
 import { saveResults } from "./results.ts";
-import { compareServices, printPaced, printServices, serviceRatio, serviceRows } from "./service/compare.ts";
+import { compareServices, pacedRows, printPaced, printServices, serviceRatio, serviceRows } from "./service/compare.ts";
 import {
   DIRECT,
   HAPROXY,
@@ -68,7 +68,8 @@ const ratios = {
   "haproxy/direct-paced-p99": paced(HAPROXY),
 };
 for (const [key, value] of Object.entries(ratios)) console.log(`${key.padEnd(24)} ${value.toFixed(2)}`);
-saveResults("connections", serviceRows(series, "rate", "connections/s"), ratios);
+const rows = [...serviceRows(series, "rate", "connections/s"), ...pacedRows(series, PACE)];
+saveResults("connections", rows, ratios);
 drawPicture("connections", {
   title: `New TCP connections, ${CONNECTIONS} at once`,
   unit: "connections/s",

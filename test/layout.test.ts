@@ -45,7 +45,8 @@ function layout(): string {
   for (const map of maps.values()) hold(map);
   const constants = [...all.matchAll(/^#define (\w+) (.*)$/gm)].filter(([, name]) => MEANING.test(name!));
   const lines = [
-    ...constants.map(([, name, value]) => `constant ${name} ${value!.trim()}`),
+    // In no file's order: what moves from one to another means the same.
+    ...constants.map(([, name, value]) => `constant ${name} ${value!.trim()}`).toSorted(),
     ...[...held].toSorted().map((name) => `struct ${name} ${digest(structs.get(name)!)}`),
     ...[...maps].map(([name, text]) => `map ${name} ${digest(text)}`),
   ];

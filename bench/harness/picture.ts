@@ -24,7 +24,9 @@ export interface Picture {
 }
 
 const WIDTH = 760;
-const LABEL = 230;
+const LEAST_LABEL = 230;
+/** A wide letter of this size. */
+const LETTER = 7;
 const VALUE = 90;
 const ROW = 26;
 const TOP = 44;
@@ -32,12 +34,13 @@ const TOP = 44;
 /** Writes bench/results/NAME.svg. */
 export function drawPicture(name: string, { title, unit, bars }: Picture): void {
   const longest = Math.max(...bars.map(({ value, max }) => Math.max(value, max)));
-  const scale = (WIDTH - LABEL - VALUE) / longest;
+  const labelWidth = Math.max(LEAST_LABEL, ...bars.map(({ label }) => label.length * LETTER + 20));
+  const scale = (WIDTH - labelWidth - VALUE) / longest;
   const rows = bars.map(({ label, value, min, max, isOurs }, index) => {
     const y = TOP + index * ROW;
-    const x = (of: number) => (LABEL + of * scale).toFixed(1);
-    return `  <text x="${LABEL - 10}" y="${y + 14}" text-anchor="end">${escaped(label)}</text>
-  <rect x="${LABEL}" y="${y}" width="${(value * scale).toFixed(1)}" height="18" rx="2" fill="${isOurs ? "#2b6cb0" : "#8a94a6"}"/>
+    const x = (of: number) => (labelWidth + of * scale).toFixed(1);
+    return `  <text x="${labelWidth - 10}" y="${y + 14}" text-anchor="end">${escaped(label)}</text>
+  <rect x="${labelWidth}" y="${y}" width="${(value * scale).toFixed(1)}" height="18" rx="2" fill="${isOurs ? "#2b6cb0" : "#8a94a6"}"/>
   <line x1="${x(min)}" x2="${x(max)}" y1="${y + 9}" y2="${y + 9}" stroke="#d69e2e" stroke-width="2"/>
   <text x="${(Number(x(Math.max(value, max))) + 8).toFixed(1)}" y="${y + 14}">${figure(value)}</text>`;
   });

@@ -59,6 +59,18 @@ export function printPaced(series: readonly ServiceSeries[], perSecond: number):
   }
 }
 
+export function pacedRows(series: readonly ServiceSeries[], perSecond: number): ResultRow[] {
+  const what = (name: string) => `${name}, at ${perSecond} connections/s`;
+  return series.flatMap(({ contender: { name }, results }) =>
+    (["connected", "answered"] as const).flatMap((until) =>
+      (["p50", "p99"] as const).map((percent) => ({
+        ...{ what: what(name), metric: `${until} ${percent}`, unit: "us" },
+        values: results.flatMap(({ paced }) => paced?.[until][percent] ?? []),
+      })),
+    ),
+  );
+}
+
 export function serviceRows(series: readonly ServiceSeries[], metric: string, unit: string): ResultRow[] {
   return series.flatMap(({ contender: { name: what }, results }) => [
     { what, metric, unit, values: results.map(({ perSecond }) => perSecond) },

@@ -5,14 +5,9 @@
  *
  * Only the plain case is done here: to the port's MAC, no options or extension headers, no fragment, TCP or UDP, all of it
  * right. Whatever else a frame is, nothing has been changed and it goes on as if this did not exist: the worker knows what
- * to do. The same source is compiled twice: for frames that stay as long as they are, which are nearly all, and for those
- * that VLAN tags or direct server return make longer or shorter (forward_reshaped.h).
- *
- *   the backend is ...                  a request leaves by
- *   on a wire                           the port in its row, by the devmap; or XDP_TX, when that is the one it came by
- *   behind the stack, as its client is  the veth that it came by, by the devmap
- *   behind the node's own stack         XDP_PASS: the stack routes it and decrements the TTL. Its replies are
- *                                       translated where they leave (sluice_egress.h)
+ * to do. Nearly all that are plain take the short way of fast_path.h, which comes first. The same source is compiled twice:
+ * for frames that stay as long as they are, and for those that VLAN tags or direct server return make longer or shorter
+ * (forward_reshaped.h).
  */
 #ifndef SLUICE_FORWARD_H
 #define SLUICE_FORWARD_H
@@ -25,102 +20,17 @@
 #include <bpf/bpf_helpers.h>
 #include "checksum.h"
 #include "clock.h"
-#include "dress.h"
 #include "dsr_send.h"
+#include "fast_path.h"
 #include "flow_find.h"
 #include "flow_state.h"
 #include "kernel_features.h"
 #include "maps.h"
-#include "outcome.h"
 #include "reshape.h"
 #include "segment_size.h"
 #include "traffic.h"
 #include "transport.h"
-#include "ways.h"
-
-/* No verdict: the frame is as it was. */
-#define NOT_FORWARDED -1
-/* Likewise, but the frame is one for forward_reshaped.h. */
-#define TO_BE_RESHAPED -2
-
-#define EGRESS_TO_STACK -2
-
-struct way {
-	__s32 port; /* or EGRESS_TO_STACK */
-	__u32 mtu;
-	struct ethernet_words ethernet; /* not where there is a `shape`, which has it */
-};
-
-/*
- * Whether a packet may take the way of `egress`, which is looked up: 0, or NOT_FORWARDED, or TO_BE_RESHAPED.
- * `shape` is NULL where no frame changes its length.
- */
-static __always_inline int find_way(__u32 egress, const struct port_row *in, __u32 ttl, __u32 packet_bytes,
-				    struct way *way, struct reshaping *shape)
-{
-	__u32 port = egress & EGRESS_PAIR ? in->pair : egress & EGRESS_PORT;
-	struct port_row *out = bpf_map_lookup_elem(&port_rows, &port);
-	__u32 index = egress >> EGRESS_NEIGHBOR_SHIFT;
-	struct neighbor *neighbor;
-	__u32 state;
-
-	if (!out || packet_bytes > out->mtu || (egress & EGRESS_KEEP_MAC))
-		return NOT_FORWARDED;
-	if (!shape && (out->tags[0] || (egress & EGRESS_DSR)))
-		return TO_BE_RESHAPED;
-	if (ttl <= 1 && (ttl == 0 || (egress & EGRESS_CHECK_TTL)))
-		return NOT_FORWARDED;
-	/* A redirect out of our veth is native, and not every driver takes those: the worker sends them. */
-	if (in->kind == PORT_STACK && out->kind != PORT_STACK)
-		return NOT_FORWARDED;
-	way->mtu = out->mtu;
-	if (egress & EGRESS_PAIR) {
-		way->port = EGRESS_TO_STACK;
-		return in->kind == PORT_STACK || (shape && !may_pass(in, shape)) ? NOT_FORWARDED : 0;
-	}
-	neighbor = bpf_map_lookup_elem(&neighbors, &index);
-	if (!neighbor)
-		return NOT_FORWARDED;
-	state = *(volatile __u32 *)&neighbor->state;
-	way->port = port;
-	if (shape)
-		set_link(shape, out, state & NEIGHBOR_COPY_B ? &neighbor->copies[1] : &neighbor->copies[0]);
-	else
-		way->ethernet = state & NEIGHBOR_COPY_B ? neighbor->copies[1] : neighbor->copies[0];
-	return state & NEIGHBOR_VALID ? 0 : NOT_FORWARDED;
-}
-
-static __always_inline int leave_through(const struct way *way, const struct port_row *in, __u32 in_port)
-{
-	/* A veth tells its other end of transmitted frames only where that has a program; of redirected ones GRO does. */
-	if ((__u32)way->port == in_port && in->kind != PORT_STACK)
-		return XDP_TX;
-	return bpf_redirect_map(&devices, way->port, 0);
-}
-
-static __always_inline int leave_by(const struct way *way, struct ethernet_words *ethernet, const struct port_row *in,
-				    __u32 in_port)
-{
-	if (way->port == EGRESS_TO_STACK)
-		return XDP_PASS;
-	*ethernet = way->ethernet;
-	return leave_through(way, in, in_port);
-}
-
-static __always_inline int leave_dressed(struct xdp_md *ctx, const struct way *way, const struct port_row *in,
-					 __u32 in_port)
-{
-	if (way->port == EGRESS_TO_STACK)
-		return XDP_PASS;
-	/* There is room for all of it: what make_room() has given. */
-	return dress(ctx) ? leave_through(way, in, in_port) : XDP_DROP;
-}
-
-static __always_inline int is_to_port(const __u32 *ethernet, const struct port_row *in)
-{
-	return in->kind == PORT_STACK ||
-	       (ethernet[0] == in->mac_first && (ethernet[1] & 0xffff) == in->mac_last);
-}
+#include "way_out.h"
 
 /* `shape` is NULL, and known to be when compiling, or the work place of a frame that changes its length. */
 static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct settings *set, const struct port_row *in,
@@ -323,19 +233,45 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	return shape ? leave_dressed(ctx, &way, in, in_port) : leave_by(&way, data, in, in_port);
 }
 
+/* Not static, as what follows: the verifier looks at it once, and what is run seldom does not lie between what always is. */
+__noinline int forward_unusual4(struct xdp_md *ctx, __u32 in_port)
+{
+	struct port_row *in = bpf_map_lookup_elem(&port_rows, &in_port);
+	__u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
+
+	return set && in ? forward_ipv4(ctx, set, in, in_port, NULL) : NOT_FORWARDED;
+}
+
+/* Both ways in one, for the stack has no room for more calls. */
+__noinline int forward6(struct xdp_md *ctx, __u32 in_port)
+{
+	struct port_row *in = bpf_map_lookup_elem(&port_rows, &in_port);
+	__u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
+	int verdict;
+
+	if (!set || !in)
+		return NOT_FORWARDED;
+	verdict = forward_usual6(ctx, set, in, in_port);
+	return verdict == UNUSUAL ? forward_ipv6(ctx, set, in, in_port, NULL) : verdict;
+}
+
 /* The XDP verdict on a frame that is forwarded as long as it came; NOT_FORWARDED or TO_BE_RESHAPED for every other. */
 static __always_inline int forward(struct xdp_md *ctx, const struct settings *set, __u32 in_port)
 {
 	struct ethhdr *ethernet = (void *)(long)ctx->data;
 	struct port_row *in = bpf_map_lookup_elem(&port_rows, &in_port);
+	int verdict;
 
 	if (!in || (void *)(ethernet + 1) > (void *)(long)ctx->data_end)
 		return NOT_FORWARDED;
-	if (ethernet->h_proto == bpf_htons(ETH_P_IP))
-		return forward_ipv4(ctx, set, in, in_port, NULL);
 	if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
-		return forward_ipv6(ctx, set, in, in_port, NULL);
-	return NOT_FORWARDED;
+		return forward6(ctx, in_port);
+	if (ethernet->h_proto != bpf_htons(ETH_P_IP))
+		return NOT_FORWARDED;
+	verdict = forward_usual4(ctx, set, in, in_port);
+	return verdict == UNUSUAL ? forward_unusual4(ctx, in_port) : verdict;
 }
 
 #endif
