@@ -20,7 +20,11 @@ function judge(scenario: Record<string, unknown>): number {
   const parsed = parseScenario(scenario);
   const { begun } = stage.tally;
   const byXdp = begun.map(({ frame, byXdp }) => [Buffer.from(frame).toString("hex"), byXdp]);
-  const should = begun.map(({ frame }) => [Buffer.from(frame).toString("hex"), isForXdpToOpen(frame, parsed)]);
+  const firstFrames = begun.map(({ frame }) => frame);
+  const should = firstFrames.map((frame, index) => [
+    Buffer.from(frame).toString("hex"),
+    isForXdpToOpen(frame, parsed, firstFrames.slice(0, index)),
+  ]);
   expect(byXdp).toEqual(should);
   for (const { byXdp } of begun) total[byXdp ? "opened" : "left"]++;
   return begun.length;

@@ -2,7 +2,7 @@
  * Which first frames of flows are XDP's to open, told from the frame and the scenario's words alone: the other side of what
  * native/bpf/new_flow.h says of itself.
  */
-import type { VipSpec } from "../../src/dataplane/forwarding-spec.ts";
+import type { BackendSpec, VipSpec } from "../../src/dataplane/forwarding-spec.ts";
 import type { Scenario } from "../../src/replay/scenario.ts";
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../../src/wire/ethernet.ts";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../../src/wire/ipv4.ts";
@@ -12,20 +12,46 @@ import { encodeAddress } from "../../src/xdp/door-maps.ts";
 interface FirstFrame {
   /** Mapped into IPv6 where they are IPv4's, as text. */
   readonly source: string;
+  readonly sourcePort: number;
   readonly destination: string;
   readonly port: number;
   readonly protocol: "TCP" | "UDP";
 }
 
-/** Plain TCP that begins, or a datagram, to a VIP that translates by Maglev and nothing else. */
-export function isForXdpToOpen(frame: Uint8Array, { spec }: Scenario): boolean {
+/**
+ * Plain TCP that begins, or a datagram, to a VIP that translates by Maglev and nothing else.
+ *
+ * @param before the first frames of the flows before it
+ */
+export function isForXdpToOpen(frame: Uint8Array, { spec }: Scenario, before: readonly Uint8Array[]): boolean {
   const first = readPlain(frame);
-  if (first === null) return false;
-  const vip = spec.vips.find(
+  const vip = first && vipOf(first, spec.vips);
+  if (!first || !vip) return false;
+  const hadItsReplies = before.some((one) => {
+    const former = readPlain(one);
+    return former !== null && sharesReplies(first, vip, former, spec.vips);
+  });
+  return isPlain(vip) && !isClientOf(vip, first.source) && !hadItsReplies;
+}
+
+function vipOf(first: FirstFrame, vips: readonly VipSpec[]): VipSpec | undefined {
+  return vips.find(
     ({ address, port, protocol }) =>
       text(encodeAddress(address)) === first.destination && port === first.port && protocol === first.protocol,
   );
-  return vip !== undefined && isPlain(vip) && !isClientOf(vip, first.source);
+}
+
+/** Whether a client's port went by another VIP to a backend that this one has too: only a worker ends that flow. */
+function sharesReplies(first: FirstFrame, vip: VipSpec, former: FirstFrame, vips: readonly VipSpec[]): boolean {
+  const other = vipOf(former, vips);
+  if (other === undefined || other === vip || other.protocol !== vip.protocol) return false;
+  if (former.source !== first.source || former.sourcePort !== first.sourcePort) return false;
+  const itsBackends = new Set(other.backends.map(placeOf));
+  return vip.backends.some((backend) => itsBackends.has(placeOf(backend)));
+}
+
+function placeOf({ address, port }: BackendSpec): string {
+  return `${text(encodeAddress(address))} ${port}`;
 }
 
 function isPlain({ mode, affinity, sources, sourceNat, policies, balancing }: VipSpec): boolean {
@@ -55,6 +81,7 @@ function readPlain(frame: Uint8Array): FirstFrame | null {
   const prefix = isIpv4 ? "00000000000000000000ffff" : "";
   return {
     source: prefix + text(frame.subarray(at, at + bytes)),
+    sourcePort: view.getUint16(transport),
     destination: prefix + text(frame.subarray(at + bytes, at + 2 * bytes)),
     port: view.getUint16(transport + 2),
     protocol: protocol === PROTOCOL_TCP ? "TCP" : "UDP",
