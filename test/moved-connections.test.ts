@@ -1,5 +1,6 @@
 /** Connections of direct server return that routers move to another node after pods have come and gone. */
 import { describe, expect, it } from "vitest";
+import { SECONDS_TO_KNOW_ALL } from "../src/dataplane/mid-flow.ts";
 import { DsrCluster } from "./fixtures/dsr-cluster.ts";
 import { CLIENT, VIPS } from "./fixtures/dsr-nodes.ts";
 import { addressBytes } from "./fixtures/segments.ts";
@@ -81,6 +82,25 @@ describe.each(CASES)("with %s over IPv%d, a connection that comes by another nod
       expect([...answer.subarray(at, at + bytes)]).toEqual([...addressBytes(VIPS[family])]);
       expect([...answer.subarray(at + bytes, at + 2 * bytes)]).toEqual([...addressBytes(CLIENT[family])]);
     }
+  });
+
+  it("stays with a pod whose node begins anew without its flows and spares its own pods at first", () => {
+    const cluster = new DsrCluster(mode, 4, [0, 1, 2]);
+    const pods = open(cluster, family);
+    cluster.restart(1, [0, 2]);
+    cluster.serve([0, 1, 2]);
+    for (const [port, pod] of pods) {
+      for (const node of [3, 1, 0]) expect(speak(cluster, family, node, port)).toEqual(Array(6).fill(pod));
+    }
+  });
+
+  it("is sent on again by a node that began so, when it has looked on for long", () => {
+    const cluster = new DsrCluster(mode, 5, [0, 1]);
+    for (const node of [2, 3]) cluster.restart(node, [0, 1]);
+    cluster.wait(SECONDS_TO_KNOW_ALL);
+    const pods = open(cluster, family);
+    cluster.serve([0, 1, 2, 3]);
+    for (const [port, pod] of pods) expect(speak(cluster, family, 4, port)).toEqual(Array(6).fill(pod));
   });
 
   it("goes round all that may have it when nobody does, and no further", () => {

@@ -87,7 +87,6 @@ export class Datapath {
   readonly #links: readonly Link[];
   readonly #portList: readonly Port[];
   readonly #endings: FlowEndings;
-  readonly #clock = new Float64Array(1);
   readonly #memory: TableMemory;
   readonly #balancing: BalancingMemory;
   #table: ForwardingTable;
@@ -111,7 +110,7 @@ export class Datapath {
     cleanup: (() => void | Promise<void>)[],
   ): Promise<Datapath> {
     const foundation = await layFoundation(options, ownKey, log, cleanup);
-    const { object, ports, queues, mtu, key, kernelForwards, pins } = foundation;
+    const { object, ports, queues, mtu, key, kernelForwards, pins, taken } = foundation;
 
     const fragments = fragmentTableMemory();
     const balancing = { affinity: affinityMemory(), load: object.map("backend_load").mmap() };
@@ -164,6 +163,7 @@ export class Datapath {
             queues: object.map("queues").fd,
           },
           offloads: kernelForwards,
+          flowsSince: taken ? Number.NEGATIVE_INFINITY : monotonicSeconds(),
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
           handoffs: network.handoffs.words,
@@ -332,8 +332,7 @@ export class Datapath {
 
   /** Seconds of the monotonic clock, as in the flow rows. */
   now(): number {
-    monotonic(this.#clock);
-    return Math.floor(this.#clock[0]! / 1e9);
+    return monotonicSeconds();
   }
 
   counters(): Counters {
@@ -374,4 +373,10 @@ export class Datapath {
     if (!this.#keepFlows || pins === null) stack?.remove();
     claim?.close();
   }
+}
+
+function monotonicSeconds(): number {
+  const nanoseconds = new Float64Array(1);
+  monotonic(nanoseconds);
+  return Math.floor(nanoseconds[0]! / 1e9);
 }

@@ -8,6 +8,9 @@
  * Edge", NSDI 2018) and second choices are tried in GitHub's GLB. A backend here is known to have the connection or not;
  * one elsewhere is sent the segment, and its node, if it does not know the connection, sends it on to the next. Each goes
  * further down one list, so it ends; where nodes disagree about the list, by the TTL.
+ *
+ * A node that has begun with empty tables can't tell what it does not know from what is not there, and would send its own
+ * pods' connections away. So for a while it keeps what is for it.
  */
 
 import { copyAddress } from "../wire/raw.ts";
@@ -19,6 +22,12 @@ import { NO_ROW } from "./flow-table.ts";
 import { NO_BACKEND } from "./forwarding-layout.ts";
 import type { ForwardingTable } from "./forwarding-table.ts";
 import type { Pipeline } from "./pipeline.ts";
+
+/**
+ * After which tables that were empty are taken to hold all that lives. Most servers close what is silent for as long; much
+ * later, new pods of this node would keep too long what is meant for others.
+ */
+export const SECONDS_TO_KNOW_ALL = 60;
 
 /**
  * The first candidate that may have the connection, `NO_BACKEND` for none.
@@ -39,7 +48,7 @@ export function nextCandidate(
     const backend = candidate(table, vip, hash, turn);
     if (backend === NO_BACKEND || turnOf(table, vip, hash, backend, turns) < turn) continue;
     // Over the link a frame does not tell that another node has sent it, so two nodes could send it to and fro.
-    if (table.isLocal(backend) ? answersHere(pipeline, isIpv4, served, backend) : table.mode(vip) !== DsrKind.Link) {
+    if (table.isLocal(backend) ? mayAnswerHere(pipeline, isIpv4, served, backend) : table.mode(vip) !== DsrKind.Link) {
       return backend;
     }
   }
@@ -62,15 +71,16 @@ export function likelyBackend(pipeline: Pipeline, isIpv4: boolean, vip: number, 
  * is known here of such a connection and there is another who may have it.
  */
 export function heldBy(pipeline: Pipeline, isIpv4: boolean, vip: number, served: FlowKey, named: number): number {
-  if (named === NO_BACKEND || answersHere(pipeline, isIpv4, served, named)) return named;
+  if (named === NO_BACKEND || mayAnswerHere(pipeline, isIpv4, served, named)) return named;
   const hash = choiceHash(pipeline, vip, pipeline.flowsOf(isIpv4).hashKey(served));
   const other = nextCandidate(pipeline, isIpv4, vip, served, hash, named);
   return other === NO_BACKEND ? named : other;
 }
 
-/** Whether the replies of a connection to a backend here are known, and it has not ended. */
-function answersHere(pipeline: Pipeline, isIpv4: boolean, served: FlowKey, backend: number): boolean {
+/** Whether a backend here may have a connection: its replies are known and it has not ended, or not all can be known yet. */
+function mayAnswerHere(pipeline: Pipeline, isIpv4: boolean, served: FlowKey, backend: number): boolean {
   const { table, spareKey, otherKey } = pipeline;
+  if (pipeline.now - pipeline.flowsSince < SECONDS_TO_KNOW_ALL) return true;
   const flows = pipeline.flowsOf(isIpv4);
   spareKey.set(served);
   copyAddress(spareKey, KEY_DESTINATION, table.backends, backend);

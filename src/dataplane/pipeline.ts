@@ -79,6 +79,8 @@ export interface PipelineTables {
   readonly pathMtus?: Int32Array;
   /** Whether the kernel forwards established flows; it doesn't where there is none, as in `sluice replay`. */
   readonly offloads?: boolean;
+  /** Monotonic seconds at which the flow tables began empty; absent where they hold all flows that the node has. */
+  readonly flowsSince?: number;
 }
 
 export class Pipeline {
@@ -137,6 +139,8 @@ export class Pipeline {
   readonly served: FlowKey = newFlowKey();
   /** Whether established flows are left to the kernel (offload.ts). */
   readonly offloads: boolean;
+  /** Monotonic seconds at which the flow tables began empty; long ago where they were taken over. */
+  readonly flowsSince: number;
   /** Monotonic seconds of the batch in work. */
   now = 0;
   /** Gives a frame its way out; see leave.ts. */
@@ -163,6 +167,7 @@ export class Pipeline {
     this.affinity = tables.affinity ?? new AffinityTable();
     this.load = tables.flows4.load;
     this.offloads = tables.offloads ?? false;
+    this.flowsSince = tables.flowsSince ?? Number.NEGATIVE_INFINITY;
     this.pathMtus = new PathMtus(tables.pathMtus);
     this.table = table;
     this.fib = fib;

@@ -45,6 +45,8 @@ export interface WorkerTask {
   >;
   /** Whether the kernel forwards established flows. */
   readonly offloads: boolean;
+  /** Monotonic seconds at which the flow tables began empty; long ago where they were taken over. */
+  readonly flowsSince: number;
   readonly hashKey: HashKey;
   readonly neighborRequests: Int32Array;
   readonly handoffs: Int32Array;

@@ -47,6 +47,7 @@ export function makePipeline(task: WorkerTask, maps: SharedMaps, batch: FrameBat
     counters: task.counters,
     pathMtus: maps.pathMtus.mmap(),
     offloads: task.offloads,
+    flowsSince: task.flowsSince,
   };
   for (const flows of [tables.flows4, tables.flows6]) flows.ends = new FlowEndLog(task.flowEnds);
   return new Pipeline(batch, view, tables, new ForwardingTable(task.table), new Fib(task.fib));
