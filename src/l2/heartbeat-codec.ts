@@ -12,7 +12,7 @@
  * A name is its length (8 bits) and its UTF-8, an address 16 bytes (IPv4 as ::ffff:a.b.c.d).
  */
 import { EMPTY_STATEMENT, type Heard, type Heartbeat, type MoveRequest, type Statement } from "./heartbeat.ts";
-import { OctetReader, OctetWriter } from "./octets.ts";
+import { FieldReader, FieldWriter } from "./message-fields.ts";
 
 /**
  * Authenticates the first `length` octets: HMAC with the cluster's secret, of which `CODE_BYTES` are used. What it gives is good
@@ -58,7 +58,7 @@ export interface HeartbeatPart {
 /** Writes datagrams. */
 export class HeartbeatEncoder {
   readonly #authenticate: Authenticate;
-  readonly #out = new OctetWriter();
+  readonly #out = new FieldWriter();
 
   constructor(authenticate: Authenticate) {
     this.#authenticate = authenticate;
@@ -111,7 +111,7 @@ export class HeartbeatDecoder {
   sender(datagram: Uint8Array): string | null {
     if (datagram.length <= NAME_AT || datagram.length > MOST_OCTETS) return null;
     if (datagram.length < sequenceAt(datagram) + 6) return null;
-    return new OctetReader(datagram, datagram.length, this.#names).nameAt(NAME_AT);
+    return new FieldReader(datagram, datagram.length, this.#names).nameAt(NAME_AT);
   }
 
   /** Which of its session's it says to be. @param datagram one that names its sender. */
@@ -131,7 +131,7 @@ export class HeartbeatDecoder {
   decode(datagram: Uint8Array, session: number): HeartbeatPart | null {
     if (datagram.length < 8 + CODE_BYTES || datagram.length > MOST_OCTETS) return null;
     const length = datagram.length - CODE_BYTES;
-    const reader = new OctetReader(datagram, length, this.#names);
+    const reader = new FieldReader(datagram, length, this.#names);
     if (reader.u32() !== MAGIC) return null;
     if (!isSame(this.#authenticate(datagram, length), datagram, length)) return null;
     try {
@@ -175,7 +175,7 @@ export class Assembly {
   }
 }
 
-function writeHead(out: OctetWriter, heartbeat: Heartbeat): void {
+function writeHead(out: FieldWriter, heartbeat: Heartbeat): void {
   out.u32(MAGIC);
   out.u16(0);
   const flags = (heartbeat.ready ? FLAG_READY : 0) | (heartbeat.draining ? FLAG_DRAINING : 0);
@@ -200,7 +200,7 @@ function writeHead(out: OctetWriter, heartbeat: Heartbeat): void {
   }
 }
 
-function statementEntries(statement: Statement, out: OctetWriter): Uint8Array[] {
+function statementEntries(statement: Statement, out: FieldWriter): Uint8Array[] {
   const { claims, handovers, refused, poor, macs, unseen } = statement;
   const entry = (kind: number, fill: () => void): Uint8Array => {
     out.u8(kind);
@@ -230,7 +230,7 @@ function statementEntries(statement: Statement, out: OctetWriter): Uint8Array[] 
   ];
 }
 
-function readPart(reader: OctetReader, ownSession: number): HeartbeatPart {
+function readPart(reader: FieldReader, ownSession: number): HeartbeatPart {
   const part = reader.u8();
   const parts = reader.u8();
   if (part >= parts) throw new RangeError("no such part");
@@ -270,7 +270,7 @@ function readPart(reader: OctetReader, ownSession: number): HeartbeatPart {
   };
 }
 
-function readStatement(reader: OctetReader): Statement {
+function readStatement(reader: FieldReader): Statement {
   let count = reader.u16();
   if (count === 0) return EMPTY_STATEMENT;
   const statement = {

@@ -1,6 +1,6 @@
 /**
- * Numbers, names and addresses as octets in network order. A name is its length (8 bits) and its UTF-8, an address 16
- * octets (IPv4 as ::ffff:a.b.c.d). Pure.
+ * Fields of a message between nodes: numbers, names and addresses, in network order. A name is its length (8 bits) and its
+ * UTF-8, an address 16 octets (IPv4 as ::ffff:a.b.c.d). Pure.
  */
 import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
 
@@ -11,7 +11,7 @@ const DECODER = new TextDecoder();
 const MOST_NAMES = 1024;
 
 /** Keeps its memory and the octets of names, so that who writes the same again and again does not make them anew. */
-export class OctetWriter {
+export class FieldWriter {
   readonly #names = new Map<string, Uint8Array>();
   #octets = new Uint8Array(512);
   #view = new DataView(this.#octets.buffer);
@@ -84,7 +84,7 @@ export class OctetWriter {
 }
 
 /** Reads only inside its bounds; a `RangeError` where the octets end too soon. */
-export class OctetReader {
+export class FieldReader {
   readonly #view: DataView;
   readonly #names: string[];
   #at = 0;
