@@ -24,10 +24,10 @@ import type { ForwardingTable } from "./forwarding-table.ts";
 import type { Pipeline } from "./pipeline.ts";
 
 /**
- * After which tables that were empty are taken to hold all that lives. Most servers close what is silent for as long; much
- * later, new pods of this node would keep too long what is meant for others.
+ * After which tables that were empty are taken to hold all that lives: whoever spoke while there was no gateway has sent
+ * again by then. Longer, and new pods of this node would keep what is meant for others; shorter, and it would lose its own.
  */
-export const SECONDS_TO_KNOW_ALL = 60;
+export const SECONDS_TO_KNOW_ALL = 10;
 
 /**
  * The first candidate that may have the connection, `NO_BACKEND` for none.
