@@ -36,14 +36,16 @@ export interface SoakResult {
   readonly datagramsLost: number;
   readonly pings: number;
   readonly pingsLost: number;
+  /** Connections that were seen waiting for three seconds: when, in which state of TCP, from where to where. */
+  readonly waited: readonly string[];
 }
 
 export class SoakTraffic {
   readonly #client: Namespace;
   readonly #served: readonly Wrk[];
   readonly #straight: readonly Wrk[];
-  /** Connections that were seen waiting, each once. */
-  readonly #waiting = { served: new Set<string>(), straight: new Set<string>() };
+  /** Connections that were seen waiting, each once, and how they were seen first. */
+  readonly #waiting = { served: new Map<string, string>(), straight: new Map<string, string>() };
   readonly #pings: readonly LabProcess[];
   readonly #rounds: Promise<void>[];
   readonly #counts = { downloads: 0, downloadsBroken: 0, datagrams: 0, datagramsLost: 0 };
@@ -77,8 +79,9 @@ export class SoakTraffic {
     const pings = this.#pings.map((ping) => /(\d+) packets transmitted, (\d+) received/.exec(ping.log())!);
     const sent = sum(pings.map(([, count]) => Number(count)));
     return {
-      served: countsOf(served!, this.#waiting.served),
-      straight: countsOf(straight!, this.#waiting.straight),
+      served: countsOf(served!, this.#waiting.served.size),
+      straight: countsOf(straight!, this.#waiting.straight.size),
+      waited: [...this.#waiting.served.values(), ...this.#waiting.straight.values()],
       ...this.#counts,
       pings: sent,
       pingsLost: sent - sum(pings.map(([, , count]) => Number(count))),
@@ -91,10 +94,11 @@ export class SoakTraffic {
       goesOn = !this.#stopping;
       const { stdout } = await this.#client.tryLater(["ss", "-Htno", "state", "connected", "dport", "=", ":80"]);
       for (const line of stdout.split("\n")) {
-        const [, , , from, to] = line.trim().split(/\s+/);
+        const [state, , , from, to] = line.trim().split(/\s+/);
         if (Number(/timer:\(on,[^,]*,(\d+)\)/.exec(line)?.[1] ?? 0) < REPEATS) continue;
-        const isStraight = pods.some((pod) => to!.includes(pod));
-        this.#waiting[isStraight ? "straight" : "served"].add(`${from} ${to}`);
+        const seen = pods.some((pod) => to!.includes(pod)) ? this.#waiting.straight : this.#waiting.served;
+        const connection = `${from} ${to}`;
+        if (!seen.has(connection)) seen.set(connection, `${new Date().toISOString()} ${state} ${connection}`);
       }
       if (goesOn) await sleep(LOOK_SECONDS * 1000);
     }
@@ -119,11 +123,11 @@ export class SoakTraffic {
   }
 }
 
-function countsOf(results: readonly LoadResult[], waiting: ReadonlySet<string>): RequestCounts {
+function countsOf(results: readonly LoadResult[], waiting: number): RequestCounts {
   return {
     requests: sum(results.map(({ answered }) => answered)),
     lost: sum(results.map((result) => lost(result) - result.timeout)),
-    late: sum(results.map(({ timeout }) => timeout)) + waiting.size,
+    late: sum(results.map(({ timeout }) => timeout)) + waiting,
   };
 }
 
