@@ -14,7 +14,7 @@ const BODY = sha256(deterministicBody(TWENTY_MEGABYTES));
 const PACE = { megabytesPerSecond: 2, timeoutSeconds: 60 };
 const DATAGRAMS = Array.from({ length: 400 }, (_, index) => `${20 + index}`);
 
-/** So often repeated: a connection that has had no answer for three seconds. */
+/** So often repeated: a SYN that has had no answer for three seconds, data that has had none for one and a half. */
 const REPEATS = 3;
 const LOOK_SECONDS = 5;
 
@@ -22,7 +22,7 @@ export interface RequestCounts {
   readonly requests: number;
   /** Refused, reset or answered otherwise. */
   readonly lost: number;
-  /** Answered after more than two seconds, or waiting for three; on a busy machine that is not to say never. */
+  /** Answered after more than two seconds, or seen waiting; on a busy machine that is not to say never. */
   readonly late: number;
 }
 
@@ -36,7 +36,7 @@ export interface SoakResult {
   readonly datagramsLost: number;
   readonly pings: number;
   readonly pingsLost: number;
-  /** Connections that were seen waiting for three seconds: when, in which state of TCP, from where to where. */
+  /** Connections that were seen waiting: when, in which state of TCP, from where to where. */
   readonly waited: readonly string[];
 }
 
