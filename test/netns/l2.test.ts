@@ -80,7 +80,7 @@ describe("twenty addresses on a link with five gateways", () => {
     await tell(from.gateway!.socket, `/v1/l2/move?address=${WEB[6]}&node=${to.name}`);
     await waitFor("the new owner to join", () => joined(to).includes(WEB[6]));
     await waitFor("the old owner to leave", () => !joined(from).includes(WEB[6]));
-    const said = (change: string) => () => reports.text("-v").includes(`gaddr ${groupOf(WEB[6])} ${change} {`);
+    const said = (change: string) => () => reports.text("-v").includes(`gaddr ${groupOf(WEB[6])} ${change}`);
     await waitFor("the switch to be told of the new owner", said("to_ex"), { seen: () => reports.text("-v") });
     await waitFor("the switch to be told of the old one", said("to_in"), { seen: () => reports.text("-v") });
     await reports.stop();
