@@ -9,14 +9,14 @@
 import { randomBytes } from "node:crypto";
 import { Handoffs } from "../dataplane/handoffs.ts";
 import { OwnerAgreement } from "../l2/agreement.ts";
-import type { AgreementEffect, AgreementEvent } from "../l2/event.ts";
+import type { AgreementEffect, AgreementEvent, SignOfLife } from "../l2/event.ts";
 import type { Heartbeat } from "../l2/heartbeat.ts";
 import { rendezvousWeight } from "../l2/rendezvous.ts";
 import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { AddressClaim } from "../wire/resolution.ts";
-import { monotonic } from "../xdp/wait.ts";
+import { monotonic, wholeSeconds } from "../xdp/wait.ts";
 import { AnnouncementBurst } from "./announcement-burst.ts";
 import type { AnnouncedAddress, AnnouncerEvent, AnnouncerSetup, AnnouncerSpec } from "./announcer-message.ts";
 import { AnswerMaps } from "./answer-maps.ts";
@@ -82,7 +82,10 @@ export class AnnouncingNode {
     if (key !== null) {
       const take = (message: Heartbeat, at: number) => this.step({ type: "message", message, at });
       const hasHeard = (name: string, at: number) => this.agreement.hasHeard(name, at);
-      this.sockets = new HeartbeatSockets(key, port, { session: () => this.agreement.session, take, hasHeard });
+      const livesIn = (name: string, session: number) => this.agreement.livesIn(name, session);
+      const again = (signs: readonly SignOfLife[]) => this.step({ type: "again", signs });
+      const session = () => this.agreement.session;
+      this.sockets = new HeartbeatSockets(key, port, { session, take, hasHeard, livesIn, again });
     }
     this.#pulse.follow();
   }
@@ -174,7 +177,7 @@ export class AnnouncingNode {
     const [mac] = this.agreement.roll.members.get(previous)?.macs ?? [];
     if (mac === undefined) return;
     monotonic(this.#clock);
-    this.#handoffs.set(rawAddress(vip), mac as Mac, Math.floor(this.#clock[0]! / 1e9) + HANDOFF_SECONDS);
+    this.#handoffs.set(rawAddress(vip), mac as Mac, wholeSeconds(this.#clock) + HANDOFF_SECONDS);
     this.#taken.set(vip, previous);
   }
 

@@ -36,6 +36,7 @@ const heartbeat: fc.Arbitrary<Heartbeat> = fc.record({
   sequence: number48,
   ready: fc.boolean(),
   draining: fc.boolean(),
+  patienceMilliseconds: fc.option(fc.nat()),
   heard: fc.array(
     fc.record({
       node: name,

@@ -4,7 +4,9 @@
  *
  *   0 "SL2" version=1   4 part=0   5 parts: 1, or 2 where sheets hold the statement   6 flags   7 length of the name, the name
  *   . session 48   sequence 48   statement's version 32
- *   . heard: count 16, each: name, session 48, version 32, flags 8: all who get this, each looks for its own session
+ *   . heard: count 16, each: name, session 48, version 32, flags 8: all who get this, each looks for its own session. The first
+ *     has no name and session 0: in place of a version, after how many milliseconds of silence its sender is dead; versions of
+ *     the program that don't know that pass it over, as they do with what is said of others
  *   . moves: count 8, each: address, name
  *   . entries of the statement: count 16, then as statement-entries.ts has them
  *   . authentication code, 16 bytes, over everything before it
@@ -45,7 +47,8 @@ const FLAG_STATEMENT = 4;
 const FLAG_URGENT = 8;
 /** By which bit of which octet a datagram with news is told from one that only says that a node lives. */
 export const URGENT = { offset: 6, mask: FLAG_URGENT } as const;
-const NAME_AT = 7;
+/** The length of the sender's name; session and sequence number follow it. */
+export const NAME_AT = 7;
 const HELD = 1;
 /** A heartbeat, read. */
 export interface HeartbeatDatagram {
@@ -177,19 +180,23 @@ function writeHead(out: FieldWriter, heartbeat: Heartbeat, parts: number): void 
   out.u48(heartbeat.session);
   out.u48(heartbeat.sequence);
   out.u32(heartbeat.version);
-  out.u16(heartbeat.heard.length);
-  for (const { node, session, version, held } of heartbeat.heard) {
-    out.name(node);
-    out.u48(session);
-    // -1, for none, is all ones.
-    out.u32(version >>> 0);
-    out.u8(held ? HELD : 0);
-  }
+  const { patienceMilliseconds: patience } = heartbeat;
+  out.u16(heartbeat.heard.length + (patience === null ? 0 : 1));
+  if (patience !== null) writeHeard(out, { node: "", session: 0, version: patience, held: false });
+  for (const one of heartbeat.heard) writeHeard(out, one);
   out.u8(heartbeat.moves.length);
   for (const { vip, to } of heartbeat.moves) {
     out.address(vip);
     out.name(to);
   }
+}
+
+function writeHeard(out: FieldWriter, { node, session, version, held }: Heard): void {
+  out.name(node);
+  out.u48(session);
+  // -1, for none, is all ones.
+  out.u32(version >>> 0);
+  out.u8(held ? HELD : 0);
 }
 
 function writeSheetHead(out: FieldWriter, heartbeat: Heartbeat, sheet: number, sheets: number): void {
@@ -215,11 +222,13 @@ function readHeartbeat(reader: FieldReader, ownSession: number): HeartbeatDatagr
   const sequence = reader.u48();
   const version = reader.u32();
   const heard: Heard[] = [];
+  let patienceMilliseconds: number | null = null;
   for (let count = reader.u16(); count > 0; count--) {
     const nameAt = reader.skipName();
     const sessionOf = reader.u48();
     const has = reader.u32() | 0;
     const held = (reader.u8() & HELD) !== 0;
+    if (!held && sessionOf === 0) patienceMilliseconds = has;
     // Most are about the others who got this as well.
     if (!held && sessionOf !== ownSession) continue;
     heard.push({ node: reader.nameAt(nameAt), session: sessionOf, version: has, held });
@@ -237,6 +246,7 @@ function readHeartbeat(reader: FieldReader, ownSession: number): HeartbeatDatagr
       sequence,
       ready: (flags & FLAG_READY) !== 0,
       draining: (flags & FLAG_DRAINING) !== 0,
+      patienceMilliseconds,
       heard,
       version,
       statement: onSheets || (flags & FLAG_STATEMENT) === 0 ? null : statement,

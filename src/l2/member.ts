@@ -5,6 +5,7 @@
  * started can be played to us again. Within our session the sender's numbers must grow, and a session of the sender that
  * was followed by another never comes back.
  */
+import type { SignOfLife } from "./event.ts";
 import { type Claim, EMPTY_STATEMENT, type Handover, type Heartbeat, type Statement } from "./heartbeat.ts";
 import { missedAfterMilliseconds, type Timing } from "./timing.ts";
 
@@ -45,6 +46,8 @@ export class Member {
   /** Nodes that it would rather not see own anything new: ourselves too. */
   holds: ReadonlySet<string> = new Set();
   lastHeard = Number.NEGATIVE_INFINITY;
+  /** Silence after which it is dead, as it says itself: it may beat at another pace than we do. `null` where it does not say. */
+  #patience: number | null = null;
   aliveSince = Number.NEGATIVE_INFINITY;
   heldUntil = Number.NEGATIVE_INFINITY;
   #sequence = -1;
@@ -85,6 +88,7 @@ export class Member {
     if (!knowsUs) return "introduction";
     this.#sequence = message.sequence;
     this.lastHeard = Math.max(this.lastHeard, at);
+    this.#patience = message.patienceMilliseconds;
     let news = !this.alive;
     if (!this.alive) {
       this.alive = true;
@@ -108,9 +112,22 @@ export class Member {
     return news ? "news" : "known";
   }
 
+  /** It has said once more what it said last. @returns whether it counts. */
+  again({ session, sequence, at }: SignOfLife): boolean {
+    if (!this.isIn(session) || sequence <= this.#sequence) return false;
+    this.#sequence = sequence;
+    this.lastHeard = Math.max(this.lastHeard, at);
+    return true;
+  }
+
+  /** It lives, in that session. */
+  isIn(session: number): boolean {
+    return this.alive && session === this.session;
+  }
+
   /** From when on it counts as dead, unless something of it waits to be read. */
   missedAt(timing: Timing): number {
-    return this.lastHeard + missedAfterMilliseconds(timing);
+    return this.lastHeard + (this.#patience ?? missedAfterMilliseconds(timing));
   }
 
   /** @returns whether it has just died. */
