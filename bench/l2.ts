@@ -18,7 +18,7 @@ import { Pulse } from "../src/announcer/pulse.ts";
 import { OwnerAgreement } from "../src/l2/agreement.ts";
 import type { AgreementEvent } from "../src/l2/event.ts";
 import { EMPTY_STATEMENT, type Heard, type Heartbeat, type Statement } from "../src/l2/heartbeat.ts";
-import { DEFAULT_TIMING, type Timing } from "../src/l2/timing.ts";
+import { DEFAULT_TIMING, missedAfterMilliseconds, type Timing } from "../src/l2/timing.ts";
 import { median, saveResults } from "./results.ts";
 
 const NODES = 50;
@@ -115,6 +115,7 @@ function playedNode(name: string, index: number): () => void {
       sequence: ++sequence,
       ready: true,
       draining: false,
+      patienceMilliseconds: missedAfterMilliseconds(DEFAULT_TIMING),
       heard,
       version: 1,
       moves: [],

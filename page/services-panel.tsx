@@ -64,7 +64,7 @@ export function ServicesPanel({ services, more, rates, fleet, fleetRates, explai
             <Addresses service={service} />,
             service.pool ?? "",
             <Announcers service={service} />,
-            service.vips.length === 0 ? "" : String(Math.max(...service.vips.map(({ backends }) => backends.length))),
+            <Backends service={service} />,
             frameRate(service, rates, fleet, fleetRates),
             amount(flowsOpened(service, fleet)),
             <LastMove move={lastMove(service, fleet)} />,
@@ -88,6 +88,13 @@ function Addresses({ service: { ingress, vips, trouble } }: { service: ServiceOv
       ))}
     </>
   );
+}
+
+/** Of the port that has most of them. */
+function Backends({ service: { vips } }: { service: ServiceOverview }) {
+  if (vips.length === 0) return null;
+  const most = Math.max(...vips.map(({ backends }) => backends.length));
+  return most === 0 ? <Mark mood="bad">none</Mark> : most;
 }
 
 function Announcers({ service: { announcers, owners } }: { service: ServiceOverview }) {

@@ -63,8 +63,8 @@ ${table(
 
 ## Custom resources
 
-A field with * is required where its parent is given. \`[]\` is each entry of a list. Fields of \`metadata\` and \`status\` are left
-out; so are \`matchLabels\` and \`matchExpressions\` of selectors, which are as everywhere in Kubernetes.
+A field with * is required where its parent is given. \`[]\` is each entry of a list. Fields of \`metadata\` and \`status\` are
+left out; so are \`matchLabels\` and \`matchExpressions\` of selectors, which are as everywhere in Kubernetes.
 
 ${CUSTOM_RESOURCE_DEFINITIONS.flatMap(({ spec }) => resource(spec as unknown as ResourceSpec)).join("\n\n")}
 `;

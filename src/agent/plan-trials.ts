@@ -9,7 +9,7 @@ import type { PlanTrial, TrialRequest } from "./plan-trial.ts";
 
 const PATIENCE_MILLISECONDS = 20_000;
 /** Ten thousand Services take a fifth of it. */
-const LIMITS = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 64, stackSizeMb: 4 };
+const LIMITS = { maxOldGenerationSizeMb: 1024, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 };
 
 export class PlanTrials {
   #isBusy = false;

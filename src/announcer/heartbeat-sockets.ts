@@ -6,7 +6,8 @@
  */
 import type { Socket } from "node:dgram";
 import type { Heartbeat } from "../l2/heartbeat.ts";
-import { Assembly, HeartbeatDecoder, HeartbeatEncoder, MOST_OCTETS, URGENT } from "../l2/heartbeat-codec.ts";
+import { HeartbeatDecoder, HeartbeatEncoder, MOST_OCTETS, URGENT } from "../l2/heartbeat-codec.ts";
+import { StatementAssembly } from "../l2/statement-assembly.ts";
 import { parseIpAddress } from "../net/ip-address.ts";
 import { addressOctets, DatagramSocket } from "../xdp/datagram-socket.ts";
 import { isNativeError } from "../xdp/native-error.ts";
@@ -48,7 +49,7 @@ export class HeartbeatSockets {
   readonly #port: number;
   readonly #sockets: Readonly<Record<4 | 6, DatagramSocket | null>>;
   readonly #news: Socket[] = [];
-  readonly #assembly = new Assembly();
+  readonly #assembly = new StatementAssembly();
   #lastLook = performance.now();
   /** Members by the text of their address. */
   readonly #places = new Map<string, Place>();
@@ -116,13 +117,14 @@ export class HeartbeatSockets {
   }
 
   #read(datagram: Uint8Array, at: number): void {
-    const part = this.#decoder.decode(datagram, this.#ears.session());
-    if (part === null) {
+    const read = this.#decoder.decode(datagram, this.#ears.session());
+    if (read === null) {
       this.refused++;
       return;
     }
     this.received++;
-    this.#ears.take(this.#assembly.add(part), at);
+    const heartbeat = this.#assembly.add(read);
+    if (heartbeat !== null) this.#ears.take(heartbeat, at);
   }
 
   /** By who they say to be from, the first of those with the largest sequence number. */

@@ -126,7 +126,18 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
     .option("--metrics <host:port>", "serve /metrics and probes there, and nothing else")
     .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
     .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
-    .option("--l2-heartbeat <milliseconds>", "a node is dead after three of them", positive, 200)
+    .option(
+      "--l2-heartbeat <milliseconds>",
+      "how often a node says that it lives; nodes may differ, each is judged by its own",
+      within(20, 60_000),
+      DEFAULT_TIMING.heartbeatMilliseconds,
+    )
+    .option(
+      "--l2-misses <count>",
+      "after how many heartbeats that do not come others take this node for dead",
+      within(2, 100),
+      DEFAULT_TIMING.misses,
+    )
     .option("--flows <rows>", "rows of the flow table, a power of two; a flow takes two", powerOfTwo, DEFAULT_FLOW_ROWS)
     .option("--speaker-socket <path>", "BGP is spoken by `sluice speaker` behind this socket")
     .addOption(
@@ -184,7 +195,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         metrics: flags.metrics ?? null,
         clusterSecret: flags.clusterSecret ?? null,
         l2Port: flags.l2Port,
-        l2Timing: { ...DEFAULT_TIMING, heartbeatMilliseconds: flags.l2Heartbeat },
+        l2Timing: { ...DEFAULT_TIMING, heartbeatMilliseconds: flags.l2Heartbeat, misses: flags.l2Misses },
         flowRows: flags.flows,
         speakerSocket: flags.speakerSocket ?? null,
         goodbye: flags.goodbye,
@@ -363,6 +374,16 @@ function positive(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("must be a whole number, 1 or more.");
   return value;
+}
+
+function within(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw new InvalidArgumentError(`must be a whole number from ${least} to ${most}.`);
+    }
+    return value;
+  };
 }
 
 /** One sentence: what went wrong and, where it is known, what to do. */

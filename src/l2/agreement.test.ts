@@ -1,10 +1,10 @@
 /** The agreement on owners, one promise a test; test/l2-histories.test.ts has the random histories. */
 import { describe, expect, test } from "vitest";
-import { Dice, SimulatedNetwork } from "../../test/fixtures/simulated-l2.ts";
+import { Dice, SIMULATED_TIMING, SimulatedNetwork } from "../../test/fixtures/simulated-l2.ts";
 import { OwnerAgreement } from "./agreement.ts";
 import type { AgreementEvent } from "./event.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import { DEFAULT_TIMING } from "./timing.ts";
+import { DEFAULT_TIMING, type Timing } from "./timing.ts";
 
 function settled(nodes: number, vips: number): SimulatedNetwork {
   const network = new SimulatedNetwork(new Dice(7), nodes, vips);
@@ -180,6 +180,44 @@ describe("an owner", () => {
   });
 });
 
+describe("nodes that beat at different paces", () => {
+  /** The first node beats each second, the others as they do; each is dead after as many misses as it says. */
+  const mixed = () => {
+    const slow: Timing = { ...SIMULATED_TIMING, heartbeatMilliseconds: 1000, misses: 2 };
+    const fast: Timing = { ...SIMULATED_TIMING, heartbeatMilliseconds: 50, misses: 4 };
+    const timings = [slow, fast, SIMULATED_TIMING];
+    const network = new SimulatedNetwork(new Dice(7), 3, 9, undefined, (node) => timings[node]!);
+    network.run(20_000);
+    return network;
+  };
+
+  test("agree, and nobody misses the slow one", () => {
+    const network = mixed();
+    expect(network.loads()).toEqual([3, 3, 3]);
+    const changes = network.changes.length;
+    network.run(60_000);
+    expect(network.changes).toHaveLength(changes);
+  });
+
+  test.each([
+    ["slow", 0, 2250 - 1000, 2250],
+    ["fast", 1, 212 - 50, 212],
+    ["usual", 2, 650 - 200, 650],
+  ])("miss one that dies when it has said so: the %s one", (_, index, least, most) => {
+    const network = mixed();
+    const diedAt = network.now;
+    network.kill(network.nodes[index]!);
+    let takenAt = 0;
+    network.run(4000, () => {
+      const isTaken = network.vips.every((vip) => network.answering(vip).length === 1);
+      if (isTaken && takenAt === 0) takenAt = network.now;
+    });
+    expect(takenAt - diedAt).toBeGreaterThan(least - 20);
+    // The survivors' clocks, timers and messages take their time, and the slow one may be the one that is to claim.
+    expect(takenAt - diedAt).toBeLessThan(most * 1.03 + 350);
+  });
+});
+
 describe("a move", () => {
   test("leaves nobody answering twice, and stays where the operator wanted it", () => {
     const network = settled(5, 20);
@@ -228,6 +266,7 @@ describe("what is heard", () => {
     sequence: 1,
     ready: true,
     draining: false,
+    patienceMilliseconds: null,
     heard: [{ node: "a", session: 5, version: 0, held: false }],
     version: 0,
     statement: null,
@@ -332,6 +371,7 @@ describe("an address", () => {
         const heard = [{ node: "a", session: 5, version: 0, held: false }];
         const message: Heartbeat = {
           ...{ from: "b", session: 77, sequence: sequence++, ready: true, draining: false },
+          patienceMilliseconds: null,
           ...{
             heard,
             version: 1,

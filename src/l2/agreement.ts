@@ -56,7 +56,7 @@ export class OwnerAgreement {
     this.timing = timing;
     this.roll = new Roll(name);
     this.#candidacy = new Candidacy(this.roll, timing);
-    this.#telling = new Telling(this.roll, timing.heartbeatMilliseconds, now);
+    this.#telling = new Telling(this.roll, timing, now);
     this.#lastStep = now;
     this.#changedAt = now;
     this.#nextReview = now;

@@ -65,6 +65,8 @@ export interface Heartbeat {
   readonly ready: boolean;
   /** On its way out. */
   readonly draining: boolean;
+  /** Silence after which others should take its sender for dead; `null` from versions that do not say so. */
+  readonly patienceMilliseconds: number | null;
   /** Those who get this, as far as they are known, and those that are held down. */
   readonly heard: readonly Heard[];
   readonly version: number;

@@ -45,6 +45,8 @@ export class Member {
   /** Nodes that it would rather not see own anything new: ourselves too. */
   holds: ReadonlySet<string> = new Set();
   lastHeard = Number.NEGATIVE_INFINITY;
+  /** Silence after which it is dead, as it says itself: it may beat at another pace than we do. `null` where it does not say. */
+  #patience: number | null = null;
   aliveSince = Number.NEGATIVE_INFINITY;
   heldUntil = Number.NEGATIVE_INFINITY;
   #sequence = -1;
@@ -85,6 +87,7 @@ export class Member {
     if (!knowsUs) return "introduction";
     this.#sequence = message.sequence;
     this.lastHeard = Math.max(this.lastHeard, at);
+    this.#patience = message.patienceMilliseconds;
     let news = !this.alive;
     if (!this.alive) {
       this.alive = true;
@@ -110,7 +113,7 @@ export class Member {
 
   /** From when on it counts as dead, unless something of it waits to be read. */
   missedAt(timing: Timing): number {
-    return this.lastHeard + missedAfterMilliseconds(timing);
+    return this.lastHeard + (this.#patience ?? missedAfterMilliseconds(timing));
   }
 
   /** @returns whether it has just died. */

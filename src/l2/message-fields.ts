@@ -24,6 +24,11 @@ export class FieldWriter {
     return taken;
   }
 
+  /** Octets written. */
+  get length(): number {
+    return this.#length;
+  }
+
   clear(): void {
     this.#length = 0;
   }

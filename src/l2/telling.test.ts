@@ -4,8 +4,9 @@ import { EMPTY_STATEMENT, type Heartbeat } from "./heartbeat.ts";
 import { HeartbeatEncoder } from "./heartbeat-codec.ts";
 import { Roll } from "./roll.ts";
 import { Telling } from "./telling.ts";
+import { DEFAULT_TIMING } from "./timing.ts";
 
-const HEARTBEAT_MILLISECONDS = 200;
+const HEARTBEAT_MILLISECONDS = DEFAULT_TIMING.heartbeatMilliseconds;
 /** Of a datagram by IPv4 that need not be cut. */
 const ETHERNET_OCTETS = 1472;
 const NAMES = Array.from({ length: 100 }, (_, index) => `node-${index}.rack-${index % 10}.cluster.example.org`);
@@ -16,7 +17,7 @@ function tellingOf(names: readonly string[]): { readonly roll: Roll; readonly te
   const roll = new Roll("self.cluster.example.org");
   roll.set(names);
   for (const [index, member] of [...roll.members.values()].entries()) member.session = 1000 + index;
-  return { roll, telling: new Telling(roll, HEARTBEAT_MILLISECONDS, 0) };
+  return { roll, telling: new Telling(roll, DEFAULT_TIMING, 0) };
 }
 
 function sent(effects: readonly AgreementEffect[]): { readonly to: readonly string[]; readonly message: Heartbeat }[] {

@@ -7,6 +7,7 @@ import type { AgreementEffect } from "./event.ts";
 import type { Heard, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
 import type { Member } from "./member.ts";
 import type { Roll } from "./roll.ts";
+import { missedAfterMilliseconds, type Timing } from "./timing.ts";
 
 /** A wish for a move is repeated in this many messages: each may be lost. */
 const MOVE_REPEATS = 3;
@@ -35,7 +36,7 @@ export interface Present {
 
 export class Telling {
   readonly #roll: Roll;
-  readonly #heartbeatMilliseconds: number;
+  readonly #timing: Timing;
   #sequence = 0;
   #version = 0;
   #isNew = false;
@@ -44,9 +45,9 @@ export class Telling {
   readonly #lastUrged = new Map<string, number>();
   readonly #urgent = new Map<string, number | null>();
 
-  constructor(roll: Roll, heartbeatMilliseconds: number, now: number) {
+  constructor(roll: Roll, timing: Timing, now: number) {
     this.#roll = roll;
-    this.#heartbeatMilliseconds = heartbeatMilliseconds;
+    this.#timing = timing;
     this.#nextHeartbeat = now;
   }
 
@@ -102,6 +103,7 @@ export class Telling {
         sequence: ++this.#sequence,
         ready: present.ready,
         draining: present.draining,
+        patienceMilliseconds: Math.ceil(missedAfterMilliseconds(this.#timing)),
         heard,
         version: this.#version,
         statement: withStatement ? statement : null,
@@ -114,8 +116,8 @@ export class Telling {
       if (isNew) this.#version++;
       this.#isNew = false;
       // In step, however coarse the clock that drives this: ticks must not add up to a slower beat.
-      const beat = Math.max(this.#nextHeartbeat, now - this.#heartbeatMilliseconds);
-      this.#nextHeartbeat = Math.min(beat, now) + this.#heartbeatMilliseconds;
+      const beat = Math.max(this.#nextHeartbeat, now - this.#timing.heartbeatMilliseconds);
+      this.#nextHeartbeat = Math.min(beat, now) + this.#timing.heartbeatMilliseconds;
       // Who was away may have claimed the same meanwhile: the first message that comes through again should settle it.
       const lacks = (member: Member) => isNew || !member.alive || member.hasOfUs !== this.#version;
       for (const withStatement of [false, true]) {

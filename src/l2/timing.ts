@@ -1,4 +1,7 @@
-/** How fast the agreement works. All nodes are meant to have the same. */
+/**
+ * How fast the agreement works. Nodes may differ in their heartbeats, while these are changed one node after the other: each says
+ * how long a silence of its own means that it is dead, and the others go by that.
+ */
 
 export interface Timing {
   readonly heartbeatMilliseconds: number;
@@ -25,7 +28,7 @@ export function deadAfterMilliseconds({ heartbeatMilliseconds, misses }: Timing)
   return heartbeatMilliseconds * misses;
 }
 
-/** Silence after which others take a node for dead. A sender's timers are late at times: its last chance counts as one. */
+/** Silence after which others are to take a node for dead. A sender's timers are late at times: its last chance counts as one. */
 export function missedAfterMilliseconds(timing: Timing): number {
   return deadAfterMilliseconds(timing) + timing.heartbeatMilliseconds / 4;
 }

@@ -6,13 +6,14 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBrowser } from "../lab/browser.ts";
 import { Cluster } from "../lab/cluster.ts";
 import { SLUICE } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import type { LabProcess } from "../lab/process.ts";
-import { NODE_ADDRESS, type Outside, outside } from "../lab/seed-a.ts";
+import { NODE_ADDRESS, type Outside, outside, VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { type Container, daemonSetSocket, startDaemonSetProcess } from "./fixtures/daemonset-process.ts";
 import { type GuideStep, guideSteps } from "./fixtures/guide.ts";
@@ -38,7 +39,10 @@ beforeAll(async () => {
   makeCommands();
 });
 
-afterAll(() => lab?.close());
+afterAll(async () => {
+  await cluster?.close();
+  lab?.close();
+});
 
 test("the page has a command for each thing that it promises", () => {
   const headings = [...new Set(STEPS.map(({ heading }) => heading))];
@@ -68,7 +72,7 @@ async function follow({ command, prints }: GuideStep): Promise<void> {
       cwd: ROOT,
       encoding: "utf8",
       timeout: 240_000,
-      env: { ...process.env, UPLINK: "net0", PATH: pathFor(command) },
+      env: { ...process.env, UPLINK: "net0", REGISTRY: "registry.example", PATH: pathFor(command) },
     });
     seen = stdout + stderr;
     if (prints === null && status !== 0) throw new Error(`${command} ended with ${status}: ${seen}`);
@@ -78,26 +82,53 @@ async function follow({ command, prints }: GuideStep): Promise<void> {
   // Changing twice is not what a reader does; looking again is.
   if (prints === null) await said();
   else await waitFor(`"${prints}" from ${command}`, said, { ...PATIENCE, seen: () => seen.slice(-3000) });
-  if (command.includes("bgp explain")) await findOnPage("default/hello");
+  const look = ON_STATUS_PAGE[prints ?? ""];
+  if (look !== undefined) await onStatusPage(look);
 }
 
-/** As the page says: the session is red, with what ended it, and the answer about the Service says so too. */
-async function findOnPage(service: string): Promise<void> {
+/** What a fault is on the status page, by the last words that the commands say of it. */
+const ON_STATUS_PAGE: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  "AS 65009 is configured": async (page) => {
+    const session = page.getByRole("row").filter({ hasText: "65009" });
+    await told(session.locator(".remedy"), "65009");
+    await explainService(page, "default/hello");
+    await told(page.locator("#explain .remedy"), "so it has not heard of it", "65009");
+  },
+  "<pending>": async (page) => {
+    await told(page.locator("#pools").getByRole("row", { name: "first" }), "used up");
+    await explainService(page, "default/second");
+    await told(page.locator("#explain .answer"), "no address", "Pool first: it has no address left");
+  },
+  NoBackend: async (page) => {
+    await told(page.locator("#services").getByRole("row", { name: "default/hello" }).locator(".mark.bad"), "none");
+    await explainService(page, "default/hello");
+    await told(page.locator("#explain .answer"), "Endpoints: 0 ready");
+    const packet = page.locator("#explain form").last();
+    const fields = { "From address": "203.0.113.10", "From port": "40000", "To address": VIP, "To port": "80" };
+    for (const [label, value] of Object.entries(fields)) await packet.getByLabel(label).fill(value);
+    await packet.getByRole("button").click();
+    await told(packet, "NoBackend");
+  },
+};
+
+async function onStatusPage(look: (page: Page) => Promise<void>): Promise<void> {
   const browser = await openBrowser(lab, network.node);
   try {
     const page = await browser.newPage();
     await page.goto("http://127.0.0.1:9472/");
-    const session = page.getByRole("row").filter({ hasText: "65009" });
-    await session.locator(".remedy").waitFor({ timeout: 30_000 });
-    expect(await session.locator(".remedy").textContent()).toContain("65009");
-    await page.getByLabel("Name").fill(service);
-    await page.getByRole("button", { name: "Explain" }).first().click();
-    const answer = page.locator("#explain").getByText("so it has not heard of it");
-    await answer.waitFor({ timeout: 30_000 });
-    expect(await answer.textContent()).toContain("65009");
+    await look(page);
   } finally {
     await browser.close();
   }
+}
+
+/** By the button that is beside each Service: its name. */
+async function explainService(page: Page, service: string): Promise<void> {
+  await page.locator("#services").getByRole("button", { name: service }).click();
+}
+
+async function told(where: Locator, ...words: readonly string[]): Promise<void> {
+  for (const word of words) await where.filter({ hasText: word }).first().waitFor({ timeout: 30_000 });
 }
 
 /** The DaemonSet as the API server has it now, run on the node; resolves when its probe finds it ready. */

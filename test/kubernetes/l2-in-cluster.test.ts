@@ -51,7 +51,7 @@ beforeAll(async () => {
   lab = new Lab("slk3");
   segment = await l2Segment(lab);
   server = await ApiServer.start({ flags: ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"] });
-  lab.onClose(() => void server.close());
+  lab.onClose(() => server.end());
   const onLink = segment.nodes.slice(0, 3);
   await openDoors(
     lab,

@@ -57,7 +57,7 @@ export class Cluster {
   static async start(lab: Lab, machines: readonly Machine[], options: ClusterOptions): Promise<Cluster> {
     const server = await ApiServer.start({ flags: ["--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"] });
     const cluster = new Cluster(lab, server, machines, options);
-    lab.onClose(() => void cluster.close());
+    lab.onClose(() => server.end());
     server.kubectl("apply", "-f", RBAC);
     cluster.#kubeconfig = server.accountKubeconfig("sluice");
     writeFileSync(cluster.#secretFile, "a secret that all nodes of the lab share\n", { mode: 0o600 });

@@ -14,7 +14,7 @@ const BODY = sha256(deterministicBody(TWENTY_MEGABYTES));
 const PACE = { megabytesPerSecond: 2, timeoutSeconds: 60 };
 const DATAGRAMS = Array.from({ length: 400 }, (_, index) => `${20 + index}`);
 
-/** So often repeated: a connection that has had no answer for three seconds. */
+/** So often repeated: a SYN that has had no answer for three seconds, data that has had none for one and a half. */
 const REPEATS = 3;
 const LOOK_SECONDS = 5;
 
@@ -22,7 +22,7 @@ export interface RequestCounts {
   readonly requests: number;
   /** Refused, reset or answered otherwise. */
   readonly lost: number;
-  /** Answered after more than two seconds, or waiting for three; on a busy machine that is not to say never. */
+  /** Answered after more than two seconds, or seen waiting; on a busy machine that is not to say never. */
   readonly late: number;
 }
 
@@ -36,14 +36,16 @@ export interface SoakResult {
   readonly datagramsLost: number;
   readonly pings: number;
   readonly pingsLost: number;
+  /** Connections that were seen waiting: when, in which state of TCP, from where to where. */
+  readonly waited: readonly string[];
 }
 
 export class SoakTraffic {
   readonly #client: Namespace;
   readonly #served: readonly Wrk[];
   readonly #straight: readonly Wrk[];
-  /** Connections that were seen waiting, each once. */
-  readonly #waiting = { served: new Set<string>(), straight: new Set<string>() };
+  /** Connections that were seen waiting, each once, and how they were seen first. */
+  readonly #waiting = { served: new Map<string, string>(), straight: new Map<string, string>() };
   readonly #pings: readonly LabProcess[];
   readonly #rounds: Promise<void>[];
   readonly #counts = { downloads: 0, downloadsBroken: 0, datagrams: 0, datagramsLost: 0 };
@@ -77,8 +79,9 @@ export class SoakTraffic {
     const pings = this.#pings.map((ping) => /(\d+) packets transmitted, (\d+) received/.exec(ping.log())!);
     const sent = sum(pings.map(([, count]) => Number(count)));
     return {
-      served: countsOf(served!, this.#waiting.served),
-      straight: countsOf(straight!, this.#waiting.straight),
+      served: countsOf(served!, this.#waiting.served.size),
+      straight: countsOf(straight!, this.#waiting.straight.size),
+      waited: [...this.#waiting.served.values(), ...this.#waiting.straight.values()],
       ...this.#counts,
       pings: sent,
       pingsLost: sent - sum(pings.map(([, , count]) => Number(count))),
@@ -91,10 +94,11 @@ export class SoakTraffic {
       goesOn = !this.#stopping;
       const { stdout } = await this.#client.tryLater(["ss", "-Htno", "state", "connected", "dport", "=", ":80"]);
       for (const line of stdout.split("\n")) {
-        const [, , , from, to] = line.trim().split(/\s+/);
+        const [state, , , from, to] = line.trim().split(/\s+/);
         if (Number(/timer:\(on,[^,]*,(\d+)\)/.exec(line)?.[1] ?? 0) < REPEATS) continue;
-        const isStraight = pods.some((pod) => to!.includes(pod));
-        this.#waiting[isStraight ? "straight" : "served"].add(`${from} ${to}`);
+        const seen = pods.some((pod) => to!.includes(pod)) ? this.#waiting.straight : this.#waiting.served;
+        const connection = `${from} ${to}`;
+        if (!seen.has(connection)) seen.set(connection, `${new Date().toISOString()} ${state} ${connection}`);
       }
       if (goesOn) await sleep(LOOK_SECONDS * 1000);
     }
@@ -119,11 +123,11 @@ export class SoakTraffic {
   }
 }
 
-function countsOf(results: readonly LoadResult[], waiting: ReadonlySet<string>): RequestCounts {
+function countsOf(results: readonly LoadResult[], waiting: number): RequestCounts {
   return {
     requests: sum(results.map(({ answered }) => answered)),
     lost: sum(results.map((result) => lost(result) - result.timeout)),
-    late: sum(results.map(({ timeout }) => timeout)) + waiting.size,
+    late: sum(results.map(({ timeout }) => timeout)) + waiting,
   };
 }
 

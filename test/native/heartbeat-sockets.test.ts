@@ -22,7 +22,7 @@ const KEY = new TextEncoder().encode("the secret of this test");
 const HEADS = [8, 0].map((flags) => Uint8Array.of(0x53, 0x4c, 0x32, 1, 0, 1, flags));
 
 const HEARTBEAT: Heartbeat = {
-  ...{ from: "b", session: 9, sequence: 1, ready: true, draining: false, version: 0, moves: [] },
+  ...{ from: "b", session: 9, sequence: 1, ready: true, draining: false, version: 0, moves: [], patienceMilliseconds: 650 },
   heard: [{ node: "a", session: SESSION, version: 0, held: false }],
   statement: EMPTY_STATEMENT,
 };

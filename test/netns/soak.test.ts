@@ -77,21 +77,26 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
     await sleep(1000);
   }
   churn.restore();
-  const { served, straight, downloads, datagrams, pings, ...losses } = await traffic.stop();
+  const { served, straight, waited, downloads, datagrams, pings, ...losses } = await traffic.stop();
   const warm = seen.slice(Math.floor(seen.length * WARM_UP));
   const growth = network.gateways.map((_, node) => growthOf(warm.map((look) => look[node]!)));
   console.log(
-    JSON.stringify({ seconds: SECONDS, served, straight, downloads, datagrams, pings, ...losses, growth }, null, 2),
+    JSON.stringify(
+      { seconds: SECONDS, served, straight, waited, downloads, datagrams, pings, ...losses, growth },
+      null,
+      2,
+    ),
   );
   if (served.lost + served.late > 0) console.log(...network.gateways.map(warnings));
+  // Half an hour says all that it has found, not only the first of it.
   const none = { downloadsBroken: 0, datagramsLost: 0, pingsLost: 0 };
-  expect({ requestsLost: served.lost, ...losses }).toEqual({ requestsLost: 0, ...none });
-  expect(served.late).toBeLessThanOrEqual((LATE_MORE * straight.late * served.requests) / straight.requests);
-  for (const counted of [served.requests, datagrams, pings]) expect(counted).toBeGreaterThan(SECONDS * 5);
+  expect.soft({ requestsLost: served.lost, ...losses }).toEqual({ requestsLost: 0, ...none });
+  expect.soft(served.late).toBeLessThanOrEqual((LATE_MORE * straight.late * served.requests) / straight.requests);
+  for (const counted of [served.requests, datagrams, pings]) expect.soft(counted).toBeGreaterThan(SECONDS * 5);
   for (const { resident, heap, external } of growth) {
-    expect(resident.share).toBeLessThan(GROWTH);
-    expect(heap.share).toBeLessThan(HEAP_GROWTH);
-    expect(external.share).toBeLessThan(GROWTH);
+    expect.soft(resident.share).toBeLessThan(GROWTH);
+    expect.soft(heap.share).toBeLessThan(HEAP_GROWTH);
+    expect.soft(external.share).toBeLessThan(GROWTH);
   }
 
   let after: Holdings[] = [];
@@ -102,7 +107,7 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
       return JSON.stringify(after) === JSON.stringify(before);
     },
     { timeoutSeconds: CALM_SECONDS, everyMilliseconds: 2000 },
-  ).catch(() => expect(after).toEqual(before));
+  ).catch(() => expect.soft(after).toEqual(before));
 });
 
 function all(): Promise<Holdings[]> {
