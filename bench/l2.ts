@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { type HeartbeatEars, HeartbeatSockets } from "../src/announcer/heartbeat-sockets.ts";
 import { Pulse } from "../src/announcer/pulse.ts";
 import { OwnerAgreement } from "../src/l2/agreement.ts";
-import type { AgreementEvent } from "../src/l2/event.ts";
+import type { AgreementEvent, SignOfLife } from "../src/l2/event.ts";
 import { EMPTY_STATEMENT, type Heard, type Heartbeat, type Statement } from "../src/l2/heartbeat.ts";
 import { DEFAULT_TIMING, missedAfterMilliseconds, type Timing } from "../src/l2/timing.ts";
 import { median, saveResults } from "./results.ts";
@@ -63,7 +63,9 @@ function measuredNode(name: string, timing: Timing): { readonly agreement: Owner
   };
   const take = (message: Heartbeat, at: number) => step({ type: "message", message, at });
   const hasHeard = (other: string, at: number) => agreement.hasHeard(other, at);
-  const sockets = open(name, { session: () => agreement.session, take, hasHeard });
+  const livesIn = (other: string, session: number) => agreement.livesIn(other, session);
+  const again = (signs: readonly SignOfLife[]) => step({ type: "again", signs });
+  const sockets = open(name, { session: () => agreement.session, take, hasHeard, livesIn, again });
   step({ type: "plan", members: names, vips });
   const tick = () => {
     if (agreement.mustHear(performance.now())) sockets.look();
@@ -106,7 +108,13 @@ function playedNode(name: string, index: number): () => void {
       ({ node, session: known, version }) => node === name && known === session && version === 1,
     );
   };
-  const sockets = open(name, { session: () => session, take, hasHeard: () => false });
+  const sockets = open(name, {
+    session: () => session,
+    take,
+    hasHeard: () => false,
+    livesIn: () => false,
+    again: () => {},
+  });
   return () => {
     sockets.look();
     const always = {

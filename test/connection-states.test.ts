@@ -314,6 +314,65 @@ describe("an SCTP association", () => {
   });
 });
 
+describe("a client that has used a port to a VIP, and from it now speaks to the same backend directly", () => {
+  const closings = {
+    "both sides' FIN": [
+      ["client", FIN_ACK],
+      ["server", FIN_ACK],
+    ],
+    "the client's RST": [["client", RST]],
+    "the backend's RST": [["server", RST | ACK]],
+  } as const;
+
+  it.each(Object.entries(closings))("gets the backend's own answers after %s", (_title, closing) => {
+    const net = handshake();
+    for (const [side, flags] of closing) net[side](flags);
+    // Its SYN does not come by here.
+    expect(net.server(SYN_ACK)).toMatchObject({ verdict: Verdict.Pass, reason: "NotOurAddress", from: BACKEND });
+    expect(net.server(PSH_ACK)).toMatchObject({ verdict: Verdict.Pass, from: BACKEND });
+    expect(net.server(FIN_ACK)).toMatchObject({ verdict: Verdict.Pass, from: BACKEND });
+  });
+
+  it("may go back to the VIP", () => {
+    const net = handshake();
+    net.client(FIN_ACK);
+    net.server(FIN_ACK);
+    net.server(SYN_ACK);
+    expect(net.client(SYN)).toMatchObject({ verdict: Verdict.Transmit, to: BACKEND });
+    expect(net.server(SYN_ACK)).toMatchObject({ verdict: Verdict.Transmit, from: VIP });
+    net.client(ACK);
+    expect(net.state()).toBe("established");
+  });
+
+  it("waits for the end of a connection that lives: of that one the backend may repeat its answer", () => {
+    const net = handshake();
+    expect(net.server(SYN_ACK)).toMatchObject({ verdict: Verdict.Transmit, from: VIP });
+    net.client(FIN_ACK);
+    expect(net.server(SYN_ACK)).toMatchObject({ verdict: Verdict.Transmit, from: VIP });
+  });
+
+  it("is not taken for by the first answer to a SYN, though a RST has been forged meanwhile", () => {
+    const net = network();
+    net.client(SYN);
+    net.client(RST);
+    expect(net.server(SYN_ACK)).toMatchObject({ verdict: Verdict.Transmit, from: VIP });
+  });
+
+  it("is not taken for by the answer to a SYN that begins the connection anew after a RST", () => {
+    const net = handshake();
+    net.client(RST);
+    net.client(SYN);
+    expect(net.server(SYN_ACK)).toMatchObject({ verdict: Verdict.Transmit, from: VIP });
+  });
+
+  it("is told from an association over SCTP by its INIT-ACK", () => {
+    const net = network();
+    const closed = [net.clientChunk(1), net.serverChunk(2), net.clientChunk(7), net.serverChunk(8)];
+    expect(closed.map(({ verdict }) => verdict)).toEqual(Array(4).fill(Verdict.Transmit));
+    expect(net.serverChunk(2)).toMatchObject({ verdict: Verdict.Pass, from: BACKEND });
+  });
+});
+
 describe("a client that comes to one backend from one port by two VIPs", () => {
   it("keeps the connection that it has, and begins the other one when that is over", () => {
     const net = handshake();

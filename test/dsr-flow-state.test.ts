@@ -116,6 +116,35 @@ describe("the receiver's flow", () => {
   });
 });
 
+describe("a pod's node that sees its clients' SYNs only", () => {
+  const VIP_BYTES = [198, 51, 100, 10];
+  const from = ({ frame }: { readonly frame: Uint8Array }) => [...frame.subarray(26, 30)];
+
+  function closedByPod() {
+    const receiver = node(RECEIVER, { mode: "dsr-opt" });
+    const syn = () => receiver.take(node(SENDER, { mode: "dsr-opt" }).take(request(SYN)).frame);
+    syn();
+    for (const flags of [SYN_ACK, PSH_ACK, FIN_ACK]) receiver.take(answer(flags), PODS);
+    return { ...receiver, syn };
+  }
+
+  it("takes a connection by a port of which the pod has closed the last one for a new one", () => {
+    const { take, flows4, syn } = closedByPod();
+    expect(state(flows4)).toBe("half-closed");
+    syn();
+    expect(from(take(answer(SYN_ACK), PODS))).toEqual(VIP_BYTES);
+    take(answer(PSH_ACK), PODS);
+    expect(state(flows4)).toBe("established");
+  });
+
+  it("leaves the pod's answers to a client that has come past the gateways by such a port alone", () => {
+    const { take, syn } = closedByPod();
+    for (const flags of [SYN_ACK, PSH_ACK]) expect(take(answer(flags), PODS).verdict).toBe(Verdict.Pass);
+    expect(syn().verdict).toBe(Verdict.Transmit);
+    expect(from(take(answer(SYN_ACK), PODS))).toEqual(VIP_BYTES);
+  });
+});
+
 describe("a node whose pods take no new flows", () => {
   it.each(["dsr-opt", "dsr-ipip", "dsr-gue", "dsr-geneve"] as const)(
     "serves one that a node has sent here which does not know it yet (%s)",

@@ -16,6 +16,7 @@
 #include "namespace.h"
 #include "netlink.h"
 #include "packet_socket.h"
+#include "repeat_sieve.h"
 #include "resource.h"
 #include "tcp_socket.h"
 #include "umem.h"
@@ -43,6 +44,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Link", sluice::Link::Define(env));
   exports.Set("NetlinkMonitor", sluice::NetlinkMonitor::Define(env));
   exports.Set("DatagramSocket", sluice::DatagramSocket::Define(env));
+  exports.Set("RepeatSieve", sluice::RepeatSieve::Define(env));
   exports.Set("PacketSocket", sluice::PacketSocket::Define(env));
   sluice::DefineKick(env, exports);
   sluice::DefineWaits(env, exports);

@@ -81,6 +81,68 @@ static __always_inline int is_received(__u32 egress)
 	return (egress & EGRESS_DSR) && (egress >> EGRESS_DSR_KIND_SHIFT & 7) == DSR_RECEIVED;
 }
 
+/* Whether a SYN-ACK answers none of the SYNs that came by here: by the state of both rows of its flow. */
+static __always_inline int is_over_for_answers(__u32 back, __u32 there, __u32 request_egress)
+{
+	return ((there | back) & TCP_RST) || ((back & TCP_FIN) && ((there & TCP_FIN) || is_received(request_egress)));
+}
+
+/*
+ * Whether a SYN-ACK in the direction of a reply row is that of a connection past us: the flow is over, and a SYN that had
+ * come by here would have begun it anew (src/dataplane/direct-answer.ts).
+ */
+__noinline int is_direct_answer4(const struct settings *set, const struct flow_row *row)
+{
+	struct flow_row *request;
+	struct key4 key;
+	__u32 slot;
+
+	if (!set || !row || !(row->state & TCP_ACK))
+		return 0;
+	key.source = row->new_destination_address;
+	key.destination = row->new_source_address;
+	key.ports = swap_ports(row->new_ports);
+	key.tag = row->tag & FLOW_TAG_MATCH_MASK;
+	slot = find_slot4(set, &key);
+	if (slot == NO_SLOT) {
+		/* Of a request that another node has translated. */
+		key.source = row->destination_address;
+		key.destination = row->source_address;
+		key.ports = swap_ports(row->ports);
+		slot = find_slot4(set, &key);
+	}
+	request = bpf_map_lookup_elem(&flows, &slot);
+	return !request || is_over_for_answers(row->state, request->state, request->egress);
+}
+
+__noinline int is_direct_answer6(const struct settings *set, const struct flow6_row *row)
+{
+	struct flow6_row *request;
+	struct key6 key;
+	__u32 slot;
+
+	if (!set || !row || !(row->state & TCP_ACK))
+		return 0;
+	key.source = *(struct address *)row->new_destination_address;
+	key.destination = *(struct address *)row->new_source_address;
+	key.ports = swap_ports(row->new_ports);
+	key.tag = row->tag & FLOW_TAG_MATCH_MASK;
+	slot = find_slot6(set, &key);
+	if (slot == NO_SLOT) {
+		key.source = *(struct address *)row->destination_address;
+		key.destination = *(struct address *)row->source_address;
+		key.ports = swap_ports(row->ports);
+		slot = find_slot6(set, &key);
+	}
+	request = bpf_map_lookup_elem(&flows6, &slot);
+	return !request || is_over_for_answers(row->state, request->state, request->egress);
+}
+
+static __always_inline int is_servers_answer(__u32 tag, __u32 flags)
+{
+	return (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && (tag & FLOW_TAG_REPLY);
+}
+
 static __always_inline int is_clients_syn(__u32 tag, __u32 flags)
 {
 	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !(tag & FLOW_TAG_REPLY);
@@ -112,7 +174,8 @@ static __always_inline int may_forward4(const struct settings *set, const struct
 		       !is_over(row->state, peer_state4(set, row));
 	return is_valid(flags) &&
 	       !(is_clients_syn(tag, flags) &&
-		 (is_received(row->egress) || may_begin_again(row->state, peer_state4(set, row))));
+		 (is_received(row->egress) || may_begin_again(row->state, peer_state4(set, row)))) &&
+	       !(is_servers_answer(tag, flags) && is_direct_answer4(set, row));
 }
 
 static __always_inline int may_forward6(const struct settings *set, const struct flow6_row *row, __u32 tag, __u32 flags)
@@ -122,7 +185,8 @@ static __always_inline int may_forward6(const struct settings *set, const struct
 		       !is_over(row->state, peer_state6(set, row));
 	return is_valid(flags) &&
 	       !(is_clients_syn(tag, flags) &&
-		 (is_received(row->egress) || may_begin_again(row->state, peer_state6(set, row))));
+		 (is_received(row->egress) || may_begin_again(row->state, peer_state6(set, row)))) &&
+	       !(is_servers_answer(tag, flags) && is_direct_answer6(set, row));
 }
 
 /* A flow lives after its RST: who has sent one has nothing more to say, so somebody else did (RFC 7857 §2.2). */

@@ -20,6 +20,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "direct_answer.h"
 #include "egress_forward.h"
 #include "frame.h"
 #include "live_reply.h"
@@ -50,11 +51,13 @@ static __always_inline enum reply_kind judge_egress(const struct frame *frame, c
 {
 	__u8 family = protocol == bpf_htons(ETH_P_IP) ? 4 : protocol == bpf_htons(ETH_P_IPV6) ? 6 : 0;
 	struct packet packet = {};
+	enum reply_kind kind;
 
 	if (!family || !read_header(frame, frame->network, family, &packet) ||
 	    (packet.traits & PACKET_MALFORMED) || !find_transport(frame, &packet))
 		return NO_REPLY;
-	return find_live_reply(frame, &packet, set);
+	kind = find_live_reply(frame, &packet, set);
+	return kind == REPLY && is_direct_answer(frame, &packet, set) ? NO_REPLY : kind;
 }
 
 SEC("tc")

@@ -9,7 +9,8 @@
  *   - a question for the MAC address of an address answered here (resolution.h);
  *   - IP to a served address, whatever its protocol, port, fragment or length: the worker answers or drops it, for if
  *     it passed, the node would forward it back to the router;
- *   - what belongs to a backend's reply to a live flow (live_reply.h);
+ *   - what belongs to a backend's reply to a live flow (live_reply.h), and does not answer a connection past us
+ *     (direct_answer.h);
  *   - a request of another gateway to a pod here, with a DSR option (dsr_option.h) or in a tunnel (tunnel.h);
  *   - a router's word that a packet in a tunnel of ours was too big (tunnel.h).
  *
@@ -25,6 +26,7 @@
 #include <bpf/bpf_helpers.h>
 #include "admission.h"
 #include "challenge.h"
+#include "direct_answer.h"
 #include "dsr_option.h"
 #include "forward.h"
 #include "forward_reshaped.h"
@@ -163,6 +165,8 @@ static __always_inline int open_door(struct xdp_md *ctx)
 	}
 	if (outcome == OUTCOME_REDIRECT_OWNED && asks_for_proof(set, port))
 		outcome = judge_unproven(ctx, port);
+	if (outcome == OUTCOME_REDIRECT_REPLY && brings_direct_answer(ctx, port))
+		outcome = OUTCOME_PASS_NOT_OURS;
 	switch (outcome) {
 	case OUTCOME_CHALLENGE:
 		verdict = challenge(ctx, port) ? XDP_TX : XDP_DROP;

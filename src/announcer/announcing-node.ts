@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { Handoffs } from "../dataplane/handoffs.ts";
 import { OwnerAgreement } from "../l2/agreement.ts";
-import type { AgreementEffect, AgreementEvent } from "../l2/event.ts";
+import type { AgreementEffect, AgreementEvent, SignOfLife } from "../l2/event.ts";
 import type { Heartbeat } from "../l2/heartbeat.ts";
 import { rendezvousWeight } from "../l2/rendezvous.ts";
 import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
@@ -82,7 +82,10 @@ export class AnnouncingNode {
     if (key !== null) {
       const take = (message: Heartbeat, at: number) => this.step({ type: "message", message, at });
       const hasHeard = (name: string, at: number) => this.agreement.hasHeard(name, at);
-      this.sockets = new HeartbeatSockets(key, port, { session: () => this.agreement.session, take, hasHeard });
+      const livesIn = (name: string, session: number) => this.agreement.livesIn(name, session);
+      const again = (signs: readonly SignOfLife[]) => this.step({ type: "again", signs });
+      const session = () => this.agreement.session;
+      this.sockets = new HeartbeatSockets(key, port, { session, take, hasHeard, livesIn, again });
     }
     this.#pulse.follow();
   }

@@ -5,12 +5,14 @@
  *   all other ones    wait until it looks: to be woken for each of them would cost more than all the rest
  */
 import type { Socket } from "node:dgram";
+import type { SignOfLife } from "../l2/event.ts";
 import type { Heartbeat } from "../l2/heartbeat.ts";
-import { HeartbeatDecoder, HeartbeatEncoder, MOST_OCTETS, URGENT } from "../l2/heartbeat-codec.ts";
+import { HeartbeatDecoder, HeartbeatEncoder, MOST_OCTETS, NAME_AT, URGENT } from "../l2/heartbeat-codec.ts";
 import { StatementAssembly } from "../l2/statement-assembly.ts";
 import { parseIpAddress } from "../net/ip-address.ts";
 import { addressOctets, DatagramSocket } from "../xdp/datagram-socket.ts";
 import { isNativeError } from "../xdp/native-error.ts";
+import { RepeatSieve } from "../xdp/repeat-sieve.ts";
 import { authenticator } from "./authentication.ts";
 
 /** Where heartbeats are heard and what they come from, by family; `null` for no heartbeats by that family. */
@@ -29,6 +31,16 @@ export interface HeartbeatEars {
   readonly take: (heartbeat: Heartbeat, at: number) => void;
   /** Whether a member is known to have lived at a moment, or later: what only says that it did need not be read. */
   readonly hasHeard: (name: string, at: number) => boolean;
+  /** Whether a member lives in a session of it: what it says again is told as a sign of life only. */
+  readonly livesIn: (name: string, session: number) => boolean;
+  readonly again: (signs: readonly SignOfLife[]) => void;
+}
+
+/** Who says the same again and again, and the session of ours that it names. */
+interface Repeating {
+  readonly from: string;
+  readonly session: number;
+  readonly ours: number;
 }
 
 interface Place {
@@ -50,6 +62,9 @@ export class HeartbeatSockets {
   readonly #sockets: Readonly<Record<4 | 6, DatagramSocket | null>>;
   readonly #news: Socket[] = [];
   readonly #assembly = new StatementAssembly();
+  readonly #sieve: RepeatSieve;
+  /** By the number that the sieve has given them. */
+  readonly #repeating: Repeating[] = [];
   #lastLook = performance.now();
   /** Members by the text of their address. */
   readonly #places = new Map<string, Place>();
@@ -60,20 +75,17 @@ export class HeartbeatSockets {
     const authenticate = authenticator(key);
     this.#encoder = new HeartbeatEncoder(authenticate);
     this.#decoder = new HeartbeatDecoder(authenticate);
+    this.#sieve = new RepeatSieve(key, NAME_AT);
     this.#port = port;
     this.#sockets = { 4: bound(own[4], port), 6: bound(own[6], port) };
     for (const socket of [this.#sockets[4], this.#sockets[6]]) {
       if (socket === null) continue;
       const news = socket.divert(URGENT.offset, URGENT.mask);
-      this.#news.push(news.on("message", (datagram) => this.#read(datagram, performance.now())));
+      this.#news.push(news.on("message", (datagram) => this.#readNews(datagram)));
     }
   }
 
-  /**
-   * Takes what has come since the last look, but for news. Of each member that one is read first which says to be its latest,
-   * and what came before it is passed over, unless the latest was forged. One that is played again is no later than itself, so
-   * it makes nobody live longer.
-   */
+  /** Takes what has come since the last look, but for news. */
   look(): void {
     const now = performance.now();
     for (const socket of [this.#sockets[4], this.#sockets[6]]) {
@@ -81,18 +93,60 @@ export class HeartbeatSockets {
         const count = socket.receive();
         if (count === 0) break;
         // Whatever the wall clock says: what had come before the last look was taken then.
-        const cameAt = (index: number) => Math.min(Math.max(now - socket.age(index), this.#lastLook), now);
-        const senders = Array.from({ length: count }, (_, index) => this.#decoder.sender(socket.datagram(index)));
-        const latest = this.#latest(socket, senders);
-        for (const index of latest.values()) this.#read(socket.datagram(index), cameAt(index));
-        for (const [index, sender] of senders.entries()) {
-          if (sender !== null && latest.get(sender) === index) continue;
-          if (sender !== null && this.#ears.hasHeard(sender, cameAt(index))) this.received++;
-          else this.#read(socket.datagram(index), cameAt(index));
-        }
+        const cameAt = (age: number) => Math.min(Math.max(now - age, this.#lastLook), now);
+        this.#hearRepeats(socket, count, cameAt);
+        this.#readOthers(socket, cameAt);
       }
     }
     this.#lastLook = now;
+  }
+
+  /** One that is played again is no later than itself, so it makes nobody live longer. */
+  #hearRepeats(socket: DatagramSocket, count: number, cameAt: (age: number) => number): void {
+    const heard = this.#sieve.sift(socket.taken, count);
+    const signs: SignOfLife[] = [];
+    const unfit: number[] = [];
+    for (let row = 0; row < heard; row++) {
+      const { from, session, ours } = this.#repeating[this.#sieve.sender(row)]!;
+      if (ours !== this.#ears.session() || !this.#ears.livesIn(from, session)) unfit.push(row);
+      else signs.push({ from, session, sequence: this.#sieve.sequence(row), at: cameAt(this.#sieve.age(row)) });
+    }
+    this.refused += this.#sieve.refused;
+    this.received += count - this.#sieve.others - this.#sieve.refused - unfit.length;
+    if (signs.length > 0) this.#ears.again(signs);
+    for (const row of unfit) this.#read(socket.datagram(this.#sieve.datagram(row)), cameAt(this.#sieve.age(row)));
+  }
+
+  /**
+   * Of each member that one is read first which says to be its latest, and what came before it is passed over, unless the latest
+   * was forged.
+   */
+  #readOthers(socket: DatagramSocket, cameAt: (age: number) => number): void {
+    const indexes = this.#sieve.left.subarray(0, this.#sieve.others);
+    const senders = Array.from(indexes, (index) => this.#decoder.sender(socket.datagram(index)));
+    const latest = this.#latest(socket, indexes, senders);
+    for (const index of latest.values()) {
+      const datagram = socket.datagram(index);
+      const heartbeat = this.#read(datagram, cameAt(socket.age(index)));
+      if (heartbeat !== null) this.#learn(datagram, heartbeat);
+    }
+    for (const [place, index] of indexes.entries()) {
+      const [sender, at] = [senders[place]!, cameAt(socket.age(index))];
+      if (sender !== null && latest.get(sender) === index) continue;
+      if (sender !== null && this.#ears.hasHeard(sender, at)) this.received++;
+      else this.#read(socket.datagram(index), at);
+    }
+  }
+
+  #learn(datagram: Uint8Array, { from, session, heard, statement, moves }: Heartbeat): void {
+    const ours = this.#ears.session();
+    if (statement !== null || moves.length > 0 || !heard.some((one) => one.session === ours)) return;
+    this.#repeating[this.#sieve.learn(datagram)] = { from, session, ours };
+  }
+
+  /** What its sender says from now on may be what it said before. */
+  #readNews(datagram: Uint8Array): void {
+    if (this.#read(datagram, performance.now()) !== null) this.#sieve.forget(datagram);
   }
 
   /** What cannot be sent to a member is as good as lost, and it notices; the others get theirs. */
@@ -116,23 +170,30 @@ export class HeartbeatSockets {
     for (const socket of this.#news) socket.close();
   }
 
-  #read(datagram: Uint8Array, at: number): void {
+  /** @returns the heartbeat, where it is one and authentic. */
+  #read(datagram: Uint8Array, at: number): Heartbeat | null {
     const read = this.#decoder.decode(datagram, this.#ears.session());
     if (read === null) {
       this.refused++;
-      return;
+      return null;
     }
     this.received++;
     const heartbeat = this.#assembly.add(read);
     if (heartbeat !== null) this.#ears.take(heartbeat, at);
+    return heartbeat;
   }
 
   /** By who they say to be from, the first of those with the largest sequence number. */
-  #latest(socket: DatagramSocket, senders: readonly (string | null)[]): ReadonlyMap<string, number> {
+  #latest(
+    socket: DatagramSocket,
+    indexes: Int32Array,
+    senders: readonly (string | null)[],
+  ): ReadonlyMap<string, number> {
     const latest = new Map<string, number>();
     const sequences = new Map<string, number>();
-    for (const [index, sender] of senders.entries()) {
+    for (const [place, sender] of senders.entries()) {
       if (sender === null) continue;
+      const index = indexes[place]!;
       const sequence = this.#decoder.sequence(socket.datagram(index));
       if (sequence <= (sequences.get(sender) ?? -1)) continue;
       latest.set(sender, index);

@@ -10,6 +10,7 @@
 import { carriesDsrOption } from "../wire/dsr-option.ts";
 import { PROTOCOL_TCP } from "../wire/ipv4.ts";
 import { ACK, FIN, PSH, RST, SYN } from "../wire/transport.ts";
+import { isDirectAnswer } from "./direct-answer.ts";
 import { DropReason } from "./drop-reason.ts";
 import { namesAnotherVip } from "./dsr-receive.ts";
 import { DsrKind, dsrKind, receivesDsr, sendsDsr } from "./egress.ts";
@@ -36,11 +37,19 @@ export function isNews(state: number, flags: number): boolean {
   return (((state & (flags | RST)) ^ flags) | (flags & (SYN | FIN | RST)) | dataAfterFin) !== 0;
 }
 
-/** @returns the row to forward by: a new one where the frame opens the flow anew; `NO_ROW` when it has been dropped. */
+/**
+ * @returns the row to forward by: a new one where the frame opens the flow anew; `NO_ROW` when it has been dropped or
+ * passed.
+ */
 export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known: number, flags: number): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { batch } = pipeline;
   const { words, layout } = flows;
+  if (isDirectAnswer(flows, known, flags)) {
+    flows.withdraw(known, pipeline.now);
+    pipeline.pass(i, DropReason.NotOurAddress);
+    return NO_ROW;
+  }
   const mayBegin = (flags & (SYN | ACK)) === SYN && !flows.isReply(known);
   const row = mayBegin ? beginAgain(pipeline, i, isIpv4, known) : beginInMiddle(pipeline, i, isIpv4, known, flags);
   if (row === NO_ROW) return NO_ROW;
@@ -78,13 +87,13 @@ function isOver(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, pee
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
   if ((words[row + layout.state]! & FIN) !== 0) return peer === NO_ROW || flowState(flows, row, peer) === "closed";
-  // A pod's node need not see the client close, and who says whom a segment is for knows no connection of that port.
-  return (
-    receivesDsr(words[row + layout.egress]!) &&
-    isTold(pipeline, i, isIpv4) &&
-    peer !== NO_ROW &&
-    (words[peer + layout.state]! & FIN) !== 0
-  );
+  // Who says whom a segment is for knows no connection of that port.
+  return peer !== NO_ROW && hasPodClosed(flows, row, peer) && isTold(pipeline, i, isIpv4);
+}
+
+/** Whether the pod of a flow that another node sends here has closed; that the client has too, it need not have shown here. */
+function hasPodClosed({ words, layout }: FlowTable, row: number, peer: number): boolean {
+  return receivesDsr(words[row + layout.egress]!) && (words[peer + layout.state]! & FIN) !== 0;
 }
 
 /** Whether a row sends segments of another node on to a backend elsewhere (mid-flow.ts). */
@@ -108,12 +117,13 @@ function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number
  * A SYN on a flow that has ended: the client uses its port again. After both FINs the old flow is over and a new one
  * opens, so that it gets a backend of today. After a RST, which anybody may have sent, it stays where it is as long as
  * its backend takes new flows: so a forged RST and a forged SYN together move nothing. The same goes for the client's FIN
- * where the replies never come by here (DSR): whether the other side has closed, nobody can see. After a silence, though,
- * the backend is one of today, which other nodes choose as well should routers move the new flow there. A SYN that nobody
- * has answered and that is sent again goes to another backend when its own takes no new flows any more. A flow whose
- * replies come by here but have no row begins anew in any case: they would leave with the backend's address. (It shared
- * that row with a flow of the same port that came another way, straight or from another node.) And a SYN for another VIP than
- * the flow of the same port at the same pod does not go its way: its answers would leave as that VIP.
+ * where the replies never come by here (DSR), and for the pod's where the requests need not: whether the other side has
+ * closed, nobody can see. After a silence, though, the backend is one of today, which other nodes choose as well should
+ * routers move the new flow there. A SYN that nobody has answered and that is sent again goes to another backend when its
+ * own takes no new flows any more. A flow whose replies come by here but have no row begins anew in any case: they would
+ * leave with the backend's address. (It shared that row with a flow of the same port that came another way, straight or from
+ * another node; or direct-answer.ts has ended it.) And a SYN for another VIP than the flow of the same port at the same pod
+ * does not go its way: its answers would leave as that VIP.
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
@@ -135,7 +145,7 @@ function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number)
     return isGivenUp && (flags & (SYN | ACK)) === SYN ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
   }
   if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
-  if ((flags & RST) === 0 && peer !== NO_ROW) return row;
+  if ((flags & RST) === 0 && peer !== NO_ROW && !hasPodClosed(flows, row, peer)) return row;
   const isOver = (flags & RST) === 0 && isSilent(pipeline, flows, row, peer);
   if (isGivenUp || isOver) return reopenFlow(pipeline, i, isIpv4, row, peer);
   Atomics.and(words, row + layout.state, ~STATE_FLAGS);

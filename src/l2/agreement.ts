@@ -20,6 +20,7 @@ import { Candidacy } from "./candidacy.ts";
 import type { AgreementEffect, AgreementEvent, AnswerCause, Owner, PlannedVip } from "./event.ts";
 import type { Claim, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
 import { Holdings } from "./holdings.ts";
+import type { Member } from "./member.ts";
 import { assignOwners, leastLoaded, type Unowned } from "./rendezvous.ts";
 import { outranks, Roll } from "./roll.ts";
 import { Standing } from "./standing.ts";
@@ -107,6 +108,11 @@ export class OwnerAgreement {
     return member?.alive === true && member.lastHeard >= at;
   }
 
+  /** Whether what a member says again in a session can be taken for a mere sign of life. */
+  livesIn(name: string, session: number): boolean {
+    return this.roll.members.get(name)?.isIn(session) ?? false;
+  }
+
   get #isRestless(): boolean {
     return this.#unsettled || this.#seeks;
   }
@@ -133,6 +139,12 @@ export class OwnerAgreement {
         return;
       case "message":
         this.#receive(event.message, event.at, now);
+        return;
+      case "again":
+        for (const sign of event.signs) {
+          const member = this.roll.members.get(sign.from);
+          if (member?.again(sign)) this.#answerLack(member, now);
+        }
         return;
       case "plan":
         this.#plan(event.members, event.vips);
@@ -183,6 +195,10 @@ export class OwnerAgreement {
         this.#holdings.noteTerm(vip, term);
       this.#changed(now);
     }
+    this.#answerLack(member, now);
+  }
+
+  #answerLack(member: Member, now: number): void {
     if (member.hasOfUs !== this.#telling.version || !member.isCurrent) this.#telling.urge(member, null, now);
   }
 

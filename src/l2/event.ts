@@ -9,11 +9,21 @@ export interface PlannedVip {
   readonly preferred?: readonly string[];
 }
 
+/** A message of which nothing is new but its number, and that it came. */
+export interface SignOfLife {
+  readonly from: string;
+  readonly session: number;
+  readonly sequence: number;
+  readonly at: number;
+}
+
 export type AgreementEvent =
   /** Time has passed: several times per heartbeat, so that deaths are noticed soon. */
   | { readonly type: "tick" }
   /** `at` is when it came, by the clock of the steps: it may have waited since. */
   | { readonly type: "message"; readonly message: Heartbeat; readonly at: number }
+  /** Messages that say what the latest one of their senders has said too. */
+  | { readonly type: "again"; readonly signs: readonly SignOfLife[] }
   /** What is to be owned, and by whom. Only what this node already serves. */
   | { readonly type: "plan"; readonly members: readonly string[]; readonly vips: readonly PlannedVip[] }
   /** What this node can't own, or not well, and the MACs that it answers with. */

@@ -47,7 +47,8 @@ const FLAG_STATEMENT = 4;
 const FLAG_URGENT = 8;
 /** By which bit of which octet a datagram with news is told from one that only says that a node lives. */
 export const URGENT = { offset: 6, mask: FLAG_URGENT } as const;
-const NAME_AT = 7;
+/** The length of the sender's name; session and sequence number follow it. */
+export const NAME_AT = 7;
 const HELD = 1;
 /** A heartbeat, read. */
 export interface HeartbeatDatagram {

@@ -5,6 +5,7 @@
  * started can be played to us again. Within our session the sender's numbers must grow, and a session of the sender that
  * was followed by another never comes back.
  */
+import type { SignOfLife } from "./event.ts";
 import { type Claim, EMPTY_STATEMENT, type Handover, type Heartbeat, type Statement } from "./heartbeat.ts";
 import { missedAfterMilliseconds, type Timing } from "./timing.ts";
 
@@ -109,6 +110,19 @@ export class Member {
       news = true;
     }
     return news ? "news" : "known";
+  }
+
+  /** It has said once more what it said last. @returns whether it counts. */
+  again({ session, sequence, at }: SignOfLife): boolean {
+    if (!this.isIn(session) || sequence <= this.#sequence) return false;
+    this.#sequence = sequence;
+    this.lastHeard = Math.max(this.lastHeard, at);
+    return true;
+  }
+
+  /** It lives, in that session. */
+  isIn(session: number): boolean {
+    return this.alive && session === this.session;
   }
 
   /** From when on it counts as dead, unless something of it waits to be read. */

@@ -12,16 +12,14 @@ const IPV4_OCTETS = 4;
 const IPV6_OCTETS = 16;
 /** Datagrams that the addon takes by one call of its, and that a caller gets by one of his. */
 const BATCH = 64;
-const MOST = 4 * BATCH;
+export const DATAGRAMS_AT_ONCE = 4 * BATCH;
 
 export class DatagramSocket {
   readonly #native: NativeDatagramSocket;
   readonly #longest: number;
   readonly #isIpv4: boolean;
-  /** Datagrams, each at a multiple of the longest, how long and how old each is. */
-  readonly #octets: Uint8Array;
-  readonly #lengths = new Int32Array(MOST);
-  readonly #ages = new Float64Array(MOST);
+  /** Those that were taken last, each at a multiple of the longest, how long and how old each is. */
+  readonly taken: { readonly octets: Uint8Array; readonly lengths: Int32Array; readonly ages: Float64Array };
   /** The same, a batch at a time. */
   readonly #batches: readonly (readonly [octets: Uint8Array, lengths: Int32Array, ages: Float64Array])[];
 
@@ -34,11 +32,13 @@ export class DatagramSocket {
     this.#isIpv4 = address.family === 4;
     this.#native = new native.DatagramSocket(addressOctets(address), port);
     this.#longest = longest;
-    this.#octets = new Uint8Array(MOST * longest);
-    this.#batches = Array.from({ length: MOST / BATCH }, (_, index) => {
+    const octets = new Uint8Array(DATAGRAMS_AT_ONCE * longest);
+    const [lengths, ages] = [new Int32Array(DATAGRAMS_AT_ONCE), new Float64Array(DATAGRAMS_AT_ONCE)];
+    this.taken = { octets, lengths, ages };
+    this.#batches = Array.from({ length: DATAGRAMS_AT_ONCE / BATCH }, (_, index) => {
       const [begin, end] = [index * BATCH, (index + 1) * BATCH];
-      const octets = this.#octets.subarray(begin * longest, end * longest);
-      return [octets, this.#lengths.subarray(begin, end), this.#ages.subarray(begin, end)];
+      const batch = octets.subarray(begin * longest, end * longest);
+      return [batch, lengths.subarray(begin, end), ages.subarray(begin, end)];
     });
   }
 
@@ -59,7 +59,7 @@ export class DatagramSocket {
     return this.#native.send(datagram, to, port);
   }
 
-  /** Takes what has come, as far as there is room for it. @returns how many there are now, the oldest first: 0 to `MOST`. */
+  /** Takes what has come, as far as there is room for it. @returns how many there are now, the oldest first: 0 to `DATAGRAMS_AT_ONCE`. */
   receive(): number {
     let count = 0;
     for (const [octets, lengths, ages] of this.#batches) {
@@ -73,7 +73,7 @@ export class DatagramSocket {
   /** One of those that were taken last, good until more are. */
   datagram(index: number): Uint8Array {
     const at = index * this.#longest;
-    return this.#octets.subarray(at, at + this.#lengths[index]!);
+    return this.taken.octets.subarray(at, at + this.taken.lengths[index]!);
   }
 
   /**
@@ -81,7 +81,7 @@ export class DatagramSocket {
    * he has looked before knows better than a clock that was set meanwhile.
    */
   age(index: number): number {
-    return this.#ages[index]!;
+    return this.taken.ages[index]!;
   }
 
   close(): void {

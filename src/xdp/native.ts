@@ -100,6 +100,20 @@ export interface NativeDatagramSocket {
   close(): void;
 }
 
+export interface NativeRepeatSieve {
+  learn(datagram: Uint8Array): number;
+  forget(datagram: Uint8Array): void;
+  sift(
+    into: Uint8Array,
+    lengths: Int32Array,
+    ages: Float64Array,
+    count: number,
+    left: Int32Array,
+    heard: Float64Array,
+    tally: Int32Array,
+  ): number;
+}
+
 interface Native {
   readonly Umem: new (lengthBytes: number) => NativeUmem;
   readonly Xsk: new (
@@ -127,6 +141,7 @@ interface Native {
   readonly pinMap: (fd: number, path: string) => void;
   readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
   readonly DatagramSocket: new (address: Uint8Array, port: number) => NativeDatagramSocket;
+  readonly RepeatSieve: new (key: Uint8Array, nameAt: number) => NativeRepeatSieve;
   readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;
   readonly Link: new (
     kind: "xdp" | "tcx" | "clsact" | "pinned" | "dispatcher",

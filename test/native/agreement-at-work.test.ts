@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { HeartbeatSockets } from "../../src/announcer/heartbeat-sockets.ts";
 import { Pulse } from "../../src/announcer/pulse.ts";
 import { OwnerAgreement } from "../../src/l2/agreement.ts";
-import type { AgreementEvent } from "../../src/l2/event.ts";
+import type { AgreementEvent, SignOfLife } from "../../src/l2/event.ts";
 import type { Heartbeat } from "../../src/l2/heartbeat.ts";
 import { DEFAULT_TIMING, listeningMilliseconds } from "../../src/l2/timing.ts";
 import { waitFor } from "../lab/wait-for.ts";
@@ -40,6 +40,8 @@ class Node {
       session: () => this.agreement.session,
       take: (message: Heartbeat, at: number) => this.#step({ type: "message", message, at }),
       hasHeard: (other: string, at: number) => this.agreement.hasHeard(other, at),
+      livesIn: (other: string, session: number) => this.agreement.livesIn(other, session),
+      again: (signs: readonly SignOfLife[]) => this.#step({ type: "again", signs }),
     };
     this.#sockets = new HeartbeatSockets(KEY, PORT, ears, { 4: addressOf(name), 6: null });
     this.#pulse = new Pulse(

@@ -23,39 +23,54 @@ describe("documented scenarios", () => {
   test.each(DOCUMENTED_SCENARIOS)("%s", (_id, scenario) => play(stage, scenario));
 });
 
-describe("data of a client that has closed, after a silence", () => {
-  const ends = {
-    4: { client: "203.0.113.9", vip: "198.51.100.10", backend: "10.2.0.2" },
-    6: { client: "2001:db8:c::9", vip: "2001:db8:ff::10", backend: "2001:db8:2::2" },
-  };
-  const wan = { iface: "wan", destinationMac: "02:00:00:00:0a:01", sourceMac: "02:00:00:00:0a:00" };
-  const lan = { iface: "lan", destinationMac: "02:00:00:00:0b:00", sourceMac: "02:00:00:00:0b:01" };
+const ends = {
+  4: { client: "203.0.113.9", vip: "198.51.100.10", backend: "10.2.0.2" },
+  6: { client: "2001:db8:c::9", vip: "2001:db8:ff::10", backend: "2001:db8:2::2" },
+};
+const wan = { iface: "wan", destinationMac: "02:00:00:00:0a:01", sourceMac: "02:00:00:00:0a:00" };
+const lan = { iface: "lan", destinationMac: "02:00:00:00:0b:00", sourceMac: "02:00:00:00:0b:01" };
+const [SYN, SYN_ACK, ACK, PSH_ACK, FIN_ACK] = [2, 0x12, 0x10, 0x18, 0x11] as const;
 
+function step(family: 4 | 6, side: typeof wan, flags: number) {
+  const { client, vip, backend } = ends[family];
+  const [source, destination] = side === wan ? [client, vip] : [backend, client];
+  const ports = side === wan ? [40_000, 80] : [8080, 40_000];
+  const [sourcePort, destinationPort] = ports as [number, number];
+  const segment = { ...side, source, destination, sourcePort, destinationPort, protocol: "TCP" as const, flags };
+  return { iface: side.iface, frame: Buffer.from(segmentFrame(segment)).toString("hex") };
+}
+
+function begun(family: 4 | 6) {
+  return [step(family, wan, SYN), step(family, lan, SYN_ACK), step(family, wan, ACK), step(family, wan, FIN_ACK)];
+}
+
+/** How many of the frames XDP forwards. */
+function forwardedBy(id: string, frames: readonly Record<string, unknown>[]): number {
+  const before = tally.forwarded;
+  play(stage, { ...packetNode("nat"), id, frames });
+  return tally.forwarded - before;
+}
+
+describe("data of a client that has closed, after a silence", () => {
   test.each([4, 6] as const)(
     "is left to the worker, which opens a flow by it when both have closed (IPv%i)",
     (family) => {
-      const { client, vip, backend } = ends[family];
-      const step = (side: typeof wan, flags: number) => {
-        const [source, destination] = side === wan ? [client, vip] : [backend, client];
-        const ports = side === wan ? [40_000, 80] : [8080, 40_000];
-        const [sourcePort, destinationPort] = ports as [number, number];
-        const segment = { ...side, source, destination, sourcePort, destinationPort, protocol: "TCP" as const, flags };
-        return { iface: side.iface, frame: Buffer.from(segmentFrame(segment)).toString("hex") };
-      };
-      const [SYN, SYN_ACK, ACK, PSH_ACK, FIN_ACK] = [2, 0x12, 0x10, 0x18, 0x11] as const;
-      const begun = [step(wan, SYN), step(lan, SYN_ACK), step(wan, ACK), step(wan, FIN_ACK)];
-      const data = step(wan, PSH_ACK);
-      const forwardedBy = (frames: readonly Record<string, unknown>[]) => {
-        const before = tally.forwarded;
-        play(stage, { ...packetNode("nat"), id: `closed-${family}-${frames.length}`, frames });
-        return tally.forwarded - before;
-      };
-      const halfClosed = forwardedBy([...begun, { advanceSeconds: 5 }, data]);
-      const closed = forwardedBy([...begun, step(lan, FIN_ACK), { advanceSeconds: 5 }, data]);
+      const late = [{ advanceSeconds: 5 }, step(family, wan, PSH_ACK)];
+      const halfClosed = forwardedBy(`half-closed-${family}`, [...begun(family), ...late]);
+      const closed = forwardedBy(`closed-${family}`, [...begun(family), step(family, lan, FIN_ACK), ...late]);
       // Of the first all but the SYN, of the second neither the SYN nor the data.
       expect([halfClosed, closed]).toEqual([4, 4]);
     },
   );
+});
+
+describe("the SYN-ACK of a backend to a client that speaks to it directly", () => {
+  test.each([4, 6] as const)("ends the reply row of a flow that is over, and what follows passes (IPv%i)", (family) => {
+    const direct = [step(family, lan, SYN_ACK), step(family, lan, PSH_ACK)];
+    const living = forwardedBy(`living-${family}`, [...begun(family), ...direct]);
+    const over = forwardedBy(`over-${family}`, [...begun(family), step(family, lan, FIN_ACK), ...direct]);
+    expect([living, over]).toEqual([5, 4]);
+  });
 });
 
 describe("random traffic of established flows", () => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { authenticator } from "../../src/announcer/authentication.ts";
 import { HeartbeatSockets } from "../../src/announcer/heartbeat-sockets.ts";
 import { OwnerAgreement } from "../../src/l2/agreement.ts";
+import type { SignOfLife } from "../../src/l2/event.ts";
 import { EMPTY_STATEMENT, type Heartbeat } from "../../src/l2/heartbeat.ts";
 import { HeartbeatEncoder } from "../../src/l2/heartbeat-codec.ts";
 import { DEFAULT_TIMING } from "../../src/l2/timing.ts";
@@ -22,12 +23,22 @@ const KEY = new TextEncoder().encode("the secret of this test");
 const HEADS = [8, 0].map((flags) => Uint8Array.of(0x53, 0x4c, 0x32, 1, 0, 1, flags));
 
 const HEARTBEAT: Heartbeat = {
-  ...{ from: "b", session: 9, sequence: 1, ready: true, draining: false, version: 0, moves: [], patienceMilliseconds: 650 },
+  ...{
+    from: "b",
+    session: 9,
+    sequence: 1,
+    ready: true,
+    draining: false,
+    version: 0,
+    moves: [],
+    patienceMilliseconds: 650,
+  },
   heard: [{ node: "a", session: SESSION, version: 0, held: false }],
   statement: EMPTY_STATEMENT,
 };
 
 const taken: Heartbeat[] = [];
+const again: SignOfLife[] = [];
 const agreement = new OwnerAgreement("a", SESSION, DEFAULT_TIMING, performance.now());
 agreement.step({ type: "plan", members: ["a", "b"], vips: [] }, performance.now());
 const sockets = new HeartbeatSockets(
@@ -40,6 +51,11 @@ const sockets = new HeartbeatSockets(
       agreement.step({ type: "message", message, at }, performance.now());
     },
     hasHeard: (name, at) => agreement.hasHeard(name, at),
+    livesIn: (name, session) => agreement.livesIn(name, session),
+    again: (signs) => {
+      again.push(...signs);
+      agreement.step({ type: "again", signs }, performance.now());
+    },
   },
   { 4: "127.0.0.1", 6: null },
 );
@@ -113,4 +129,49 @@ test("of what one sender says the latest is read: no forged one hides it, and no
   sockets.look();
   expect(taken.map(({ sequence }) => sequence)).toEqual([22]);
   expect(sockets.received - receivedBefore).toBe(3);
+});
+
+test("what a sender says again is heard as a sign of life, unless it is forged, played again, or news came between", async () => {
+  const plain = (sequence: number, over: Partial<Heartbeat> = {}) =>
+    written({ ...HEARTBEAT, sequence, patienceMilliseconds: 700, statement: null, ...over });
+  const forged = (sequence: number) => {
+    const datagram = plain(sequence);
+    datagram[datagram.length - 1]! ^= 1;
+    return datagram;
+  };
+  /** The sequence numbers that were taken in full, those that were signs of life, and how many were refused. */
+  const look = async (...datagrams: readonly Uint8Array[]) => {
+    taken.length = again.length = 0;
+    const [refusedBefore, receivedBefore] = [sockets.refused, sockets.received];
+    for (const datagram of datagrams) await send(datagram);
+    await sleep(20);
+    sockets.look();
+    const numbers = (of: readonly { readonly sequence: number }[]) => of.map(({ sequence }) => sequence);
+    const refused = sockets.refused - refusedBefore;
+    expect(sockets.received - receivedBefore + refused).toBe(datagrams.length);
+    return { taken: numbers(taken), again: numbers(again), refused };
+  };
+  expect(await look(plain(100))).toEqual({ taken: [100], again: [], refused: 0 });
+  expect(await look(plain(101), plain(103), plain(102))).toEqual({ taken: [], again: [103], refused: 0 });
+  expect(await look(plain(104), forged(9999), plain(105))).toEqual({ taken: [], again: [105], refused: 1 });
+  expect(await look(forged(10_000))).toEqual({ taken: [], again: [], refused: 1 });
+
+  const { lastHeard } = agreement.roll.members.get("b")!;
+  expect(await look(plain(105), plain(100))).toEqual({ taken: [], again: [105], refused: 0 });
+  expect(agreement.roll.members.get("b")!.lastHeard).toBe(lastHeard);
+
+  // Another thing said, and the first one again.
+  expect(await look(plain(106, { draining: true }))).toEqual({ taken: [106], again: [], refused: 0 });
+  expect(await look(plain(107))).toEqual({ taken: [107], again: [], refused: 0 });
+  taken.length = 0;
+  await send(written({ ...HEARTBEAT, sequence: 108, draining: true }));
+  await waitFor("the news to be taken", () => taken.length > 0);
+  expect(await look(plain(109))).toEqual({ taken: [109], again: [], refused: 0 });
+  expect(await look(plain(110))).toEqual({ taken: [], again: [110], refused: 0 });
+  expect(agreement.roll.members.get("b")).toMatchObject({ alive: true, draining: false });
+
+  // Who counts as dead is heard in full.
+  agreement.roll.members.get("b")!.forget();
+  expect(await look(plain(111), plain(112))).toEqual({ taken: [112], again: [], refused: 0 });
+  expect(agreement.livesIn("b", 9)).toBe(true);
 });

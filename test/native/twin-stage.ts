@@ -4,6 +4,7 @@
  *
  *   forwarded by XDP       the frame is byte for byte what the pipeline makes of it, and both write the same to the row
  *   left by XDP            the frame and all rows are as they were, and what the pipeline sends goes to the worker
+ *   passed by both         the frame is as it was; the row of a flow that a direct answer ends is withdrawn by both
  */
 import { afterAll, expect } from "vitest";
 import { DsrMaps } from "../../src/agent/dsr-maps.ts";
@@ -152,7 +153,14 @@ export function openTwinStage(opens = false): TwinStage {
       }
       expect(hex(data), "XDP changes no frame that it leaves to others").toBe(hex(frame));
       // What is too long opens a flow here as well, and is then the worker's, by the rows that there are.
-      if (!isOpened) expect(written).toEqual({ 4: {}, 6: {} });
+      if (!isOpened && result.verdict !== "pass") expect(written).toEqual({ 4: {}, 6: {} });
+      if (result.verdict === "pass") {
+        expect(written, "a row that ends for both").toEqual({
+          4: changes(before[4], flows[4], 4),
+          6: changes(before[6], flows[6], 6),
+        });
+        if (Object.keys({ ...written[4], ...written[6] }).length > 0) expect(returnValue).toBe(XDP_PASS);
+      }
       if (isOpened || result.verdict === "tx" || result.verdict === "reply") {
         // Without an option, what another gateway sends to a pod may go straight to it.
         const ways = pods.has(destinationOf(frame)) ? [XDP_REDIRECT, XDP_PASS] : [XDP_REDIRECT];

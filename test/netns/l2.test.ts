@@ -1,8 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { WhoAnswer } from "../../src/announcer/announcer-message.ts";
-import { ask } from "../../src/api/client.ts";
+import { ask, tell } from "../../src/api/client.ts";
+import { formatIpAddress, parseIpAddress } from "../../src/net/ip-address.ts";
+import { solicitedNodeGroup } from "../../src/wire/resolution.ts";
+import { Capture } from "../lab/capture.ts";
 import { curl } from "../lab/curl.ts";
-import { agreed, type L2Segment, l2Segment, l2Status, startGateways, WEB } from "../lab/l2-segment.ts";
+import {
+  agreed,
+  type L2Node,
+  type L2Segment,
+  l2Segment,
+  l2Status,
+  running,
+  startGateways,
+  WEB,
+} from "../lab/l2-segment.ts";
 import { Lab } from "../lab/lab.ts";
 import { attachProgram, compileProgram } from "../lab/traffic-program.ts";
 import { waitFor } from "../lab/wait-for.ts";
@@ -48,6 +60,31 @@ describe("twenty addresses on a link with five gateways", () => {
     const arping = segment.client.try(["arping", "-c", "3", "-w", "3", "-I", "eth0", WEB[4]]).stdout;
     expect(new Set(arping.match(/([0-9a-f]{2}:){5}[0-9a-f]{2}/gi)).size).toBe(1);
     expect(segment.router.run(["ip", "neigh", "show", "dev", "to-n6"])).not.toContain(WEB[4]);
+  });
+
+  test("are asked for in groups that their owner alone is in, until it gives them up, as it tells the switch", async () => {
+    const owners = await agreed(segment);
+    const vips = [...owners.keys()].filter((vip) => vip.includes(":"));
+    const groupOf = (vip: string) => formatIpAddress(solicitedNodeGroup(parseIpAddress(vip)!));
+    const joined = ({ namespace }: L2Node) => {
+      const groups = namespace.run(["ip", "-6", "maddr", "show", "dev", "net0"]).split(/\s+/);
+      return vips.filter((vip) => groups.includes(groupOf(vip)));
+    };
+    const onLink = running(segment);
+    for (const node of onLink) expect(joined(node)).toEqual(vips.filter((vip) => owners.get(vip) === node.name));
+
+    const from = onLink.find(({ name }) => name === owners.get(WEB[6]))!;
+    const to = onLink.find((node) => node !== from)!;
+    // Hop-by-hop options come first: the router alert of RFC 3810 §5.
+    const reports = await Capture.start(lab, segment.bridge, "bridge", "ip6 proto 0");
+    await tell(from.gateway!.socket, `/v1/l2/move?address=${WEB[6]}&node=${to.name}`);
+    await waitFor("the new owner to join", () => joined(to).includes(WEB[6]));
+    await waitFor("the old owner to leave", () => !joined(from).includes(WEB[6]));
+    const said = (change: string) => () => reports.text("-v").includes(`gaddr ${groupOf(WEB[6])} ${change}`);
+    await waitFor("the switch to be told of the new owner", said("to_ex"), { seen: () => reports.text("-v") });
+    await waitFor("the switch to be told of the old one", said("to_in"), { seen: () => reports.text("-v") });
+    await reports.stop();
+    expect((await agreed(segment)).get(WEB[6])).toBe(to.name);
   });
 
   test("are asked for by another node too: an owner that does not answer is told of, until it does", async () => {

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "repeat_sieve.h"
+
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+
+namespace sluice {
+
+namespace {
+
+constexpr size_t kSessionOctets = 6;
+constexpr size_t kSequenceOctets = 6;
+constexpr size_t kCodeOctets = 16;
+// More senders and sessions than a link has in a long time: who comes after that begins a new list.
+constexpr size_t kMostWords = 4096;
+constexpr size_t kRow = 4;
+
+uint64_t Sequence(const uint8_t* octets) {
+  uint64_t sequence = 0;
+  for (size_t i = 0; i < kSequenceOctets; i++) sequence = sequence << 8 | octets[i];
+  return sequence;
+}
+
+}  // namespace
+
+Napi::Function RepeatSieve::Define(Napi::Env env) {
+  return DefineClass(env, "RepeatSieve",
+                     {InstanceMethod<&RepeatSieve::Learn>("learn"), InstanceMethod<&RepeatSieve::Forget>("forget"),
+                      InstanceMethod<&RepeatSieve::Sift>("sift")});
+}
+
+RepeatSieve::RepeatSieve(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  const Bytes key = BytesArgument(info, 0, "key");
+  if (key.length > Hmac::kLongestKey) BadArgument(info.Env(), "a key has at most 64 octets");
+  hmac_.Key(key.data, key.length);
+  name_at_ = Uint32Argument(info, 1, "nameAt");
+}
+
+size_t RepeatSieve::SequenceAt(const Bytes& datagram) const {
+  if (datagram.length <= name_at_) return 0;
+  const size_t at = name_at_ + 1 + datagram.data[name_at_] + kSessionOctets;
+  return at + kSequenceOctets + kCodeOctets <= datagram.length ? at : 0;
+}
+
+std::string RepeatSieve::Sender(const Bytes& datagram, size_t sequence_at) const {
+  return {reinterpret_cast<const char*>(datagram.data) + name_at_, sequence_at - name_at_};
+}
+
+bool RepeatSieve::IsRepeat(const Bytes& datagram, size_t sequence_at, const Word& word) const {
+  if (datagram.length != word.datagram.size()) return false;
+  const size_t behind = sequence_at + kSequenceOctets;
+  return std::memcmp(datagram.data, word.datagram.data(), sequence_at) == 0 &&
+         std::memcmp(datagram.data + behind, word.datagram.data() + behind, datagram.length - kCodeOctets - behind) == 0;
+}
+
+Napi::Value RepeatSieve::Learn(const Napi::CallbackInfo& info) {
+  const Bytes datagram = BytesArgument(info, 0, "datagram");
+  const size_t sequence_at = SequenceAt(datagram);
+  if (sequence_at == 0) BadArgument(info.Env(), "the datagram does not say who has sent it");
+  if (words_.size() == kMostWords) {
+    slots_.clear();
+    words_.clear();
+  }
+  const auto [place, isNew] = slots_.try_emplace(Sender(datagram, sequence_at), words_.size());
+  if (isNew) words_.emplace_back();
+  words_[place->second].datagram.assign(datagram.data, datagram.data + datagram.length);
+  return Napi::Number::New(info.Env(), place->second);
+}
+
+Napi::Value RepeatSieve::Forget(const Napi::CallbackInfo& info) {
+  const Bytes datagram = BytesArgument(info, 0, "datagram");
+  const size_t sequence_at = SequenceAt(datagram);
+  const auto place = sequence_at == 0 ? slots_.end() : slots_.find(Sender(datagram, sequence_at));
+  if (place != slots_.end()) words_[place->second].datagram.clear();
+  return info.Env().Undefined();
+}
+
+Napi::Value RepeatSieve::Sift(const Napi::CallbackInfo& info) {
+  const Bytes into = BytesArgument(info, 0, "into");
+  const Bytes lengths = BytesArgument(info, 1, "lengths");
+  const size_t slots = lengths.length / sizeof(int32_t);
+  const size_t count = Uint32Argument(info, 3, "count");
+  if (slots == 0 || count > slots) BadArgument(info.Env(), "there are fewer datagrams than that");
+  const Bytes ages = BytesArgument(info, 2, "ages", slots * sizeof(double));
+  auto* left = reinterpret_cast<int32_t*>(BytesArgument(info, 4, "left", slots * sizeof(int32_t)).data);
+  auto* heard = reinterpret_cast<double*>(BytesArgument(info, 5, "heard", slots * kRow * sizeof(double)).data);
+  auto* tally = reinterpret_cast<int32_t*>(BytesArgument(info, 6, "tally", 2 * sizeof(int32_t)).data);
+  const size_t longest = into.length / slots;
+  const auto datagram = [&](size_t index) -> Bytes {
+    const int32_t length = reinterpret_cast<const int32_t*>(lengths.data)[index];
+    return {into.data + index * longest, std::min(static_cast<size_t>(std::max(length, 0)), longest)};
+  };
+  repeats_.clear();
+  int32_t others = 0;
+  for (size_t i = 0; i < count; i++) {
+    const Bytes one = datagram(i);
+    const size_t sequence_at = SequenceAt(one);
+    const auto place = sequence_at == 0 ? slots_.end() : slots_.find(Sender(one, sequence_at));
+    if (place != slots_.end() && IsRepeat(one, sequence_at, words_[place->second]))
+      repeats_.push_back({place->second, Sequence(one.data + sequence_at), static_cast<uint32_t>(i)});
+    else
+      left[others++] = static_cast<int32_t>(i);
+  }
+  // Of each sender the latest first: those before it say no more, unless it is forged.
+  std::sort(repeats_.begin(), repeats_.end(), [](const Repeat& a, const Repeat& b) {
+    return std::tie(a.slot, b.sequence, a.index) < std::tie(b.slot, a.sequence, b.index);
+  });
+  int32_t unproved = 0;
+  size_t rows = 0;
+  for (const Repeat& repeat : repeats_) {
+    if (rows > 0 && heard[(rows - 1) * kRow] == repeat.slot) continue;
+    const Bytes one = datagram(repeat.index);
+    const size_t length = one.length - kCodeOctets;
+    if (!hmac_.Proves(one.data, length, one.data + length, kCodeOctets)) {
+      unproved++;
+      continue;
+    }
+    double* row = heard + rows++ * kRow;
+    row[0] = repeat.slot;
+    row[1] = static_cast<double>(repeat.sequence);
+    row[2] = reinterpret_cast<const double*>(ages.data)[repeat.index];
+    row[3] = repeat.index;
+  }
+  tally[0] = others;
+  tally[1] = unproved;
+  return Napi::Number::New(info.Env(), static_cast<double>(rows));
+}
+
+}  // namespace sluice
