@@ -10,10 +10,8 @@ import {
   node,
   POD,
   POD_MAC,
-  POD_PORT,
   PODS,
   PODS_MAC,
-  PORT,
   RECEIVER,
   RECEIVER_MAC,
   ROUTER_MAC,
@@ -22,6 +20,7 @@ import {
   VIPS,
 } from "./fixtures/dsr-nodes.ts";
 import { clientSegment, podSegment } from "./fixtures/dsr-segments.ts";
+import { POD_PORT, PORT } from "./fixtures/dsr-spec.ts";
 import { internetChecksum } from "./fixtures/frames.ts";
 import { addressBytes, type Segment, segmentFrame, transportFault } from "./fixtures/segments.ts";
 

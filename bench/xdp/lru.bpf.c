@@ -46,11 +46,6 @@ struct {
 	__type(value, struct lru_row);
 } lru SEC(".maps");
 
-static __always_inline __u32 tag_of(const __u32 *tag)
-{
-	return *(const volatile __u32 *)tag;
-}
-
 static __always_inline struct lru_row *find_row4(const struct settings *set, const struct key4 *key)
 {
 	return bpf_map_lookup_elem(&lru, key);

@@ -28,7 +28,7 @@ import type { Link, XdpMode } from "../xdp/attach.ts";
 import type { BpfObject } from "../xdp/bpf.ts";
 import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
 import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
-import { monotonic } from "../xdp/wait.ts";
+import { monotonic, wholeSeconds } from "../xdp/wait.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
 import type { BindMode } from "../xdp/xsk.ts";
 import { FlowEndings } from "./flow-endings.ts";
@@ -89,6 +89,7 @@ export class Datapath {
   readonly #endings: FlowEndings;
   readonly #memory: TableMemory;
   readonly #balancing: BalancingMemory;
+  readonly #clock = new Float64Array(1);
   #table: ForwardingTable;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
 
@@ -112,6 +113,8 @@ export class Datapath {
     const foundation = await layFoundation(options, ownKey, log, cleanup);
     const { object, ports, queues, mtu, key, kernelForwards, pins, taken } = foundation;
 
+    const begun = new Float64Array(1);
+    monotonic(begun);
     const fragments = fragmentTableMemory();
     const balancing = { affinity: affinityMemory(), load: object.map("backend_load").mmap() };
     countFlows(openFlowTables(object, key, balancing));
@@ -163,7 +166,7 @@ export class Datapath {
             queues: object.map("queues").fd,
           },
           offloads: kernelForwards,
-          flowsSince: taken ? Number.NEGATIVE_INFINITY : monotonicSeconds(),
+          flowsSince: taken ? Number.NEGATIVE_INFINITY : wholeSeconds(begun),
           hashKey: key,
           neighborRequests: network.neighborRequests.words,
           handoffs: network.handoffs.words,
@@ -332,7 +335,8 @@ export class Datapath {
 
   /** Seconds of the monotonic clock, as in the flow rows. */
   now(): number {
-    return monotonicSeconds();
+    monotonic(this.#clock);
+    return wholeSeconds(this.#clock);
   }
 
   counters(): Counters {
@@ -373,10 +377,4 @@ export class Datapath {
     if (!this.#keepFlows || pins === null) stack?.remove();
     claim?.close();
   }
-}
-
-function monotonicSeconds(): number {
-  const nanoseconds = new Float64Array(1);
-  monotonic(nanoseconds);
-  return Math.floor(nanoseconds[0]! / 1e9);
 }

@@ -1,16 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  CLIENT,
-  node,
-  POD,
-  POD_PORT,
-  PORT,
-  RECEIVER,
-  ROUTER_MAC,
-  SENDER,
-  SENDER_MAC,
-  VIPS,
-} from "../../test/fixtures/dsr-nodes.ts";
+import { CLIENT, node, POD, RECEIVER, ROUTER_MAC, SENDER, SENDER_MAC, VIPS } from "../../test/fixtures/dsr-nodes.ts";
+import { POD_PORT, PORT } from "../../test/fixtures/dsr-spec.ts";
 import { segmentFrame } from "../../test/fixtures/segments.ts";
 import type { AdoptedIds } from "../dataplane/id-registry.ts";
 import { formatIpAddress } from "../net/ip-address.ts";

@@ -16,7 +16,7 @@ import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
 import { ADDRESS_WORDS, storeAddress } from "../wire/raw.ts";
 import type { AddressClaim } from "../wire/resolution.ts";
-import { monotonic } from "../xdp/wait.ts";
+import { monotonic, wholeSeconds } from "../xdp/wait.ts";
 import { AnnouncementBurst } from "./announcement-burst.ts";
 import type { AnnouncedAddress, AnnouncerEvent, AnnouncerSetup, AnnouncerSpec } from "./announcer-message.ts";
 import { AnswerMaps } from "./answer-maps.ts";
@@ -177,7 +177,7 @@ export class AnnouncingNode {
     const [mac] = this.agreement.roll.members.get(previous)?.macs ?? [];
     if (mac === undefined) return;
     monotonic(this.#clock);
-    this.#handoffs.set(rawAddress(vip), mac as Mac, Math.floor(this.#clock[0]! / 1e9) + HANDOFF_SECONDS);
+    this.#handoffs.set(rawAddress(vip), mac as Mac, wholeSeconds(this.#clock) + HANDOFF_SECONDS);
     this.#taken.set(vip, previous);
   }
 

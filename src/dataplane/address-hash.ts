@@ -35,3 +35,10 @@ export function addressWords(address: IpAddress): Int32Array {
   storeAddress(words, 0, address);
   return words;
 }
+
+/** In memory of its own. */
+export function sharedCopy(words: ArrayLike<number>): Int32Array {
+  const copy = shared(words.length);
+  copy.set(words);
+  return copy;
+}

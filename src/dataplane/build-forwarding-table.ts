@@ -3,7 +3,7 @@
  * are copied rather than made, so the cost of an epoch is that of its changes and of copying some megabytes.
  */
 import { ADDRESS_WORDS, swap16 } from "../wire/raw.ts";
-import { hashSlots, home, shared } from "./address-hash.ts";
+import { hashSlots, home, shared, sharedCopy } from "./address-hash.ts";
 import type { CompiledVip } from "./compiled-vip.ts";
 import { DsrTable, dsrColumns } from "./dsr-table.ts";
 import type { HashKey } from "./flow-hash.ts";
@@ -98,12 +98,6 @@ export function buildForwardingTable(spec: ForwardingSpec, context: BuildContext
   const { epoch } = context;
   const columns = { owned, vipIndex, vips, backends, byId, ranges, former: sharedCopy(former), maglev, dsr };
   return new ForwardingTable({ epoch, ...flags, ...columns });
-}
-
-function sharedCopy(words: readonly number[]): Int32Array {
-  const copy = shared(words.length);
-  copy.set(words);
-  return copy;
 }
 
 function policyBits({ policies }: VipSpec, { policySlots }: BuildContext): number {

@@ -87,7 +87,8 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
   if (backend === NO_BACKEND) {
     const isFirst = begins(pipeline, i);
     if (pipeline.tunnelled) {
-      // What another node sent here stays here: two nodes that disagree must not send it to and fro.
+      // What begins with another node's word stays here: two nodes that disagree must not send it to and fro. What does
+      // not goes on to whose it is, down a list that ends.
       const named = table.localBackend(vip, choiceHash(pipeline, vip, hash));
       backend = isFirst ? named : heldBy(pipeline, isIpv4, vip, key, named);
       asks = backend !== named;

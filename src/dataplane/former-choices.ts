@@ -10,10 +10,10 @@
  *   words   for each VIP  [sets, where each begins]
  *           for each set  [its Maglev table or -1, backends, for each where it is among the VIP's backends now or -1]
  */
-import { formatIpAddress } from "../net/ip-address.ts";
 import type { CompiledVip } from "./compiled-vip.ts";
 import { MODE_NAT } from "./forwarding-layout.ts";
 import type { BackendSpec } from "./forwarding-spec.ts";
+import { endpointKey } from "./id-registry.ts";
 import { MaglevMemory } from "./maglev-memory.ts";
 
 /** More than pods that are replaced one by one leave behind while connections move. */
@@ -65,9 +65,9 @@ export class FormerChoices {
   wordsOf(vip: CompiledVip, first: number, at: number, maglev: MaglevMemory): number[] {
     const former = this.#remembered.get(vip.ids.id)?.former ?? [];
     if (former.length === 0) return [];
-    const places = new Map(vip.members.map((backend, place) => [nameOfBackend(backend), first + place]));
+    const places = new Map(vip.members.map((backend, place) => [endpointKey(backend), first + place]));
     const sets = former
-      .map(({ name, serving }) => ({ name, serving, now: serving.map((one) => places.get(nameOfBackend(one)) ?? -1) }))
+      .map(({ name, serving }) => ({ name, serving, now: serving.map((one) => places.get(endpointKey(one)) ?? -1) }))
       .filter(({ now }) => now.some((place) => place >= 0));
     const words = [sets.length, ...sets.map(() => 0)];
     sets.forEach(({ name, serving, now }, index) => {
@@ -107,8 +107,4 @@ export class FormerChoices {
     for (const set of this.#remembered.get(id)!.former) this.#ages.delete(set);
     this.#remembered.delete(id);
   }
-}
-
-function nameOfBackend({ address, port }: BackendSpec): string {
-  return `${formatIpAddress(address)} ${port}`;
 }

@@ -4,12 +4,14 @@
  *
  * Nothing of what is asked happens: the flow is opened in a table of its own, and everything that a frame may write to (what
  * clients keep, how busy backends are, notes about neighbours, counters) is a copy. So two things may differ from what a real
- * packet gets: backends that are chosen at random, and policies, which are named but not asked.
+ * packet gets: backends that are chosen at random, and policies, which are named but not asked. And one is not asked about: a
+ * connection that routers have moved here in its middle may be that of a backend of before (mid-flow.ts).
  */
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
 import { packetFrame } from "../wire/packet.ts";
 import { destinationPortFromRaw, loadAddress, rawPorts, sourcePortFromRaw, storeAddress } from "../wire/raw.ts";
+import { sharedCopy } from "./address-hash.ts";
 import { AffinityTable } from "./affinity-table.ts";
 import { BackendLoad } from "./backend-load.ts";
 import type { BalancingMemory } from "./balancing-memory.ts";
@@ -123,16 +125,16 @@ function ofLiveFlow(flows: FlowTable, row: number): PacketFate {
 
 function ofNewFlow(packet: HypotheticalPacket, key: FlowKey, tables: TablesInForce): PacketFate {
   const { table } = tables;
-  const load = new BackendLoad(copy(tables.balancing.load));
+  const load = new BackendLoad(sharedCopy(tables.balancing.load));
   const own = {
     flows4: new FlowTable4(flowTable4Memory(PROBE_LIMIT), tables.key, load),
     flows6: new FlowTable6(flowTable6Memory(PROBE_LIMIT), tables.key, load),
-    ports: new PortTable(copy(tables.ports.words)),
-    neighbors: new NeighborTable(copy(tables.neighbors.words)),
+    ports: new PortTable(sharedCopy(tables.ports.words)),
+    neighbors: new NeighborTable(sharedCopy(tables.neighbors.words)),
     neighborRequests: new NeighborRequests(),
     fragments: new FragmentTable(),
     counters: countersMemory(MOST_VIPS),
-    affinity: new AffinityTable(copy(tables.balancing.affinity)),
+    affinity: new AffinityTable(sharedCopy(tables.balancing.affinity)),
   };
   const batch = new FrameBatch(1);
   const bytes = new Uint8Array(FRAME_BYTES);
@@ -195,11 +197,4 @@ function endpoint(address: IpAddress, port: number): string {
 
 function macAt(bytes: Uint8Array, at: number): string {
   return formatMac([...bytes.subarray(at, at + 6)].reduce((mac, octet) => mac * 256 + octet, 0) as Mac);
-}
-
-/** In memory of its own. */
-function copy(words: Int32Array): Int32Array {
-  const own = new Int32Array(new SharedArrayBuffer(words.byteLength));
-  own.set(words);
-  return own;
 }

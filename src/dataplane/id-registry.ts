@@ -181,6 +181,7 @@ function backendKey(backend: BackendSpec): string {
   return endpointKey(backend);
 }
 
-function endpointKey({ address, port }: { readonly address: IpAddress; readonly port: number }): string {
+/** What an address and port are known by, to all that remembers backends from one epoch to another. */
+export function endpointKey({ address, port }: { readonly address: IpAddress; readonly port: number }): string {
   return `${formatIpAddress(address)}:${port}`;
 }

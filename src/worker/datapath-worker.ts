@@ -22,7 +22,7 @@ import { keepForwardingCapabilities } from "../xdp/capabilities.ts";
 import { PressureMap } from "../xdp/queue-pressure.ts";
 import { PACKET_CONTINUES } from "../xdp/ring.ts";
 import { Umem } from "../xdp/umem.ts";
-import { clearEvent, monotonic, POLL_WORDS, POLLIN, POLLOUT, poll } from "../xdp/wait.ts";
+import { clearEvent, monotonic, POLL_WORDS, POLLIN, POLLOUT, poll, wholeSeconds } from "../xdp/wait.ts";
 import { XskSocket } from "../xdp/xsk.ts";
 import { FRAME_START, type FrameLayout, FrameMemory, HEADROOM, layFrames } from "./frame-memory.ts";
 import {
@@ -198,7 +198,7 @@ function forwardUntilStopped(
 
   /** Of the clock as it was last read. */
   function seconds(): number {
-    return (clock[0]! / 1e9) | 0;
+    return wholeSeconds(clock);
   }
 
   function findRoom(): number {

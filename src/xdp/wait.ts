@@ -21,6 +21,11 @@ export function monotonic(into: Float64Array): void {
   native.monotonic(into);
 }
 
+/** Whole seconds of a clock that `monotonic` has read, as flow rows and tables have them. */
+export function wholeSeconds(clock: Float64Array): number {
+  return (clock[0]! / 1e9) | 0;
+}
+
 /**
  * Wakes an `EventFd` from any thread of the process by its number. The owner closes it only after those who signal it
  * have stopped: the number may be another file's by then.
