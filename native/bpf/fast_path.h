@@ -101,9 +101,12 @@ static __always_inline int forward_usual4(struct xdp_md *ctx, const struct setti
 
 	update_checksum(protocol, ports, translate4(ip, ports, row, egress));
 	verdict = leave_by(&way, data, in, in_port);
-	count_vip(row->owner, tag, 1, end - data);
-	/* Last, for nothing that comes after locked additions is begun before they are done: half a nanosecond to one of 40 (bench/xdp). */
+	/*
+	 * Locked additions wait for what is still to be written, and nothing that comes after them begins before: so the way out
+	 * comes first, half a nanosecond of 40, and the counters of the VIP last, 14 of 256 where there are 10,000 (bench/xdp).
+	 */
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, end - data, now_seconds());
+	count_vip(row->owner, tag, 1, end - data);
 	return verdict;
 }
 
@@ -145,8 +148,8 @@ static __always_inline int forward_usual6(struct xdp_md *ctx, const struct setti
 
 	update_checksum(protocol, ports, translate6(ip, ports, row, egress));
 	verdict = leave_by(&way, data, in, in_port);
-	count_vip(row->owner, tag, 1, end - data);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, end - data, now_seconds());
+	count_vip(row->owner, tag, 1, end - data);
 	return verdict;
 }
 
