@@ -20,6 +20,7 @@ export interface SamePort {
 }
 
 const OPEN_MILLISECONDS = 500;
+const SETTLED_MILLISECONDS = 100;
 
 if (import.meta.main) {
   const [port, vip, ...pods] = process.argv.slice(2);
@@ -30,6 +31,8 @@ if (import.meta.main) {
 async function useOnePort(localPort: number, vip: string, pods: ReadonlyMap<string, string>): Promise<SamePort> {
   const first = await ask(localPort, vip);
   const pod = pods.get(first)!;
+  // Its last acknowledgement is on its way to the pod, by another way than what goes there directly.
+  await sleep(SETTLED_MILLISECONDS);
   const began = performance.now();
   const afterwards = await ask(localPort, pod);
   const afterwardsMilliseconds = performance.now() - began;
