@@ -8,8 +8,6 @@
 
 #include "flow_lookup.h"
 
-#define NO_SLOT 0xffffffffu
-
 struct key4 {
 	__u32 source;
 	__u32 destination;
@@ -23,11 +21,6 @@ struct key6 {
 	__u32 ports;
 	__u32 tag;
 };
-
-static __always_inline __u32 tag_of(const __u32 *tag)
-{
-	return *(const volatile __u32 *)tag;
-}
 
 static __always_inline int is_row4(const struct flow_row *row, __u32 tag, const struct key4 *key)
 {

@@ -29,6 +29,7 @@
 #include "reshape.h"
 #include "segment_size.h"
 #include "traffic.h"
+#include "translate.h"
 #include "transport.h"
 #include "way_out.h"
 
@@ -44,7 +45,7 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	__u32 *words = (void *)ip;
 	__u32 *ports = (void *)(ip + 1);
 	__u32 length = end - data;
-	__u32 total, payload, deltas, egress, header_delta, owner;
+	__u32 total, payload, delta, egress;
 	struct flow_row *row;
 	struct key4 key;
 	struct way way;
@@ -82,7 +83,6 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 		return NOT_FORWARDED;
 	}
 	egress = *(volatile __u32 *)&row->egress;
-	deltas = row->checksum_deltas;
 	if (shape) {
 		shape->request = (struct request){egress, row->owner, slot * (sizeof(*row) / 4), row->state, row->packets,
 						  0, ip->protocol, total + shape->stripped_bytes, 0};
@@ -91,7 +91,7 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 		map_ipv4(&shape->served, key.destination);
 		shape->served_port = key.ports >> 16;
 		if (!plan_dress() ||
-		    (is_to_be_sealed(shape) && !is_sealable(ip->protocol, tcp, end, payload, deltas >> 16)))
+		    (is_to_be_sealed(shape) && !is_sealable(ip->protocol, tcp, end, payload, row->checksum_deltas >> 16)))
 			return NOT_FORWARDED;
 		total += shape->stripped_bytes + shape->growth_bytes;
 	}
@@ -116,25 +116,16 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 			return XDP_DROP;
 	}
 
-	header_delta = deltas & 0xffff;
-	if (egress & EGRESS_DECREMENT_TTL) {
-		ip->ttl--;
-		header_delta += TTL_DECREMENT_DELTA;
-	}
-	ip->check = apply_delta(ip->check, header_delta);
-	ip->saddr = row->new_source_address;
-	ip->daddr = row->new_destination_address;
-	*ports = row->new_ports;
+	delta = translate4(ip, ports, row, egress);
 	/* The verifier has forgotten that the header is there. */
 	if (ip->protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
-		tcp->check = apply_delta(tcp->check, deltas >> 16);
+		tcp->check = apply_delta(tcp->check, delta);
 		note_flags4(set, row, tcp_flags(tcp));
 	} else {
-		update_udp_checksum(udp, deltas >> 16);
+		update_udp_checksum(udp, delta);
 	}
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, length, now_seconds());
-	owner = row->owner;
-	count_vip(owner, tag, 1, length);
+	count_vip(row->owner, tag, 1, length);
 	return shape ? leave_dressed(ctx, &way, in, in_port) : leave_by(&way, data, in, in_port);
 }
 
@@ -152,7 +143,7 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	struct key6 own_key;
 	struct key6 *key = shape ? &shape->key : &own_key; /* there is little room on the stack */
 	struct way way;
-	__u32 payload, egress, tag, slot, total;
+	__u32 payload, egress, tag, slot, total, delta;
 	int found;
 
 	if ((void *)(udp + 1) > end || (*(__u8 *)ip >> 4) != 6 ||
@@ -216,17 +207,13 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 			return XDP_DROP;
 	}
 
-	if (egress & EGRESS_DECREMENT_TTL)
-		ip->hop_limit--;
-	*(struct address *)&ip->saddr = *(struct address *)row->new_source_address;
-	*(struct address *)&ip->daddr = *(struct address *)row->new_destination_address;
-	*ports = row->new_ports;
+	delta = translate6(ip, ports, row, egress);
 	/* The verifier has forgotten that the header is there. */
 	if (ip->nexthdr == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
-		tcp->check = apply_delta(tcp->check, row->checksum_delta);
+		tcp->check = apply_delta(tcp->check, delta);
 		note_flags6(set, row, tcp_flags(tcp));
 	} else {
-		update_udp_checksum(udp, row->checksum_delta);
+		update_udp_checksum(udp, delta);
 	}
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, 1, length, now_seconds());
 	count_vip(row->owner, tag, 1, length);

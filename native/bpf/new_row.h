@@ -32,12 +32,6 @@
 /* A holder on another CPU needs a microsecond; a worker may have been preempted, and then the frame waits with it. */
 #define LOCK_ATTEMPTS 64
 
-/* NAME4() and NAME6(), and NAME() that is one of them. */
-#define FOR_EITHER_FAMILY(type, name, parameters, arguments) \
-	__noinline type name##4 parameters { return name##_in(4, STRIP arguments); } \
-	__noinline type name##6 parameters { return name##_in(6, STRIP arguments); }
-#define STRIP(...) __VA_ARGS__
-
 /* What rows of both families have, wherever it lies. */
 struct row {
 	__u32 *tag;
@@ -48,11 +42,6 @@ struct row {
 	__u64 *packets;
 	__u64 *bytes;
 };
-
-static __always_inline __u32 mask_of(const int family, const struct settings *set)
-{
-	return family == 4 ? set->flow_mask : set->flow6_mask;
-}
 
 #define ROW_OF(from) \
 	((struct row){&(from)->tag, &(from)->egress, &(from)->owner, &(from)->state, &(from)->last_seen_seconds, \
@@ -81,62 +70,6 @@ static __always_inline __u32 *tag_at(const int family, __u32 slot)
 	struct row row;
 
 	return row_at(family, slot, &row) ? row.tag : NULL;
-}
-
-static __always_inline __u32 hash_of(const int family, const struct settings *set, const struct flow_key *key)
-{
-	if (family == 4)
-		return flow_hash4(set, ipv4_of(&key->source), ipv4_of(&key->destination), key->ports, key->protocol);
-	return flow_hash6(set, &key->source, &key->destination, key->ports, key->protocol);
-}
-
-static __always_inline int has_key(const int family, __u32 slot, const struct flow_key *key, __u32 *tag)
-{
-	if (family == 4) {
-		struct flow_row *row = bpf_map_lookup_elem(&flows, &slot);
-
-		*tag = row ? tag_of(&row->tag) : 0;
-		return row && (*tag & FLOW_TAG_MATCH_MASK) == (FLOW_TAG_LIVE | key->protocol) &&
-		       row->source_address == ipv4_of(&key->source) &&
-		       row->destination_address == ipv4_of(&key->destination) && row->ports == key->ports;
-	}
-	struct flow6_row *row = bpf_map_lookup_elem(&flows6, &slot);
-
-	*tag = row ? tag_of(&row->tag) : 0;
-	return row && (*tag & FLOW_TAG_MATCH_MASK) == (FLOW_TAG_LIVE | key->protocol) && row->ports == key->ports &&
-	       same_address(row->source_address, &key->source) &&
-	       same_address(row->destination_address, &key->destination);
-}
-
-/* The slot of the live row of a key, other than `except`; or NO_SLOT. */
-static __always_inline __u32 find_other_in(const int family, const struct settings *set, const struct flow_key *key,
-					   __u32 hash, __u32 except)
-{
-	__u32 mask;
-
-	if (!set || !key)
-		return NO_SLOT;
-	mask = mask_of(family, set);
-	for (__u32 step = 0; step < FLOW_PROBE_LIMIT; step++) {
-		__u32 slot = (hash + step) & mask;
-		__u32 tag;
-
-		if (has_key(family, slot, key, &tag) && slot != except)
-			return slot;
-		if (!(tag & FLOW_TAG_OVERFLOW))
-			return NO_SLOT;
-	}
-	return NO_SLOT;
-}
-
-FOR_EITHER_FAMILY(__u32, find_other,
-		  (const struct settings *set, const struct flow_key *key, __u32 hash, __u32 except),
-		  (set, key, hash, except))
-
-static __always_inline __u32 find_other(const int family, const struct settings *set, const struct flow_key *key,
-					__u32 hash, __u32 except)
-{
-	return family == 4 ? find_other4(set, key, hash, except) : find_other6(set, key, hash, except);
 }
 
 static __always_inline void reverse_key(struct flow_key *into, const struct flow_key *key)

@@ -22,7 +22,10 @@ const WARM_UP = IS_LONG ? 0.2 : 0.4;
 const GROWTH = IS_LONG || SECONDS >= 600 ? 0.05 : 0.15;
 /** The heap is a twentieth of it all. What a collection leaves is seen where a look falls behind one: it came out 6 % lower too. */
 const HEAP_GROWTH = 2 * GROWTH;
-/** Others use the machine too. Straight to a pod, by the kernels alone, so many times fewer requests may have been late. */
+/**
+ * Others use the machine too. Straight to a pod, by the kernels alone, so many times fewer requests may have been late. One
+ * in all is chance: whether it is one of these or of those follows from how many of each there are.
+ */
 const LATE_MORE = 2;
 const LOOK_MILLISECONDS = 2_000;
 /** Flows of connections that have ended, and descriptors of those who asked, are gone by then. */
@@ -91,7 +94,8 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
   // Half an hour says all that it has found, not only the first of it.
   const none = { downloadsBroken: 0, datagramsLost: 0, pingsLost: 0 };
   expect.soft({ requestsLost: served.lost, ...losses }).toEqual({ requestsLost: 0, ...none });
-  expect.soft(served.late).toBeLessThanOrEqual((LATE_MORE * straight.late * served.requests) / straight.requests);
+  const mayBeLate = Math.max(1, (LATE_MORE * straight.late * served.requests) / straight.requests);
+  expect.soft(served.late).toBeLessThanOrEqual(mayBeLate);
   for (const counted of [served.requests, datagrams, pings]) expect.soft(counted).toBeGreaterThan(SECONDS * 5);
   for (const { resident, heap, external } of growth) {
     expect.soft(resident.share).toBeLessThan(GROWTH);
