@@ -1,6 +1,6 @@
 /**
  * A client that uses one port of its own for everything, to a VIP and directly to the pod that the VIP has given it, and
- * prints as JSON how it fared (`SamePort`). It closes first, so that the pod remembers nothing and only the client waits.
+ * prints as JSON how it fared (`SamePort`). It closes first, so that the pod, if all goes well, remembers nothing.
  *
  *   same-port.ts PORT VIP NAME=ADDRESS...      the pods by what they answer, all on port 80
  */
