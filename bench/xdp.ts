@@ -4,7 +4,6 @@
  *
  * Making the frames is part of each run; it is timed alone in the same round and taken off in both.
  */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import { FlowExpiry } from "../src/dataplane/expiry.ts";
 import type { FlowTable4 } from "../src/dataplane/flow-table4.ts";
 import type { BpfObject } from "../src/xdp/bpf.ts";
 import { median, type ResultRow, saveResults } from "./results.ts";
+import { compile } from "./xdp/compile.ts";
 import {
   BENCH_FRAME,
   BENCH_NOW,
@@ -38,18 +38,9 @@ const MOST = { flows: 1_000_000, vips: 10_000, backends: 1_000 };
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
 try {
-  measureAll(compile("ours"), compile("lru"));
+  measureAll(compile("ours", folder), compile("lru", folder));
 } finally {
   rmSync(folder, { recursive: true, force: true });
-}
-
-function compile(name: string): string {
-  const output = join(folder, `${name}.bpf.o`);
-  const multiarch = execFileSync("gcc", ["-print-multiarch"], { encoding: "utf8" }).trim();
-  const include = [`-I/usr/include/${multiarch}`, `-I${join(import.meta.dirname, "../native/bpf")}`];
-  const source = join(import.meta.dirname, "xdp", `${name}.bpf.c`);
-  execFileSync("clang-14", ["-target", "bpf", "-g", "-O2", "-mcpu=v3", ...include, "-c", source, "-o", output]);
-  return output;
 }
 
 function measureAll(ours: string, lru: string): void {

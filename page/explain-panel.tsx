@@ -68,7 +68,7 @@ function ServiceAnswer({ service, ingress, pool, source, because, backends, pool
       <p>
         <strong>{service}</strong>:{" "}
         {ingress.length === 0 ? <Mark mood="bad">no address</Mark> : <code>{ingress.join(" ")}</code>}
-        {pool === null ? "" : ` from pool ${pool}`}, given by {source}.
+        {pool === null ? "" : ` from pool ${pool}`}, {ingress.length === 0 ? "to be given by" : "given by"} {source}.
       </p>
       {because.map((one) => (
         <p key={one} class="remedy">

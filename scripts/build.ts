@@ -13,6 +13,8 @@ import { bundle, bundlePage } from "./bundle.ts";
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
 const STAMP = ".built";
+/** What says how it is built. */
+const MADE_BY = ["package-lock.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.ts", "scripts/bundle.ts"];
 /** The threads find each other's files by these names, beside their own. */
 const PROGRAM = {
   main: join(ROOT, "src/main.ts"),
@@ -57,7 +59,7 @@ function isUpToDate(): boolean {
   const inputs = ["src", "page"]
     .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }))
     .map((entry) => join(entry.parentPath, entry.name))
-    .concat(["package-lock.json", "tsconfig.json", "tsconfig.build.json"].map((name) => join(ROOT, name)));
+    .concat(MADE_BY.map((name) => join(ROOT, name)));
   return inputs.every((path) => statSync(path).mtimeMs < builtAt);
 }
 

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 BUILD_PACKAGES="clang-14 llvm-14 libbpf-dev libxdp-dev libelf-dev zlib1g-dev g++ make"
 RUN_PACKAGES="iproute2"
-TEST_PACKAGES="iproute2 frr bird2 gobgpd exabgp tcpdump ethtool curl nftables iputils-ping iputils-arping traceroute nginx-light wrk tshark chromium"
+TEST_PACKAGES="iproute2 frr bird2 gobgpd exabgp tcpdump ethtool curl nftables iputils-ping iputils-arping traceroute nginx-light wrk tshark chromium prometheus"
 BENCH_PACKAGES="iproute2 ethtool nftables haproxy nginx-light wrk curl xdp-tools"
 STAMP=node_modules/.installed-lock-sha256
 
@@ -59,7 +59,7 @@ install_packages() {
     fail "apt-get could not install:$1"
   fi
   rm -f "$log"
-  for daemon in frr bird gobgpd exabgp nginx haproxy; do
+  for daemon in frr bird gobgpd exabgp nginx haproxy prometheus; do
     case "$1 " in
       *" $daemon"*) if command -v systemctl >/dev/null; then systemctl disable --quiet $daemon 2>/dev/null || true; fi ;;
     esac

@@ -8,8 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import type { Leftover } from "../src/agent/cleanup.ts";
 import { judgeNode } from "../src/agent/node-findings.ts";
 import { checkAnswer } from "../src/cli/check.ts";
+import { cleanupAnswer } from "../src/cli/cleanup.ts";
 import { doctorAnswer } from "../src/cli/doctor.ts";
 import { runProgram, sluiceProgram } from "../src/cli/program.ts";
 import { ANSWERS, NOW } from "./fixtures/cli-answers.ts";
@@ -50,7 +52,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   run: "test/netns/lab.test.ts",
   speaker: "test/netns/speaker-sidecar.test.ts",
   bundle: "src/cli/bundle.test.ts",
-  cleanup: "test/netns/rebirth.test.ts",
   replay: "test/scenario-files.test.ts",
   migrate: "src/cli/migrate.test.ts",
   "crds print": "test/crds.test.ts",
@@ -110,9 +111,16 @@ test.each(Object.entries({ ...ASKING, ...ALONE }))("%s as a table and as JSON", 
 const LOOKING: Readonly<Record<string, (output: "table" | "json") => string>> = {
   doctor: (output) => doctorAnswer(judgeNode(UNFIT_NODE), false, output),
   check: (output) => checkAnswer(OFFLOADS, { interfaces: ["eth0", "eth1"], output }),
+  cleanup: (output) => cleanupAnswer(LEFTOVERS, output),
 };
 
-test.each(Object.entries(LOOKING))("%s as a table and as JSON, of a node that is not fit", async (name, answer) => {
+const LEFTOVERS: readonly Leftover[] = [
+  { what: "/sys/fs/bpf/sluice-node1-eth0", removed: true, because: null },
+  { what: "/sys/fs/bpf/sluice-node1-eth1", removed: false, because: "its gateway is running" },
+  { what: "the interface sl0 and its other end", removed: true, because: null },
+];
+
+test.each(Object.entries(LOOKING))("%s as a table and as JSON, of what is found on a node", async (name, answer) => {
   const table = answer("table");
   expect(Math.max(...table.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   await expect(table).toMatchFileSnapshot(golden(`${name}.txt`));

@@ -5,9 +5,17 @@ import { PinFolder } from "../xdp/pin-folder.ts";
 import { INNER, removeLeftover } from "./stack-inside.ts";
 import { claimName, clear } from "./takeover.ts";
 
-/** @returns a line for each thing that was removed, or that is in use. */
-export async function cleanup(): Promise<string[]> {
-  const done: string[] = [];
+export interface Leftover {
+  /** A folder of pins, or an interface. */
+  readonly what: string;
+  readonly removed: boolean;
+  /** Why it stays where it was not removed. */
+  readonly because: string | null;
+}
+
+/** @returns what was removed, and what is in use. */
+export async function cleanup(): Promise<Leftover[]> {
+  const found: Leftover[] = [];
   for (const pins of PinFolder.all()) {
     try {
       const claim = await claimName(pins.name, pins.name);
@@ -16,14 +24,14 @@ export async function cleanup(): Promise<string[]> {
         [INNER].filter((name) => findLink(name) !== null),
       );
       claim.close();
-      done.push(`removed ${pins.path}`);
+      found.push({ what: pins.path, removed: true, because: null });
     } catch {
-      done.push(`left ${pins.path}: its gateway is running`);
+      found.push({ what: pins.path, removed: false, because: "its gateway is running" });
     }
   }
   if (findLink(INNER) !== null && attachedXdp(INNER) === null) {
     removeLeftover();
-    done.push(`removed the interface ${INNER} and its other end`);
+    found.push({ what: `the interface ${INNER} and its other end`, removed: true, because: null });
   }
-  return done;
+  return found;
 }

@@ -138,8 +138,8 @@ async function l2Metrics({ links }: Gateway, gauge: MakeGauge, counter: MakeCoun
   }
   const ownerless = status.owners.filter((one) => one.owner === null).length;
   gauge("sluice_l2_addresses_without_owner", "Addresses that nobody answers for").set(ownerless);
-  const alive = gauge("sluice_l2_member_up", "Whether heartbeats of a node are heard", ["node"]);
-  for (const member of status.members) alive.set({ node: member.node }, member.alive ? 1 : 0);
+  const alive = gauge("sluice_l2_member_up", "Whether heartbeats of a node are heard", ["member"]);
+  for (const { node: member, alive: isAlive } of status.members) alive.set({ member }, isAlive ? 1 : 0);
   counter("sluice_l2_announcements_total", "Announcements sent").inc(status.announcementsSent);
   const heartbeats = counter("sluice_l2_heartbeats_total", "Heartbeats", ["what"]);
   heartbeats.inc({ what: "sent" }, status.heartbeatsSent);

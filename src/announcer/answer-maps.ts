@@ -1,7 +1,7 @@
 /** Which address is answered for on which interface: the maps by which the door knows, written by this room alone. */
-import { formatIpAddress, type IpAddress, parseIpAddress } from "../net/ip-address.ts";
+import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { BpfMap } from "../xdp/bpf-map.ts";
-import { encodeAddress } from "../xdp/door-maps.ts";
+import { encodeAnswerKey } from "../xdp/door-maps.ts";
 
 export class AnswerMaps {
   readonly #maps: Readonly<Record<4 | 6, BpfMap>>;
@@ -19,9 +19,9 @@ export class AnswerMaps {
     const before = this.#answered.get(vip) ?? [];
     const address = parseIpAddress(vip)!;
     const map = this.#maps[address.family];
-    for (const index of before) if (!interfaceIndexes.includes(index)) map.delete(keyOf(address, index));
+    for (const index of before) if (!interfaceIndexes.includes(index)) map.delete(encodeAnswerKey(address, index));
     // Written although they may be there: whatever lost them, this brings them back.
-    for (const index of interfaceIndexes) map.update(keyOf(address, index), PRESENT);
+    for (const index of interfaceIndexes) map.update(encodeAnswerKey(address, index), PRESENT);
     if (interfaceIndexes.length === 0) this.#answered.delete(formatIpAddress(address));
     else this.#answered.set(formatIpAddress(address), interfaceIndexes);
   }
@@ -38,10 +38,3 @@ export class AnswerMaps {
 }
 
 const PRESENT = Uint8Array.of(1);
-
-/** struct arp4_key, struct ndp6_key: address in network order, interface index in the machine's. */
-function keyOf(address: IpAddress, interfaceIndex: number): Uint8Array {
-  const bytes = encodeAddress(address);
-  const index = new Uint8Array(Uint32Array.of(interfaceIndex).buffer);
-  return Uint8Array.of(...(address.family === 4 ? bytes.slice(12) : bytes), ...index);
-}

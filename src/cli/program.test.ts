@@ -84,6 +84,21 @@ test("so are those in README and docs", () => {
 });
 
 test.each([
+  ["--l2-misses", "1", "from 2 to 100"],
+  ["--l2-misses", "3.5", "from 2 to 100"],
+  ["--l2-heartbeat", "0", "from 20 to 60000"],
+])("`sluice run %s %s` is refused: %s", async (option, value, bounds) => {
+  const said: string[] = [];
+  const strict = sluiceProgram(() => {});
+  for (const command of commandsOf(strict)) {
+    command.exitOverride().configureOutput({ writeErr: (text) => said.push(text) });
+  }
+  const words = ["run", "-f", "/etc/sluice", "--node", "node1", "--uplink", "eth0", option, value];
+  await expect(strict.parseAsync(words, { from: "user" })).rejects.toThrow();
+  expect(said.join("")).toMatch(new RegExp(`option '${option} <[a-z]+>' argument '${value}' is invalid.*${bounds}`));
+});
+
+test.each([
   [["sluice", "expl"], ["explain"]],
   [
     ["sluice", "explain", ""],

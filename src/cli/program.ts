@@ -8,6 +8,7 @@ import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
 import { addBundleCommand } from "./bundle.ts";
+import { addCleanupCommand } from "./cleanup.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addDoctorCommand } from "./doctor-command.ts";
@@ -266,14 +267,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
 
   addReplayCommand(program, outputOption(), exitWith);
 
-  program
-    .command("cleanup")
-    .description("take away what gateways that died have left in the kernel: programs, flow tables, the veth pair")
-    .addHelpText("after", "\nExample:\n  sluice cleanup")
-    .action(async () => {
-      const { cleanup } = await import("../agent/cleanup.ts");
-      for (const what of await cleanup()) process.stdout.write(`${what}\n`);
-    });
+  addCleanupCommand(program, outputOption());
 
   show(
     program

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseIpAddress } from "../net/ip-address.ts";
-import { encodeAddress, encodeNdpKey, encodePrefix, encodeUdpPort } from "./door-maps.ts";
+import { encodeAddress, encodeAnswerKey, encodePrefix, encodeUdpPort } from "./door-maps.ts";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const address = (text: string) => parseIpAddress(text)!;
@@ -16,8 +16,9 @@ describe("the door's maps", () => {
     expect(hex(encodePrefix(address("2001:db8::"), 32))).toBe("2000000020010db8000000000000000000000000");
   });
 
-  test("have the interface behind the address of NDP", () => {
-    expect(hex(encodeNdpKey(address("2001:db8::1"), 258))).toBe("20010db800000000000000000000000102010000");
+  test("have the interface behind the address that is answered for", () => {
+    expect(hex(encodeAnswerKey(address("2001:db8::1"), 258))).toBe("20010db800000000000000000000000102010000");
+    expect(hex(encodeAnswerKey(address("192.0.2.1"), 258))).toBe("c000020102010000");
   });
 
   test("have a UDP port as a raw load sees it", () => {

@@ -71,11 +71,12 @@ export function encodePrefix(address: IpAddress, lengthBits: number): Uint8Array
   return key;
 }
 
-/** struct ndp6_key. */
-export function encodeNdpKey(address: IpAddress, interfaceIndex: number): Uint8Array {
-  const key = new Uint8Array(20);
-  key.set(encodeAddress(address));
-  new DataView(key.buffer).setUint32(16, interfaceIndex, true);
+/** struct arp4_key, struct ndp6_key, by the address's family: an address that is answered for on an interface. */
+export function encodeAnswerKey(address: IpAddress, interfaceIndex: number): Uint8Array {
+  const octets = encodeAddress(address).subarray(address.family === 4 ? 12 : 0);
+  const key = new Uint8Array(octets.length + 4);
+  key.set(octets);
+  new DataView(key.buffer).setUint32(octets.length, interfaceIndex, true);
   return key;
 }
 

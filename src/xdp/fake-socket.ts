@@ -1,7 +1,7 @@
 /**
  * A socket without a kernel: the same rings in plain shared memory, and a `kick` that plays the kernel's part. Two of
- * them joined by `FakeSocket.wire` are the two ends of a cable. For tests of what drives sockets; it passes the suite that
- * the real ones pass.
+ * them joined by `FakeSocket.wire` are the two ends of a cable. For the suite that sockets pass, which so sees the rings with
+ * counters that a real socket has only after months.
  */
 
 import { ADDRESS_WORDS, CompletionRing, FillRing, PACKET_WORDS, type RingMemory, RxRing, TxRing } from "./ring.ts";

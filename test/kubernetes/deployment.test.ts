@@ -2,6 +2,7 @@
  * deploy/: every overlay is taken by a real API server, field by field, and a gateway runs with exactly the DaemonSet's
  * arguments, capabilities and permissions: /proc/sys can only be read, the node's own is mounted where the Pod has it.
  */
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -16,11 +17,31 @@ import { waitFor } from "../lab/wait-for.ts";
 import { ApiServer } from "./fixtures/api-server.ts";
 import { type Container, daemonSetSocket, startDaemonSetProcess } from "./fixtures/daemonset-process.ts";
 import { monitoringKinds } from "./fixtures/monitoring-kinds.ts";
+import { queries, rulesFile, seriesAskedFor, seriesIn, TARGET_LABELS } from "./fixtures/monitoring-queries.ts";
 
 const DEPLOY = join(import.meta.dirname, "../../deploy");
 const MANIFESTS = join(import.meta.dirname, "../data/manifests/seed-a");
 const OVERLAYS = readdirSync(join(DEPLOY, "overlays"));
 const ROUTED = { timeoutSeconds: 60 };
+
+/** What it takes for a gateway to have something to tell by each of its metrics, */
+const WITH_EVERY_SERIES = [
+  {
+    ...{ apiVersion: "sluice.dev/v1alpha1", kind: "SluicePolicy", metadata: { name: "list" } },
+    spec: { module: "builtin:prefix-list" },
+  },
+  {
+    ...{ apiVersion: "cilium.io/v2alpha1", kind: "CiliumL2AnnouncementPolicy", metadata: { name: "link" } },
+    spec: { loadBalancerIPs: true, interfaces: ["net0"] },
+  },
+  {
+    ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "cilium-config", namespace: "kube-system" } },
+    data: { "enable-bgp-control-plane": "true", "enable-l2-announcements": "true" },
+  },
+];
+
+/** but by this one: it takes a router that speaks BFD. Its labels are those of the session. */
+const BFD = { metric: "sluice_bfd_session_up", labelledAs: "sluice_bgp_session_up" };
 
 interface Manifest {
   readonly kind: string;
@@ -99,17 +120,34 @@ test("its probe answers where the DaemonSet asks", () => {
   expect(network.node.run(["curl", "-s", `http://${host}:${port}${path}`])).toBe("ok\n");
 });
 
-test("every series that an alert or a panel asks for is one of the running gateway's", () => {
-  const metrics = network.node.run(["curl", "-s", "http://127.0.0.1:9472/metrics"]);
-  const known = new Set([...metrics.matchAll(/^# TYPE (\w+) (\w+)/gm)].map(([, name]) => name!));
-  const histogram = [...metrics.matchAll(/^# TYPE (\w+) histogram/gm)].map(([, name]) => `${name}_bucket`);
-  const queries = ["prometheus-rule.yaml", "dashboard.json"].flatMap((file) =>
-    [...readFileSync(join(DEPLOY, "components/monitoring", file), "utf8").matchAll(/\bsluice_\w+/g)].map(
-      ([name]) => name,
-    ),
-  );
-  expect(queries.length).toBeGreaterThan(20);
-  expect([...new Set(queries)].filter((name) => !known.has(name) && !histogram.includes(name))).toEqual([]);
+test("Prometheus takes every alert, the query of every panel, and what the gateway says of itself", () => {
+  const path = join(lab.folder, "rules.yaml");
+  writeFileSync(path, rulesFile());
+  expect(promtool(["check", "rules", path])).toContain("SUCCESS");
+  promtool(["check", "metrics"], metricsText());
+});
+
+test("every series, label and value that an alert or a panel asks for is one of the running gateway's", async () => {
+  server.apply(...WITH_EVERY_SERIES);
+  // With Cluster its route stays without endpoints, so that somebody may come in vain.
+  server.kubectl("patch", "service", "my-service", "-p", '{"spec":{"externalTrafficPolicy":"Cluster"}}');
+  server.kubectl("delete", "endpointslice", "my-service-manual", "--ignore-not-found");
+  expect(metricsText()).toContain(`# TYPE ${BFD.metric} gauge`);
+  const asked = [...new Set(queries().flatMap(seriesAskedFor))].map((one) => one.replace(BFD.metric, BFD.labelledAs));
+  expect(asked.length).toBeGreaterThan(20);
+  let missing: string[] = [];
+  const shown = () => {
+    curl(network.client, `http://${VIP}/`, { timeoutSeconds: 1 });
+    const known = seriesIn(metricsText());
+    missing = asked.filter((one) => !known.has(one));
+    return missing.length === 0;
+  };
+  await waitFor("all of them", shown, { timeoutSeconds: 30, everyMilliseconds: 500, seen: () => missing });
+});
+
+test("a label of a metric has no name that Prometheus gives to the target", () => {
+  const own = [...seriesIn(metricsText())].map((one) => /\{(\w+)\}$/.exec(one)?.[1]).filter(Boolean);
+  expect(TARGET_LABELS.filter((name) => own.includes(name))).toEqual([]);
 });
 
 test("the preStop command of the DaemonSet takes the routes away", async () => {
@@ -117,6 +155,16 @@ test("the preStop command of the DaemonSet takes the routes away", async () => {
   expect(drained).toContain("withdrawn: 0 routes");
   await sluice.stop("SIGTERM");
 });
+
+function metricsText(): string {
+  return network.node.run(["curl", "-s", "http://127.0.0.1:9472/metrics"]);
+}
+
+function promtool(words: readonly string[], input = ""): string {
+  const { status, stdout, stderr } = spawnSync("promtool", words, { input, encoding: "utf8" });
+  expect(status, stdout + stderr).toBe(0);
+  return stdout;
+}
 
 function rendered(folder: string): string {
   return server.kubectl("kustomize", join(DEPLOY, folder));

@@ -3,7 +3,7 @@
  * as groups after fd00: and before the last number. So a reader who knows 10.0.5.11 knows fd00:10:0:5::11, and what is
  * written for one family can be run in the other.
  */
-import { formatIpAddress, type IpFamily, parseIpAddress } from "../../src/net/ip-address.ts";
+import { formatIpAddress, parseIpAddress } from "../../src/net/ip-address.ts";
 
 export type Family = "ipv4" | "ipv6";
 
@@ -37,11 +37,6 @@ export function manifestInFamily(manifest: string, family: Family): string {
     .replace(/(cidr: ")([\d.]+)\/24"/g, (_all, key: string, base: string) => `${key}${toIpv6(base)}/${POOL_LENGTH}"`)
     .replace(/^([ ]*)type: LoadBalancer *$/gm, "$1type: LoadBalancer\n$1ipFamilies: [IPv6]")
     .replace(/"[\d.]+(?:\/\d+)?"/g, toIpv6);
-}
-
-/** For commands that need to be told: `ip -6`, `curl -6`. */
-export function familyNumber(family: Family): IpFamily {
-  return family === "ipv4" ? 4 : 6;
 }
 
 /** An address as a URL holds it. */

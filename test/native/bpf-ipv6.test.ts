@@ -5,7 +5,7 @@ import { NO_ROW, PROBE_LIMIT, TAG_REPLY } from "../../src/dataplane/flow-table.t
 import { FlowTable6 } from "../../src/dataplane/flow-table6.ts";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { rawPorts, storeAddress } from "../../src/wire/raw.ts";
-import { encodeNdpKey } from "../../src/xdp/door-maps.ts";
+import { encodeAnswerKey } from "../../src/xdp/door-maps.ts";
 import { NEXT, openDoor, PASSES, RESOLVE_ALL, SERVE, TC_REDIRECT, type Verdict, XDP_REDIRECT } from "./door.ts";
 import { TCP, UDP } from "./frames.ts";
 import {
@@ -100,7 +100,7 @@ describe("a neighbour solicitation", () => {
 
   test("is taken on the interface it is answered on, and not on another", () => {
     const frame = solicitation(VIP, "ff02::1:ff00:1");
-    const entry = (index: number) => encodeNdpKey(parseIpAddress(VIP)!, index);
+    const entry = (index: number) => encodeAnswerKey(parseIpAddress(VIP)!, index);
     door.put("ndp6", entry(interfaceIndex("qa")));
     expect(judge(frame)).toEqual(PASSES);
     door.put("ndp6", entry(door.uplink.interfaceIndex));

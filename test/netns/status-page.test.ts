@@ -96,6 +96,9 @@ test("what is not forwarded is shown with its reason and the port that it came i
   expect(curl(network.client, `http://${VIP}:81/`).error).not.toBe("");
   await expect.poll(() => panel("Datapath").textContent(), { timeout: 10_000 }).toMatch(/NoSuchVip.*net0 \d/);
   expect(await panel("Datapath").textContent()).toContain("SYN cookies are not asked for");
+  await page.evaluate("document.getElementById('datapath').scrollIntoView()");
+  await scrolled();
+  await picture("status-page-datapath");
 });
 
 test("what changes is shown without a reload, with its trouble", async () => {
