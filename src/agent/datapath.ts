@@ -15,7 +15,6 @@ import type { HashKey } from "../dataplane/flow-hash.ts";
 import type { FlowTable } from "../dataplane/flow-table.ts";
 import { EMPTY_FORWARDING_SPEC, type ForwardingSpec } from "../dataplane/forwarding-spec.ts";
 import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
-import { fragmentTableMemory } from "../dataplane/fragment-table.ts";
 import type { TablesInForce } from "../dataplane/hypothetical-packet.ts";
 import { IdRegistry } from "../dataplane/id-registry.ts";
 import { NeighborTable } from "../dataplane/neighbor-table.ts";
@@ -23,14 +22,13 @@ import { PortTable } from "../dataplane/port-table.ts";
 import { reroute } from "../dataplane/reroute.ts";
 import { TableMemory } from "../dataplane/table-memory.ts";
 import type { LoadOutcome } from "../policy-host/policy-host.ts";
-import { WorkerPool, type WorkerSpec } from "../worker/worker-pool.ts";
+import { WorkerPool } from "../worker/worker-pool.ts";
 import type { Link, XdpMode } from "../xdp/attach.ts";
 import type { BpfObject } from "../xdp/bpf.ts";
-import { driverName, rxQueueCount } from "../xdp/ethtool.ts";
+import { rxQueueCount } from "../xdp/ethtool.ts";
 import { checkOffloads, type OffloadReport } from "../xdp/offload-check.ts";
 import { monotonic, wholeSeconds } from "../xdp/wait.ts";
 import type { XdpOutcome } from "../xdp/xdp-counters.ts";
-import type { BindMode } from "../xdp/xsk.ts";
 import { FlowEndings } from "./flow-endings.ts";
 import { countFlows, openFlowTables } from "./flow-tables.ts";
 import { attachPrograms, type Foundation, layFoundation } from "./foundation.ts";
@@ -47,10 +45,9 @@ import { Steering } from "./steering.ts";
 import { adoptIds } from "./takeover.ts";
 import { traceSource } from "./trace-source.ts";
 import { TrafficCounters } from "./traffic-counters.ts";
+import { workerSpecs } from "./worker-specs.ts";
 
 const MAX_VIPS = 1 << 16;
-/** An Ethernet header, and two tags. */
-const LINK_HEADER_BYTES = 14 + 8;
 
 export interface PortStatus {
   readonly id: number;
@@ -111,11 +108,8 @@ export class Datapath {
     cleanup: (() => void | Promise<void>)[],
   ): Promise<Datapath> {
     const foundation = await layFoundation(options, ownKey, log, cleanup);
-    const { object, ports, queues, mtu, key, kernelForwards, pins, taken } = foundation;
+    const { object, ports, queues, key, kernelForwards, pins } = foundation;
 
-    const begun = new Float64Array(1);
-    monotonic(begun);
-    const fragments = fragmentTableMemory();
     const balancing = { affinity: affinityMemory(), load: object.map("backend_load").mmap() };
     countFlows(openFlowTables(object, key, balancing));
     let pool: WorkerPool | null = null;
@@ -143,50 +137,15 @@ export class Datapath {
       ids,
       portNames: ports.map(({ name }) => name),
     });
-    // Sockets that share frame memory are all zero-copy or none is; a veth never is.
-    const bind: BindMode = new Set(ports.map(({ name }) => driverName(name))).size === 1 ? "auto" : "copy";
     const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
     const policies = new NodePolicies(foundation, options, log);
     cleanup.push(() => policies.close());
-    pool = new WorkerPool(
-      counters.map(
-        (own, queue): WorkerSpec => ({
-          sockets: ports
-            .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
-            .filter((socket) => queue < rxQueueCount(socket.interface)),
-          longestFrameBytes: mtu + LINK_HEADER_BYTES,
-          mapFds: {
-            flows: object.map("flows").fd,
-            flows6: object.map("flows6").fd,
-            port_rows: object.map("port_rows").fd,
-            neighbors: object.map("neighbors").fd,
-            xsks: object.map("xsks").fd,
-            backend_load: object.map("backend_load").fd,
-            path_mtus: object.map("path_mtus").fd,
-            queues: object.map("queues").fd,
-          },
-          offloads: kernelForwards,
-          flowsSince: taken ? Number.NEGATIVE_INFINITY : wholeSeconds(begun),
-          hashKey: key,
-          neighborRequests: network.neighborRequests.words,
-          handoffs: network.handoffs.words,
-          fragments,
-          affinity: balancing.affinity,
-          counters: own,
-          table: table.columns,
-          policies: null,
-          policyStats: policies.stats[queue]!,
-          flowEnds: policies.ends[queue]!,
-          fib: network.fib.words,
-        }),
-      ),
-      {
-        onFailure: (worker, error) =>
-          log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
-        onNews: (worker, news) => policies.heard(worker, news),
-        onBrokenPolicy: (worker, slot, how) => policies.broken(worker, slot, how),
-      },
-    );
+    pool = new WorkerPool(workerSpecs(foundation, { network, balancing, policies, table }, counters), {
+      onFailure: (worker, error) =>
+        log.error({ worker, err: error }, "a datapath worker has failed; it is started anew in a second"),
+      onNews: (worker, news) => policies.heard(worker, news),
+      onBrokenPolicy: (worker, slot, how) => policies.broken(worker, slot, how),
+    });
     const workers = pool;
     cleanup.push(() => workers.stop());
     await workers.start();

@@ -2,7 +2,8 @@
  * UDP sockets of the heartbeats, two per family; what is not authentic is counted and forgotten.
  *
  *   news              wakes this thread at once
- *   all other ones    wait until it looks: to be woken for each of them would cost more than all the rest
+ *   all other ones    wait until it looks: to be woken for each of them would cost more than all the rest; those that say what
+ *                     their sender said before are told as signs of life, without being read
  */
 import type { Socket } from "node:dgram";
 import type { SignOfLife } from "../l2/event.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { describeSockets, SUITE_RING_SIZE } from "../../test/native/socket-suite.ts";
-import { FakeSocket } from "./fake-socket.ts";
-import { RxRing, TxRing } from "./ring.ts";
+import { RxRing, TxRing } from "../src/xdp/ring.ts";
+import { FakeSocket } from "./fixtures/fake-socket.ts";
+import { describeSockets, SUITE_RING_SIZE } from "./native/socket-suite.ts";
 
 function fakePair(firstCounter: number) {
   const senderBytes = new Uint8Array(128 * 2048);
