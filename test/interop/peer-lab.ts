@@ -44,6 +44,8 @@ export class PeerLab {
     // Without duplicate address detection an address can be used at once.
     this.router.ip(`addr add ${ROUTER6}/64 dev to-node nodad`);
     this.node.ip(`addr add ${NODE6}/64 dev net0 nodad`);
+    // FRR advertises the prefix where it takes IPv6 next hops; from an address made of that it knows no neighbour.
+    this.node.sysctl("net.ipv6.conf.net0.autoconf", 0);
     this.router.sysctl("net.ipv6.conf.all.forwarding", 1);
     this.router.ip("addr add 192.168.1.1/32 dev lo");
     this.speaker = new SpeakerInNamespace(this.node);
