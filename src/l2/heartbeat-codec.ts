@@ -50,6 +50,7 @@ export const URGENT = { offset: 6, mask: FLAG_URGENT } as const;
 /** The length of the sender's name; session and sequence number follow it. */
 export const NAME_AT = 7;
 const HELD = 1;
+
 /** A heartbeat, read. */
 export interface HeartbeatDatagram {
   readonly heartbeat: Heartbeat;

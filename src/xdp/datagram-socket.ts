@@ -12,6 +12,7 @@ const IPV4_OCTETS = 4;
 const IPV6_OCTETS = 16;
 /** Datagrams that the addon takes by one call of its, and that a caller gets by one of his. */
 const BATCH = 64;
+/** What `receive` has room for. */
 export const DATAGRAMS_AT_ONCE = 4 * BATCH;
 
 export class DatagramSocket {
@@ -59,7 +60,10 @@ export class DatagramSocket {
     return this.#native.send(datagram, to, port);
   }
 
-  /** Takes what has come, as far as there is room for it. @returns how many there are now, the oldest first: 0 to `DATAGRAMS_AT_ONCE`. */
+  /**
+   * Takes what has come, as far as there is room for it.
+   * @returns how many there are now, the oldest first: 0 to `DATAGRAMS_AT_ONCE`.
+   */
   receive(): number {
     let count = 0;
     for (const [octets, lengths, ages] of this.#batches) {
