@@ -19,6 +19,8 @@ class Hmac {
 
   // `length` is at most kLongestKey. Without OpenSSL's symbols, or when it fails, no code proves anything.
   void Key(const uint8_t* key, size_t length);
+  // `into` has room for kOctets. `false` where OpenSSL fails.
+  bool Compute(const uint8_t* octets, size_t length, uint8_t* into);
   // In constant time, whether the code of the octets begins with these.
   bool Proves(const uint8_t* octets, size_t length, const uint8_t* code, size_t code_length);
 
@@ -28,7 +30,6 @@ class Hmac {
   };
   using Context = std::unique_ptr<evp_md_ctx_st, Free>;
 
-  bool Compute(const uint8_t* octets, size_t length, uint8_t* into);
   static Context Begun(const uint8_t* key, size_t length, uint8_t pad);
 
   Context inner_;
