@@ -116,6 +116,11 @@ export class AnnouncingNode {
     this.#heart.step(event);
   }
 
+  /** So that what is known of the members is of now. */
+  catchUp(): void {
+    this.#heart.catchUp();
+  }
+
   /** Takes what others have said on the links since the last look. */
   hearLinks(now: number): void {
     this.links.listen(now, (voice, claim) => this.#hearLink(voice, claim));

@@ -10,7 +10,7 @@
 import { OwnerAgreement } from "../l2/agreement.ts";
 import type { AgreementEffect, AgreementEvent } from "../l2/event.ts";
 import type { Timing } from "../l2/timing.ts";
-import { HeartbeatSockets, type OwnAddresses } from "./heartbeat-sockets.ts";
+import { type HeartbeatEars, HeartbeatSockets, type OwnAddresses } from "./heartbeat-sockets.ts";
 import { Pulse } from "./pulse.ts";
 
 export type OwnEffect = Exclude<AgreementEffect, { readonly type: "send" }>;
@@ -64,13 +64,12 @@ export class Heart {
     const { agreement } = this;
     const { key, port, own } = this.#setup;
     if (key !== null) {
-      const ears = {
+      const ears: HeartbeatEars = {
         session: () => agreement.session,
-        take: (message: Parameters<HeartbeatSockets["send"]>[0], at: number) =>
-          this.step({ type: "message", message, at }),
-        hasHeard: (name: string, at: number) => agreement.hasHeard(name, at),
-        livesIn: (name: string, session: number) => agreement.livesIn(name, session),
-        again: (signs: Extract<AgreementEvent, { type: "again" }>["signs"]) => this.step({ type: "again", signs }),
+        take: (message, at) => this.step({ type: "message", message, at }),
+        hasHeard: (name, at) => agreement.hasHeard(name, at),
+        livesIn: (name, session) => agreement.livesIn(name, session),
+        again: (signs) => this.step({ type: "again", signs }),
         rested: () => this.#pulse.fire(),
       };
       this.sockets = new HeartbeatSockets(key, port, ears, own);
@@ -87,6 +86,12 @@ export class Heart {
   /** Hears what is no news, where it can wait no longer. */
   hear(): void {
     if (this.sockets?.hasUnread || this.agreement.mustHear(performance.now())) this.sockets?.look();
+  }
+
+  /** Ends a rest, so that what is known of the members is of now. */
+  catchUp(): void {
+    this.#endRest();
+    this.#pulse.follow();
   }
 
   close(): void {

@@ -34,8 +34,9 @@ test("each beat says the same, numbered and proved anew, until it is ended", asy
   const heard: Uint8Array[] = [];
   const listen = () => {
     for (let index = 0, count = peer.receive(); index < count; index++) heard.push(peer.datagram(index).slice());
+    return heard.length;
   };
-  await waitFor("five beats", () => (listen(), heard.length >= 5), { everyMilliseconds: 5 });
+  await waitFor("five beats", () => listen() >= 5, { everyMilliseconds: 5 });
   const report = heart.resting.end()!;
   await sleep(3 * EVERY_MILLISECONDS);
   listen();
