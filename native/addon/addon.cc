@@ -6,6 +6,7 @@
 
 #include <napi.h>
 
+#include "authenticator.h"
 #include "bpf_map.h"
 #include "bpf_object.h"
 #include "capabilities.h"
@@ -44,6 +45,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Link", sluice::Link::Define(env));
   exports.Set("NetlinkMonitor", sluice::NetlinkMonitor::Define(env));
   exports.Set("DatagramSocket", sluice::DatagramSocket::Define(env));
+  exports.Set("Authenticator", sluice::Authenticator::Define(env));
   exports.Set("RepeatSieve", sluice::RepeatSieve::Define(env));
   exports.Set("PacketSocket", sluice::PacketSocket::Define(env));
   sluice::DefineKick(env, exports);

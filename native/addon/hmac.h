@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <memory>
 
+#include <napi.h>
+
 struct evp_md_ctx_st;
 
 namespace sluice {
@@ -15,10 +17,13 @@ namespace sluice {
 class Hmac {
  public:
   static constexpr size_t kOctets = 32;
-  static constexpr size_t kLongestKey = 64;
 
-  // `length` is at most kLongestKey. Without OpenSSL's symbols, or when it fails, no code proves anything.
-  void Key(const uint8_t* key, size_t length);
+  // The key is the argument at `index`, of at most 64 octets. Throws where there is no OpenSSL to compute with: codes that
+  // nobody can make or prove would part this node from all others without a word.
+  Hmac(const Napi::CallbackInfo& info, size_t index);
+
+  // kOctets of code. False where OpenSSL fails, as without memory.
+  bool Compute(const uint8_t* octets, size_t length, uint8_t* into);
   // In constant time, whether the code of the octets begins with these.
   bool Proves(const uint8_t* octets, size_t length, const uint8_t* code, size_t code_length);
 
@@ -28,7 +33,6 @@ class Hmac {
   };
   using Context = std::unique_ptr<evp_md_ctx_st, Free>;
 
-  bool Compute(const uint8_t* octets, size_t length, uint8_t* into);
   static Context Begun(const uint8_t* key, size_t length, uint8_t pad);
 
   Context inner_;

@@ -30,12 +30,8 @@ Napi::Function RepeatSieve::Define(Napi::Env env) {
                       InstanceMethod<&RepeatSieve::Sift>("sift")});
 }
 
-RepeatSieve::RepeatSieve(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  const Bytes key = BytesArgument(info, 0, "key");
-  if (key.length > Hmac::kLongestKey) BadArgument(info.Env(), "a key has at most 64 octets");
-  hmac_.Key(key.data, key.length);
-  name_at_ = Uint32Argument(info, 1, "nameAt");
-}
+RepeatSieve::RepeatSieve(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), hmac_(info, 0), name_at_(Uint32Argument(info, 1, "nameAt")) {}
 
 size_t RepeatSieve::SequenceAt(const Bytes& datagram) const {
   if (datagram.length <= name_at_) return 0;

@@ -51,7 +51,7 @@ class RepeatSieve : public Napi::ObjectWrap<RepeatSieve> {
   bool IsRepeat(const Bytes& datagram, size_t sequence_at, const Word& word) const;
 
   Hmac hmac_;
-  size_t name_at_ = 0;
+  const size_t name_at_;
   std::unordered_map<std::string, uint32_t> slots_;
   std::vector<Word> words_;
   std::vector<Repeat> repeats_;

@@ -11,10 +11,10 @@ import type { Heartbeat } from "../l2/heartbeat.ts";
 import { HeartbeatDecoder, HeartbeatEncoder, MOST_OCTETS, NAME_AT, URGENT } from "../l2/heartbeat-codec.ts";
 import { StatementAssembly } from "../l2/statement-assembly.ts";
 import { parseIpAddress } from "../net/ip-address.ts";
+import { authenticator } from "../xdp/authenticator.ts";
 import { addressOctets, DatagramSocket } from "../xdp/datagram-socket.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { RepeatSieve } from "../xdp/repeat-sieve.ts";
-import { authenticator } from "./authentication.ts";
 
 /** Where heartbeats are heard and what they come from, by family; `null` for no heartbeats by that family. */
 export type OwnAddresses = Readonly<Record<4 | 6, string | null>>;

@@ -100,6 +100,10 @@ export interface NativeDatagramSocket {
   close(): void;
 }
 
+export interface NativeAuthenticator {
+  compute(octets: Uint8Array, length: number, into: Uint8Array): void;
+}
+
 export interface NativeRepeatSieve {
   learn(datagram: Uint8Array): number;
   forget(datagram: Uint8Array): void;
@@ -141,6 +145,7 @@ interface Native {
   readonly pinMap: (fd: number, path: string) => void;
   readonly NetlinkMonitor: new (groups: readonly number[]) => NativeNetlinkMonitor;
   readonly DatagramSocket: new (address: Uint8Array, port: number) => NativeDatagramSocket;
+  readonly Authenticator: new (key: Uint8Array) => NativeAuthenticator;
   readonly RepeatSieve: new (key: Uint8Array, nameAt: number) => NativeRepeatSieve;
   readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;
   readonly Link: new (

@@ -8,6 +8,7 @@ import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { parseIpAddress } from "../../src/net/ip-address.ts";
 import { attachEgress } from "../../src/xdp/attach.ts";
+import { authenticator } from "../../src/xdp/authenticator.ts";
 import { BpfMap } from "../../src/xdp/bpf-map.ts";
 import { native } from "../../src/xdp/native.ts";
 import { addAddress, createVethPair, deleteLink, findLink, resolveNeighbor } from "../../src/xdp/netlink.ts";
@@ -153,6 +154,16 @@ function waits(): void {
   event.close();
 }
 
+function codes(): void {
+  for (const keyLength of [0, 1, 64]) {
+    const authenticate = authenticator(new Uint8Array(keyLength));
+    for (const length of [0, 1, 64, 2048]) authenticate(new Uint8Array(length), length);
+    expectThrow(() => authenticate(new Uint8Array(1), 2));
+  }
+  expectThrow(() => authenticator(new Uint8Array(65)));
+  expectThrow(() => new native.Authenticator(new Uint8Array(32)).compute(new Uint8Array(1), 1, new Uint8Array(31)));
+}
+
 /** Threads that end with everything open. */
 async function deaths(): Promise<void> {
   const path = new URL("hold-everything.ts", import.meta.url);
@@ -174,6 +185,7 @@ maps();
 refusals();
 await network();
 waits();
+codes();
 await deaths();
 for (let i = 0; i < 5; i++) {
   await sleep(10);

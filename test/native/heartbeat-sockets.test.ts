@@ -4,13 +4,14 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { authenticator } from "../../src/announcer/authentication.ts";
+
 import { HeartbeatSockets } from "../../src/announcer/heartbeat-sockets.ts";
 import { OwnerAgreement } from "../../src/l2/agreement.ts";
 import type { SignOfLife } from "../../src/l2/event.ts";
 import { EMPTY_STATEMENT, type Heartbeat } from "../../src/l2/heartbeat.ts";
 import { HeartbeatEncoder } from "../../src/l2/heartbeat-codec.ts";
 import { DEFAULT_TIMING } from "../../src/l2/timing.ts";
+import { authenticator } from "../../src/xdp/authenticator.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { moveIntoOwnNamespace } from "./own-namespace.ts";
 
