@@ -10,8 +10,10 @@
  *
  *    192.168.10.96/28 and fd00:10::/112 are routed to the node statically.
  *
- * The uplink has two queues, so requests, replies and errors of one flow meet different workers. The backends are pods in the node's own stack, or hosts behind a second NIC (`podsInStack`, `hostsOnLan`). The way to
- * the backend `narrow` takes packets of 1400 bytes, while both its ends believe in 1500: who sends more must be told.
+ * The uplink has two queues. The backends are pods in the node's own stack (`podsInStack`), and then requests, replies and
+ * errors of one flow meet different workers; or hosts behind a second NIC of one queue (`hostsOnLan`), and one worker has
+ * both of the uplink's. The way to the backend `narrow` takes packets of 1400 bytes, while both its ends believe in 1500:
+ * who sends more must be told.
  */
 import { Configuration, ciliumConfig } from "./configuration.ts";
 import { type Backend, forwarder, host, startPod, startServers } from "./dual-stack-host.ts";
@@ -104,7 +106,8 @@ export async function dualStack(lab: Lab, inside: MakeBackends, options: DualSta
       device: "to-node",
       addresses: ["10.1.1.1/24", "fd00:1::1/64", "fe80::1/64"],
       offload: { tx: false },
-      queues: 2,
+      // To generic XDP what a veth sends by its queue N has come by queue N - 1.
+      queues: 3,
     },
     { namespace: node, device: "net0", addresses: ["10.1.1.2/24", "fd00:1::2/64"], queues: 2 },
   );

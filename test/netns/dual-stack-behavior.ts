@@ -45,11 +45,12 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
   describe.each(PLACES)("IPv$family", ({ family, client, router, node, web, narrow, empty }) => {
     const url = (address: string, port = 80) => `http://${family === 4 ? address : `[${address}]`}:${port}/`;
 
-    const udp = (address: string, port: number, ...lengths: number[]) =>
+    const ask = (...words: readonly (string | number)[]) =>
       network.client
-        .run([process.execPath, UDP_ASK, address, `${port}`, ...lengths.map(String)])
+        .run([process.execPath, UDP_ASK, ...words.map(String)])
         .trim()
         .split("\n");
+    const udp = (address: string, port: number, ...lengths: number[]) => ask(address, port, ...lengths);
 
     const portUnreachable = family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 };
 
@@ -77,6 +78,10 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
 
     test("datagrams of 20 and of 8,000 bytes come back as they were", () => {
       expect(udp(web, 7, 20, 8000, 20, 8000, 8000)).toEqual(Array(5).fill("echoed"));
+    });
+
+    test("datagrams from 30 ports are answered, whatever queue each comes in by", () => {
+      expect(ask("--anew", web, 7, ...Array(30).fill(20))).toEqual(Array(30).fill("echoed"));
     });
 
     test("a port that no Service has, and one without backends, refuse at once", () => {
