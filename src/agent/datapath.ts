@@ -108,7 +108,7 @@ export class Datapath {
     cleanup: (() => void | Promise<void>)[],
   ): Promise<Datapath> {
     const foundation = await layFoundation(options, ownKey, log, cleanup);
-    const { object, ports, queues, key, kernelForwards, pins } = foundation;
+    const { object, ports, key, kernelForwards, pins } = foundation;
 
     const balancing = { affinity: affinityMemory(), load: object.map("backend_load").mmap() };
     countFlows(openFlowTables(object, key, balancing));
@@ -137,7 +137,7 @@ export class Datapath {
       ids,
       portNames: ports.map(({ name }) => name),
     });
-    const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
+    const counters = Array.from({ length: foundation.workers }, () => countersMemory(MAX_VIPS));
     const policies = new NodePolicies(foundation, options, log);
     cleanup.push(() => policies.close());
     pool = new WorkerPool(workerSpecs(foundation, { network, balancing, policies, table }, counters), {
@@ -177,7 +177,7 @@ export class Datapath {
       offloads,
       log,
     });
-    log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
+    log.info({ ports: datapath.ports, workers: counters.length }, "datapath ready");
     return datapath;
   }
 
