@@ -77,6 +77,8 @@ export interface DualStack {
   readonly node: Namespace;
   readonly web: readonly Pod[];
   readonly narrow: Pod;
+  /** Pods or hosts, which the client reaches directly as well. */
+  readonly backends: Backends;
   readonly gateway: Gateway;
 }
 
@@ -129,7 +131,8 @@ export async function dualStack(lab: Lab, inside: MakeBackends, options: DualSta
   const served = () => gateway.status().services.map(({ vip }) => vip);
   const isServed = ({ narrow }: Places) => served().some((vip) => vip.includes(narrow));
   await waitFor("the Services to be served", () => PLACES.every(isServed), { seen: served });
-  return { client, router, node, web: backends.web.map(({ pod }) => pod), narrow: backends.narrow.pod, gateway };
+  const web = backends.web.map(({ pod }) => pod);
+  return { client, router, node, web, narrow: backends.narrow.pod, backends, gateway };
 }
 
 export async function podsInStack(lab: Lab, node: Namespace, router: Namespace): Promise<Backends> {
@@ -153,7 +156,8 @@ export async function podsInStack(lab: Lab, node: Namespace, router: Namespace):
 }
 
 /** Two hosts on a LAN of the node, and `narrow` behind another router of that LAN. All send back through the node. */
-export async function hostsOnLan(lab: Lab, node: Namespace): Promise<Backends> {
+export async function hostsOnLan(lab: Lab, node: Namespace, router: Namespace): Promise<Backends> {
+  router.ip("route add 10.9.0.0/24 via 10.1.1.2", "route add fd00:9::/64 via fd00:1::2");
   const lan = lab.namespace("lan");
   lan.ip("link add bridge type bridge mcast_snooping 0 forward_delay 0 stp_state 0", "link set bridge up");
   lab.connect(

@@ -12,10 +12,12 @@ import { type DualStack, dualStack, type MakeBackends, NARROW_MTU, PLACES } from
 import { icmpError } from "../lab/icmp-error.ts";
 import { Lab } from "../lab/lab.ts";
 import { pathMtu } from "../lab/path-mtu.ts";
+import type { SamePort } from "../lab/same-port.ts";
 import { traceroute } from "../lab/traceroute.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const UDP_ASK = join(import.meta.dirname, "..", "lab", "udp-ask.ts");
+const SAME_PORT = join(import.meta.dirname, "..", "lab", "same-port.ts");
 /** curl's exit code for a connection that was refused. */
 const REFUSED = 7;
 
@@ -119,6 +121,15 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
       await waitFor("the refusal", () => errors().some(({ source }) => source === client), { seen: errors });
       for (const capture of heard) await capture.stop();
       expect(errors()).toContainEqual(refusal);
+    });
+
+    test("a client may use one port for the VIP and for a backend directly, one after the other", () => {
+      const places = network.backends.web.map((backend) => `${backend.pod.name}=${backend[`ipv${family}`]}`);
+      const printed = network.client.run([process.execPath, SAME_PORT, "40000", web, ...places]);
+      const { vip, afterwardsMilliseconds, ...others } = JSON.parse(printed) as SamePort;
+      expect(others).toEqual({ afterwards: vip, vipAgain: vip, beside: null, besideAfterwards: vip });
+      // A backend that closed at the same moment is in TIME-WAIT, and may want the SYN a second time.
+      expect(afterwardsMilliseconds).toBeLessThan(2500);
     });
 
     test("traceroute shows the gateway between the router and the VIP", () => {
