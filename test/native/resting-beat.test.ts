@@ -83,10 +83,11 @@ test("what is expected is heard, what is forged is refused, and what is played a
 });
 
 test.each([
-  ["a sender who is not expected", "c"],
-  ["an expected one that says something else", "b"],
-])("%s ends it, and what was taken is left to read", async (_, from) => {
-  heart.rest([], ["b"], { patience: 2 * EVERY_MILLISECONDS });
+  ["a sender who is not expected", "c", { patience: 2 * EVERY_MILLISECONDS }],
+  ["an expected one that says something else", "b", { patience: 2 * EVERY_MILLISECONDS }],
+  ["somebody who was awaited", "c", { awaits: true }],
+])("%s ends it, and what was taken is left to read", async (_, from, over) => {
+  heart.rest([], ["b"], over);
   const other = from === "b" ? said("b", 2).map((octet, index) => (index === 6 ? octet ^ 2 : octet)) : said("c", 2);
   say(said("b", 2), other);
   await waitFor("to be woken", isWoken, { everyMilliseconds: 5 });
