@@ -34,7 +34,7 @@ export interface NodeReport {
   readonly moves: Readonly<Record<string, ServiceMove>>;
 }
 
-export interface ServiceReport {
+interface ServiceReport {
   readonly frames: number;
   readonly flowsOpened: number;
   /** VIPs of it for which that node has no backend; a node of an earlier version does not say. */
