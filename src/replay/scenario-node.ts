@@ -17,7 +17,7 @@ export interface ScenarioInterface {
   readonly stack: ScenarioStack | null;
 }
 
-export interface ScenarioStack {
+interface ScenarioStack {
   /** Index of the interface whose frames for pods of the node go there. */
   readonly uplink: number;
   /** Of the end that the stack has. */

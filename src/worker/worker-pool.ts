@@ -41,7 +41,7 @@ const RESTART_MILLISECONDS = 1000;
 const WATCH_MILLISECONDS = 100;
 const WATCH_PATIENCE = 5;
 
-export interface WorkerListener {
+interface WorkerListener {
   readonly onFailure: (worker: number, error: Error) => void;
   readonly onNews: (worker: number, news: WorkerNews) => void;
   /** The worker has ended over a hook of the policy in this slot; it is replaced when this has been heard. */
