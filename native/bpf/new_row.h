@@ -47,22 +47,14 @@ struct stuck_lock {
 	__u64 since; /* nanoseconds of the monotonic clock */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, STUCK_PLACES);
-	__type(key, __u32);
-	__type(value, struct stuck_lock);
-} stuck_locks SEC(".maps");
+static struct stuck_lock stuck_locks[STUCK_PLACES];
 
 /* Whether a lock that could not be had has been held for too long. */
 static __always_inline int is_stuck(__u32 family, __u32 slot)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
-	__u32 place = slot % STUCK_PLACES;
-	struct stuck_lock *seen = bpf_map_lookup_elem(&stuck_locks, &place);
+	volatile struct stuck_lock *seen = &stuck_locks[slot % STUCK_PLACES];
 
-	if (!seen)
-		return 0;
 	if (seen->slot != slot || seen->family != family || now - seen->since > STUCK_FORGOTTEN_NANOSECONDS) {
 		seen->slot = slot;
 		seen->family = family;
