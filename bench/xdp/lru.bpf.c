@@ -71,22 +71,16 @@ static __always_inline struct flow6_row *find_row_at6(const struct settings *set
 /* In place of flow_state.h: no segment of the benchmark closes anything. */
 #define SLUICE_FLOW_STATE_H
 
-static __always_inline void note_flags4(const struct settings *set, struct lru_row *row, __u32 flags)
+static __always_inline void note_flags(const int family, const struct settings *set, void *row, __u32 flags)
 {
-	if ((*(const volatile __u32 *)&row->state & flags) != flags)
-		__sync_fetch_and_or(&row->state, flags);
+	__u32 *state = &((struct lru_row *)row)->state;
+
+	if (family == 4 && (*(const volatile __u32 *)state & flags) != flags)
+		__sync_fetch_and_or(state, flags);
 }
 
-static __always_inline void note_flags6(const struct settings *set, struct flow6_row *row, __u32 flags)
-{
-}
-
-static __always_inline int may_forward4(const struct settings *set, const struct lru_row *row, __u32 tag, __u32 flags)
-{
-	return is_plain(flags);
-}
-
-static __always_inline int may_forward6(const struct settings *set, const struct flow6_row *row, __u32 tag, __u32 flags)
+static __always_inline int may_forward(const int family, const struct settings *set, const void *row, __u32 tag,
+				       __u32 flags)
 {
 	return is_plain(flags);
 }

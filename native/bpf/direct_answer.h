@@ -36,33 +36,18 @@ static __always_inline int accepts_connection(const struct frame *frame, const s
 	       load(frame, packet->transport + SCTP_CHUNK_AT, &byte, sizeof(byte)) && byte == SCTP_INIT_ACK;
 }
 
-static __always_inline __u32 slot_of(const int family, const struct settings *set, const struct flow_key *key)
-{
-	return find_other(family, set, key, hash_of(family, set, key), NO_SLOT);
-}
-
-static __always_inline int is_direct(const int family, const struct settings *set, __u32 slot)
-{
-	if (family == 4) {
-		struct flow_row *row = bpf_map_lookup_elem(&flows, &slot);
-
-		return row && is_direct_answer4(set, row);
-	}
-	struct flow6_row *row = bpf_map_lookup_elem(&flows6, &slot);
-
-	return row && is_direct_answer6(set, row);
-}
-
 /* Ends the reply row of a key if a SYN-ACK that it fits is another connection's; 1 when it is. */
 static __always_inline int end_by_direct_answer_in(const int family, const struct settings *set,
 						   const struct flow_key *key)
 {
+	void *row;
 	__u32 slot;
 
 	if (!set || !key)
 		return 0;
-	slot = slot_of(family, set, key);
-	if (slot == NO_SLOT || !is_direct(family, set, slot))
+	slot = find_live(family, set, key);
+	row = find_at(family, slot);
+	if (!row || !is_direct_answer(family, set, row))
 		return 0;
 	withdraw(family, set, slot, now_seconds());
 	return 1;
@@ -71,7 +56,7 @@ static __always_inline int end_by_direct_answer_in(const int family, const struc
 FOR_EITHER_FAMILY(int, end_by_direct_answer, (const struct settings *set, const struct flow_key *key), (set, key))
 
 /* Whether a packet that fits a reply row answers a connection past us; the row has ended then. */
-static __always_inline int is_direct_answer(const struct frame *frame, const struct packet *packet,
+static __always_inline int answers_directly(const struct frame *frame, const struct packet *packet,
 					    const struct settings *set)
 {
 	if (!accepts_connection(frame, packet))
@@ -95,7 +80,7 @@ __noinline int brings_direct_answer(struct xdp_md *ctx, const struct port *port)
 	if (!(frame.network == ETH_HLEN && read_untagged_packet(ctx, family, &packet)) &&
 	    !read_header(&frame, frame.network, family, &packet))
 		return 0;
-	return find_transport(&frame, &packet) && is_direct_answer(&frame, &packet, set);
+	return find_transport(&frame, &packet) && answers_directly(&frame, &packet, set);
 }
 
 #endif

@@ -137,7 +137,7 @@ static __always_inline int forward_reply4(struct __sk_buff *skb, const struct se
 		return 0;
 	tag = tag_of(&row->tag);
 	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out) ||
-	    (out.protocol == IPPROTO_TCP && (!may_forward4(set, row, tag, out.flags) || !is_modest(skb, &out))))
+	    (out.protocol == IPPROTO_TCP && (!may_forward(4, set, row, tag, out.flags) || !is_modest(skb, &out))))
 		return 0;
 	addresses[0] = row->new_source_address;
 	addresses[1] = row->new_destination_address;
@@ -145,7 +145,7 @@ static __always_inline int forward_reply4(struct __sk_buff *skb, const struct se
 	ports_change = word_delta(key.ports, new_ports);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, frames_of(skb), bytes_of(skb, &out),
 		  now_seconds());
-	note_flags4(set, row, out.flags);
+	note_flags(4, set, row, out.flags);
 	count_vip(row->owner, tag, frames_of(skb), bytes_of(skb, &out));
 
 	bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check), 0, row->checksum_deltas & 0xffff, 0);
@@ -179,7 +179,7 @@ static __always_inline int forward_reply6(struct __sk_buff *skb, const struct se
 		return 0;
 	tag = tag_of(&row->tag);
 	if (!is_forwarded_reply(tag, row->egress) || !read_outgoing(skb, ETH_HLEN + sizeof(*ip), &out) ||
-	    (out.protocol == IPPROTO_TCP && (!may_forward6(set, row, tag, out.flags) || !is_modest(skb, &out))))
+	    (out.protocol == IPPROTO_TCP && (!may_forward(6, set, row, tag, out.flags) || !is_modest(skb, &out))))
 		return 0;
 	addresses[0] = *(struct address *)row->new_source_address;
 	addresses[1] = *(struct address *)row->new_destination_address;
@@ -187,7 +187,7 @@ static __always_inline int forward_reply6(struct __sk_buff *skb, const struct se
 	ports_change = word_delta(key.ports, new_ports);
 	count_row(&row->packets, &row->bytes, &row->last_seen_seconds, frames_of(skb), bytes_of(skb, &out),
 		  now_seconds());
-	note_flags6(set, row, out.flags);
+	note_flags(6, set, row, out.flags);
 	count_vip(row->owner, tag, frames_of(skb), bytes_of(skb, &out));
 
 	change_checksum(skb, &out, address_delta(row->checksum_delta, ports_change), ports_change);

@@ -108,11 +108,17 @@ static __always_inline __u32 find_other(const int family, const struct settings 
 	return family == 4 ? find_other4(set, key, hash, except) : find_other6(set, key, hash, except);
 }
 
+/* The slot of the live row of a key; or NO_SLOT. */
+static __always_inline __u32 find_live(const int family, const struct settings *set, const struct flow_key *key)
+{
+	return find_other(family, set, key, hash_of(family, set, key), NO_SLOT);
+}
+
 static __always_inline __u32 live_tag_in(const int family, const struct settings *set, const struct flow_key *key)
 {
 	__u32 tag;
 
-	return has_key(family, find_other(family, set, key, hash_of(family, set, key), NO_SLOT), key, &tag) ? tag : 0;
+	return has_key(family, find_live(family, set, key), key, &tag) ? tag : 0;
 }
 
 /* The tag of the live row of a key, or 0. Not static: the verifier then looks once, and not again for each way to it. */

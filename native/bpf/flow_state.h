@@ -7,7 +7,8 @@
 #define SLUICE_FLOW_STATE_H
 
 #include "clock.h"
-#include "flow_find.h"
+#include "flow_lookup.h"
+#include "row_fields.h"
 #include "transport.h"
 
 /* The state word: src/dataplane/state-word.ts. */
@@ -18,47 +19,22 @@
 #define STATE_OPENED_BITS 14
 #define STATE_OPENED_MASK ((1u << STATE_OPENED_BITS) - 1)
 
-static __always_inline __u32 swap_ports(__u32 ports)
-{
-	return ports << 16 | ports >> 16;
-}
-
-/* What peer_state4() says of a flow whose other row is gone. */
+/* What peer_state() says of a flow whose other row is gone. */
 #define NO_STATE 0xffffffffu
 
-/* The state of the other direction's row, which is found by what this one's frames become. */
-__noinline __u32 peer_state4(const struct settings *set, const struct flow_row *row)
+static __always_inline __u32 peer_state_in(const int family, const struct settings *set, const void *row)
 {
-	struct key4 key;
-	struct flow_row *peer;
-	__u32 slot;
+	struct row peer;
 
-	if (!set || !row)
-		return NO_STATE;
-	key.source = row->new_destination_address;
-	key.destination = row->new_source_address;
-	key.ports = swap_ports(row->new_ports);
-	key.tag = row->tag & FLOW_TAG_MATCH_MASK;
-	slot = find_slot4(set, &key);
-	peer = bpf_map_lookup_elem(&flows, &slot);
-	return peer ? peer->state : NO_STATE;
+	return set && row && row_at(family, find_against(family, set, row, 1), &peer) ? *peer.state : NO_STATE;
 }
 
-__noinline __u32 peer_state6(const struct settings *set, const struct flow6_row *row)
-{
-	struct flow6_row *peer;
-	struct key6 key;
-	__u32 slot;
+FOR_EITHER_ROW(__u32, peer_state)
 
-	if (!set || !row)
-		return NO_STATE;
-	key.source = *(struct address *)row->new_destination_address;
-	key.destination = *(struct address *)row->new_source_address;
-	key.ports = swap_ports(row->new_ports);
-	key.tag = row->tag & FLOW_TAG_MATCH_MASK;
-	slot = find_slot6(set, &key);
-	peer = bpf_map_lookup_elem(&flows6, &slot);
-	return peer ? peer->state : NO_STATE;
+/* The state of the other direction's row, which is found by what this one's frames become. */
+static __always_inline __u32 peer_state(const int family, const struct settings *set, void *row)
+{
+	return family == 4 ? peer_state4(set, row) : peer_state6(set, row);
 }
 
 /* The flags to add to a row for its first FIN. */
@@ -87,55 +63,32 @@ static __always_inline int is_over_for_answers(__u32 back, __u32 there, __u32 re
 	return ((there | back) & TCP_RST) || ((back & TCP_FIN) && ((there & TCP_FIN) || is_received(request_egress)));
 }
 
+static __always_inline int is_direct_answer_in(const int family, const struct settings *set, void *row)
+{
+	struct row request;
+	__u32 back, slot;
+
+	if (!set || !row)
+		return 0;
+	back = *fields_of(family, row).state;
+	if (!(back & TCP_ACK))
+		return 0;
+	slot = find_against(family, set, row, 1);
+	/* Of a request that another node has translated. */
+	if (slot == NO_SLOT)
+		slot = find_against(family, set, row, 0);
+	return !row_at(family, slot, &request) || is_over_for_answers(back, *request.state, *request.egress);
+}
+
+FOR_EITHER_ROW(int, is_direct_answer)
+
 /*
  * Whether a SYN-ACK in the direction of a reply row is that of a connection past us: the flow is over, and a SYN that had
  * come by here would have begun it anew (src/dataplane/direct-answer.ts).
  */
-__noinline int is_direct_answer4(const struct settings *set, const struct flow_row *row)
+static __always_inline int is_direct_answer(const int family, const struct settings *set, void *row)
 {
-	struct flow_row *request;
-	struct key4 key;
-	__u32 slot;
-
-	if (!set || !row || !(row->state & TCP_ACK))
-		return 0;
-	key.source = row->new_destination_address;
-	key.destination = row->new_source_address;
-	key.ports = swap_ports(row->new_ports);
-	key.tag = row->tag & FLOW_TAG_MATCH_MASK;
-	slot = find_slot4(set, &key);
-	if (slot == NO_SLOT) {
-		/* Of a request that another node has translated. */
-		key.source = row->destination_address;
-		key.destination = row->source_address;
-		key.ports = swap_ports(row->ports);
-		slot = find_slot4(set, &key);
-	}
-	request = bpf_map_lookup_elem(&flows, &slot);
-	return !request || is_over_for_answers(row->state, request->state, request->egress);
-}
-
-__noinline int is_direct_answer6(const struct settings *set, const struct flow6_row *row)
-{
-	struct flow6_row *request;
-	struct key6 key;
-	__u32 slot;
-
-	if (!set || !row || !(row->state & TCP_ACK))
-		return 0;
-	key.source = *(struct address *)row->new_destination_address;
-	key.destination = *(struct address *)row->new_source_address;
-	key.ports = swap_ports(row->new_ports);
-	key.tag = row->tag & FLOW_TAG_MATCH_MASK;
-	slot = find_slot6(set, &key);
-	if (slot == NO_SLOT) {
-		key.source = *(struct address *)row->destination_address;
-		key.destination = *(struct address *)row->source_address;
-		key.ports = swap_ports(row->ports);
-		slot = find_slot6(set, &key);
-	}
-	request = bpf_map_lookup_elem(&flows6, &slot);
-	return !request || is_over_for_answers(row->state, request->state, request->egress);
+	return family == 4 ? is_direct_answer4(set, row) : is_direct_answer6(set, row);
 }
 
 static __always_inline int is_servers_answer(__u32 tag, __u32 flags)
@@ -167,26 +120,17 @@ static __always_inline int is_over(__u32 state, __u32 peer)
 	return peer == NO_STATE || (state & peer & TCP_FIN);
 }
 
-static __always_inline int may_forward4(const struct settings *set, const struct flow_row *row, __u32 tag, __u32 flags)
+static __always_inline int may_forward(const int family, const struct settings *set, void *row, __u32 tag, __u32 flags)
 {
-	if (is_plain(flags))
-		return !speaks_again(tag, row->state, flags, row->last_seen_seconds) ||
-		       !is_over(row->state, peer_state4(set, row));
-	return is_valid(flags) &&
-	       !(is_clients_syn(tag, flags) &&
-		 (is_received(row->egress) || may_begin_again(row->state, peer_state4(set, row)))) &&
-	       !(is_servers_answer(tag, flags) && is_direct_answer4(set, row));
-}
+	struct row of = fields_of(family, row);
 
-static __always_inline int may_forward6(const struct settings *set, const struct flow6_row *row, __u32 tag, __u32 flags)
-{
 	if (is_plain(flags))
-		return !speaks_again(tag, row->state, flags, row->last_seen_seconds) ||
-		       !is_over(row->state, peer_state6(set, row));
+		return !speaks_again(tag, *of.state, flags, *of.last_seen) ||
+		       !is_over(*of.state, peer_state(family, set, row));
 	return is_valid(flags) &&
 	       !(is_clients_syn(tag, flags) &&
-		 (is_received(row->egress) || may_begin_again(row->state, peer_state6(set, row)))) &&
-	       !(is_servers_answer(tag, flags) && is_direct_answer6(set, row));
+		 (is_received(*of.egress) || may_begin_again(*of.state, peer_state(family, set, row)))) &&
+	       !(is_servers_answer(tag, flags) && is_direct_answer(family, set, row));
 }
 
 /* A flow lives after its RST: who has sent one has nothing more to say, so somebody else did (RFC 7857 §2.2). */
@@ -201,22 +145,15 @@ static __always_inline void revive(__u32 *state, __u32 flags)
 		__sync_fetch_and_and(state, ~TCP_RST);
 }
 
-static __always_inline void note_flags4(const struct settings *set, struct flow_row *row, __u32 flags)
+static __always_inline void note_flags(const int family, const struct settings *set, void *row, __u32 flags)
 {
-	if (!is_news(&row->state, flags))
-		return;
-	revive(&row->state, flags);
-	__sync_fetch_and_or(&row->state,
-			    flags | (flags & ~row->state & TCP_FIN ? closing_flags(peer_state4(set, row)) : 0));
-}
+	__u32 *state = fields_of(family, row).state;
 
-static __always_inline void note_flags6(const struct settings *set, struct flow6_row *row, __u32 flags)
-{
-	if (!is_news(&row->state, flags))
+	if (!is_news(state, flags))
 		return;
-	revive(&row->state, flags);
-	__sync_fetch_and_or(&row->state,
-			    flags | (flags & ~row->state & TCP_FIN ? closing_flags(peer_state6(set, row)) : 0));
+	revive(state, flags);
+	__sync_fetch_and_or(state,
+			    flags | (flags & ~*state & TCP_FIN ? closing_flags(peer_state(family, set, row)) : 0));
 }
 
 #endif

@@ -77,7 +77,7 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	payload = total - sizeof(*ip);
 	if (ip->protocol == IPPROTO_TCP) {
 		if ((void *)(tcp + 1) > end || !is_whole_segment(tcp, payload) ||
-		    !may_forward4(set, row, tag, tcp_flags(tcp)))
+		    !may_forward(4, set, row, tag, tcp_flags(tcp)))
 			return NOT_FORWARDED;
 	} else if (!is_sound_datagram(udp, payload)) {
 		return NOT_FORWARDED;
@@ -120,7 +120,7 @@ static __always_inline int forward_ipv4(struct xdp_md *ctx, const struct setting
 	/* The verifier has forgotten that the header is there. */
 	if (ip->protocol == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
 		tcp->check = apply_delta(tcp->check, delta);
-		note_flags4(set, row, tcp_flags(tcp));
+		note_flags(4, set, row, tcp_flags(tcp));
 	} else {
 		update_udp_checksum(udp, delta);
 	}
@@ -167,7 +167,7 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	}
 	if (ip->nexthdr == IPPROTO_TCP) {
 		if ((void *)(tcp + 1) > end || !is_whole_segment(tcp, payload) ||
-		    !may_forward6(set, row, tag, tcp_flags(tcp)))
+		    !may_forward(6, set, row, tag, tcp_flags(tcp)))
 			return NOT_FORWARDED;
 	} else if (!is_sound_datagram(udp, payload)) {
 		return NOT_FORWARDED;
@@ -211,7 +211,7 @@ static __always_inline int forward_ipv6(struct xdp_md *ctx, const struct setting
 	/* The verifier has forgotten that the header is there. */
 	if (ip->nexthdr == IPPROTO_TCP && (void *)(tcp + 1) <= end) {
 		tcp->check = apply_delta(tcp->check, delta);
-		note_flags6(set, row, tcp_flags(tcp));
+		note_flags(6, set, row, tcp_flags(tcp));
 	} else {
 		update_udp_checksum(udp, delta);
 	}

@@ -18,6 +18,7 @@
 #include "flow_row.h"
 #include "forwarding_table.h"
 #include "maps.h"
+#include "row_fields.h"
 #include "transport.h"
 
 #define GRACE_SECONDS 2
@@ -31,99 +32,6 @@
 
 /* A holder on another CPU needs a microsecond; a worker may have been preempted, and then the frame waits with it. */
 #define LOCK_ATTEMPTS 64
-
-/* What rows of both families have, wherever it lies. */
-struct row {
-	__u32 *tag;
-	__u32 *egress;
-	__u32 *owner;
-	__u32 *state;
-	__u32 *last_seen;
-	__u64 *packets;
-	__u64 *bytes;
-};
-
-#define ROW_OF(from) \
-	((struct row){&(from)->tag, &(from)->egress, &(from)->owner, &(from)->state, &(from)->last_seen_seconds, \
-		      &(from)->packets, &(from)->bytes})
-
-static __always_inline int row_at(const int family, __u32 slot, struct row *row)
-{
-	if (family == 4) {
-		struct flow_row *found = bpf_map_lookup_elem(&flows, &slot);
-
-		if (!found)
-			return 0;
-		*row = ROW_OF(found);
-	} else {
-		struct flow6_row *found = bpf_map_lookup_elem(&flows6, &slot);
-
-		if (!found)
-			return 0;
-		*row = ROW_OF(found);
-	}
-	return 1;
-}
-
-static __always_inline __u32 *tag_at(const int family, __u32 slot)
-{
-	struct row row;
-
-	return row_at(family, slot, &row) ? row.tag : NULL;
-}
-
-static __always_inline void reverse_key(struct flow_key *into, const struct flow_key *key)
-{
-	into->source = key->destination;
-	into->destination = key->source;
-	into->ports = key->ports << 16 | key->ports >> 16;
-	into->protocol = key->protocol;
-	into->family = key->family;
-	into->unused = 0;
-}
-
-/* The key of the frames of a row, after their translation or before. 0 for a slot that is none. */
-static __always_inline int load_key(const int family, __u32 slot, int translated, struct flow_key *key)
-{
-	if (family == 4) {
-		struct flow_row *row = bpf_map_lookup_elem(&flows, &slot);
-
-		if (!row)
-			return 0;
-		map_ipv4(&key->source, translated ? row->new_source_address : row->source_address);
-		map_ipv4(&key->destination, translated ? row->new_destination_address : row->destination_address);
-		key->ports = translated ? row->new_ports : row->ports;
-		key->protocol = row->tag;
-		return 1;
-	}
-	struct flow6_row *row = bpf_map_lookup_elem(&flows6, &slot);
-
-	if (!row)
-		return 0;
-	key->source = *(struct address *)(translated ? row->new_source_address : row->source_address);
-	key->destination = *(struct address *)(translated ? row->new_destination_address : row->destination_address);
-	key->ports = translated ? row->new_ports : row->ports;
-	key->protocol = row->tag;
-	return 1;
-}
-
-/* The row of a NAT flow's other direction. */
-static __always_inline __u32 find_peer_in(const int family, const struct settings *set, __u32 slot)
-{
-	struct flow_key key = {}, other;
-
-	if (!set || !load_key(family, slot, 1, &key))
-		return NO_SLOT;
-	reverse_key(&other, &key);
-	return find_other(family, set, &other, hash_of(family, set, &other), NO_SLOT);
-}
-
-FOR_EITHER_FAMILY(__u32, find_peer, (const struct settings *set, __u32 slot), (set, slot))
-
-static __always_inline __u32 find_peer(const int family, const struct settings *set, __u32 slot)
-{
-	return family == 4 ? find_peer4(set, slot) : find_peer6(set, slot);
-}
 
 static __always_inline int lock_home(const int family, const struct settings *set, __u32 hash)
 {

@@ -57,7 +57,7 @@ static __always_inline enum reply_kind judge_egress(const struct frame *frame, c
 	    (packet.traits & PACKET_MALFORMED) || !find_transport(frame, &packet))
 		return NO_REPLY;
 	kind = find_live_reply(frame, &packet, set);
-	return kind == REPLY && is_direct_answer(frame, &packet, set) ? NO_REPLY : kind;
+	return kind == REPLY && answers_directly(frame, &packet, set) ? NO_REPLY : kind;
 }
 
 SEC("tc")

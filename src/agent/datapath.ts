@@ -46,6 +46,7 @@ import { adoptIds } from "./takeover.ts";
 import { traceSource } from "./trace-source.ts";
 import { TrafficCounters } from "./traffic-counters.ts";
 import { workerSpecs } from "./worker-specs.ts";
+import { type WorkerStatus, WorkerWatch } from "./worker-watch.ts";
 
 const MAX_VIPS = 1 << 16;
 
@@ -80,6 +81,7 @@ export class Datapath {
   readonly #network: NetworkTables;
   readonly #steering: Steering;
   readonly #workers: WorkerPool;
+  readonly #watch: WorkerWatch;
   readonly #traffic: TrafficCounters;
   readonly #links: readonly Link[];
   readonly #portList: readonly Port[];
@@ -88,6 +90,8 @@ export class Datapath {
   readonly #balancing: BalancingMemory;
   readonly #clock = new Float64Array(1);
   #table: ForwardingTable;
+  /** Made so far: one that some workers have not taken keeps its number, so that none is taken for another. */
+  #epochs: number;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
 
   /** Rejects with one clear error when something is in the way; then nothing is left behind either. */
@@ -108,7 +112,7 @@ export class Datapath {
     cleanup: (() => void | Promise<void>)[],
   ): Promise<Datapath> {
     const foundation = await layFoundation(options, ownKey, log, cleanup);
-    const { object, ports, queues, key, kernelForwards, pins } = foundation;
+    const { object, ports, key, kernelForwards, pins } = foundation;
 
     const balancing = { affinity: affinityMemory(), load: object.map("backend_load").mmap() };
     countFlows(openFlowTables(object, key, balancing));
@@ -137,7 +141,7 @@ export class Datapath {
       ids,
       portNames: ports.map(({ name }) => name),
     });
-    const counters = Array.from({ length: queues }, () => countersMemory(MAX_VIPS));
+    const counters = Array.from({ length: foundation.workers }, () => countersMemory(MAX_VIPS));
     const policies = new NodePolicies(foundation, options, log);
     cleanup.push(() => policies.close());
     pool = new WorkerPool(workerSpecs(foundation, { network, balancing, policies, table }, counters), {
@@ -177,7 +181,7 @@ export class Datapath {
       offloads,
       log,
     });
-    log.info({ ports: datapath.ports, workers: queues }, "datapath ready");
+    log.info({ ports: datapath.ports, workers: counters.length }, "datapath ready");
     return datapath;
   }
 
@@ -208,10 +212,12 @@ export class Datapath {
     this.#balancing = parts.balancing;
     this.ids = parts.ids;
     this.#workers = parts.workers;
+    this.#watch = new WorkerWatch(() => parts.workers.status(), parts.log);
     this.#traffic = new TrafficCounters(parts.counters, object, parts.ids);
     this.#links = parts.links;
     this.#portList = ports;
     this.#table = parts.table;
+    this.#epochs = parts.table.epoch;
     this.policies = parts.policies;
     this.offloads = parts.offloads;
     this.#steering = new Steering(object, parts.network, parts.foundation.stack, parts.log);
@@ -238,7 +244,7 @@ export class Datapath {
     const portNames = this.#portList.map(({ name }) => name);
     await inSlices(this.#memory.fill(spec, this.ids));
     const table = buildForwardingTable(spec, {
-      epoch: this.#table.epoch + 1,
+      epoch: ++this.#epochs,
       key: this.#key,
       ids: this.ids,
       memory: this.#memory,
@@ -312,8 +318,8 @@ export class Datapath {
     return this.#opening.status;
   }
 
-  workers(): { alive: boolean; turns: number }[] {
-    return this.#workers.status();
+  workers(): WorkerStatus[] {
+    return this.#watch.status;
   }
 
   xdpCounters(): Record<XdpOutcome, number> {
@@ -323,6 +329,7 @@ export class Datapath {
   /** Detaches first, so that no frame is steered to a worker that has gone. */
   async stop(): Promise<void> {
     this.#endings.close();
+    this.#watch.close();
     this.trace.close();
     const { pins, stack, claim } = this.#foundation;
     if (!this.#keepFlows) pins?.remove();

@@ -42,8 +42,11 @@ export interface Foundation {
   readonly key: HashKey;
   readonly ports: readonly Port[];
   readonly stack: StackInside | null;
-  /** Receive queues, the most of any port. */
-  readonly queues: number;
+  /**
+   * As many as the port with the fewest receive queues has of them. Each must be able to send by every port, a queue has
+   * room for one socket, and frame memory is a worker's own; so where a port has more, a worker has several of its queues.
+   */
+  readonly workers: number;
   /** The largest of any port. */
   readonly mtu: number;
   readonly kernelForwards: boolean;
@@ -74,7 +77,7 @@ export async function layFoundation(
     claim = await claimName(pins.name, options.uplinks.join(", "));
     cleanup.push(() => void claim?.close());
   }
-  const queues = Math.max(...[...uplinks, ...inside].map(({ name }) => rxQueueCount(name)));
+  const workers = countWorkers(names, log);
   const mtu = Math.max(...[...uplinks, ...inside].map((link) => link.mtu));
 
   let stack: StackInside | null = null;
@@ -82,7 +85,7 @@ export async function layFoundation(
     if (uplinks.length > 1)
       throw new Error("with `--inside stack` there is one uplink; give the others to a gateway of their own");
     for (const problem of stackProblems(uplinks[0]!.name)) log.warn(problem);
-    stack = pins?.exists() ? leftStackInside(mtu, queues) : null;
+    stack = pins?.exists() ? leftStackInside(mtu, workers) : null;
   }
   const flow6Rows = options.flowRows / 2;
   const kernelForwards = options.datapath !== "userspace";
@@ -127,7 +130,7 @@ export async function layFoundation(
   const taken = object !== null;
   if (!taken) {
     for (const name of names) requireFreeHook(name);
-    if (options.inside === "stack") stack = createStackInside(mtu, queues);
+    if (options.inside === "stack") stack = createStackInside(mtu, workers);
     cleanup.push(() => stack?.remove());
     ports = portList(uplinks, inside, stack, options.vlans);
     cleanup.push(() => pins?.remove());
@@ -152,7 +155,20 @@ export async function layFoundation(
       for (const { key: answered } of map.entries()) map.delete(answered);
     }
   }
-  return { object: maps, key, ports, stack, queues, mtu, kernelForwards, pins, claim, taken };
+  return { object: maps, key, ports, stack, workers, mtu, kernelForwards, pins, claim, taken };
+}
+
+/** One for each receive queue of the port with the fewest. */
+function countWorkers(names: readonly string[], log: Logger): number {
+  const ports = names.map((name) => ({ name, queues: rxQueueCount(name) })).toSorted((a, b) => a.queues - b.queues);
+  const [fewest, most] = [ports[0]!, ports.at(-1)!];
+  if (most.queues > fewest.queues) {
+    log.warn(
+      `${most.name} has ${most.queues} receive queues, but ${fewest.name} has ${fewest.queues}, and so there are as many ` +
+        `workers; for more: \`ethtool -L ${fewest.name} combined ${most.queues}\` before the start`,
+    );
+  }
+  return fewest.queues;
 }
 
 /**

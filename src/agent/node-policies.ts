@@ -74,13 +74,13 @@ export class NodePolicies {
   readonly #numbered = new Map<string, string[]>();
 
   /** The folder for copies of modules is beside the socket: emptied first, removed at the end. */
-  constructor({ queues, key, object }: Foundation, options: RunOptions, log: Logger) {
+  constructor({ workers, key, object }: Foundation, options: RunOptions, log: Logger) {
     this.#host = new PolicyHost(`${options.socket}.policies`);
-    this.stats = Array.from({ length: queues }, () => policyStatsMemory(MAX_POLICIES));
+    this.stats = Array.from({ length: workers }, () => policyStatsMemory(MAX_POLICIES));
     this.#log = log;
     const listeners = flowEndListeners();
     const memory = (): FlowEndMemory => ({ ring: flowEndRing(), listeners });
-    this.ends = Array.from({ length: queues }, memory);
+    this.ends = Array.from({ length: workers }, memory);
     this.ownEnds = memory();
     const rings = [...this.ends, this.ownEnds].map(({ ring }) => ring);
     this.#hooks = new ControlHooks(

@@ -1,4 +1,4 @@
-/** What the workers are started with: each the sockets of one queue on every port, and all of them the same memory. */
+/** What the workers are started with: each the sockets of its queues on every port, and all of them the same memory. */
 import type { BalancingMemory } from "../dataplane/balancing-memory.ts";
 import type { Counters } from "../dataplane/counters.ts";
 import type { ForwardingTable } from "../dataplane/forwarding-table.ts";
@@ -23,7 +23,7 @@ interface SharedParts {
   readonly table: ForwardingTable;
 }
 
-/** @param counters one for each queue, and so for each worker. */
+/** @param counters one for each worker. */
 export function workerSpecs(
   { object, ports, mtu, key, kernelForwards, taken }: Foundation,
   { network, balancing, policies, table }: SharedParts,
@@ -34,10 +34,10 @@ export function workerSpecs(
   const fragments = fragmentTableMemory();
   const clock = new Float64Array(1);
   monotonic(clock);
-  return counters.map((own, queue) => ({
-    sockets: ports
-      .map((port, id) => ({ port: id, interface: port.name, queue, bind }))
-      .filter((socket) => queue < rxQueueCount(socket.interface)),
+  return counters.map((own, worker) => ({
+    sockets: ports.flatMap(({ name }, port) =>
+      queuesOf(worker, counters.length, rxQueueCount(name)).map((queue) => ({ port, interface: name, queue, bind })),
+    ),
     longestFrameBytes: mtu + LINK_HEADER_BYTES,
     mapFds: {
       flows: object.map("flows").fd,
@@ -59,8 +59,13 @@ export function workerSpecs(
     counters: own,
     table: table.columns,
     policies: null,
-    policyStats: policies.stats[queue]!,
-    flowEnds: policies.ends[queue]!,
+    policyStats: policies.stats[worker]!,
+    flowEnds: policies.ends[worker]!,
     fib: network.fib.words,
   }));
+}
+
+/** Which of a port's queues a worker has: one at least, of as many queues as there are workers or more. */
+function queuesOf(worker: number, workers: number, queues: number): number[] {
+  return Array.from({ length: queues }, (_, queue) => queue).filter((queue) => queue % workers === worker);
 }

@@ -62,7 +62,7 @@ const LOCK_ATTEMPTS = 1 << 21;
 export const NO_ROW = -1;
 
 /** Where a row has what both families have: word offsets. Counters are two words each, low first. */
-export interface RowLayout {
+interface RowLayout {
   readonly words: number;
   readonly tag: number;
   /** Way out: egress.ts. */

@@ -1,6 +1,6 @@
 /**
- * A datapath worker: the sockets of one queue of every port, one frame memory, one pipeline. It runs as the only task of
- * its thread in the pool and does not return until it is told to stop.
+ * A datapath worker: sockets on a queue or several of every port, one frame memory, one pipeline. It runs as the only
+ * task of its thread in the pool and does not return until it is told to stop.
  *
  * Per turn: see whether there is a message; for each socket take a batch, run the pipeline, hand the frames to the
  * transmit rings and refill the fill ring; wake the kernel. A turn without frames is repeated for a while (a round trip
@@ -88,7 +88,7 @@ function forwardUntilStopped(
   const multiBuffer = layout.roomCount > 0;
   const batch = new FrameBatch(BATCH);
   const pipeline = makePipeline(task, maps, batch, umem.view);
-  /** Index into `sockets` by port id. */
+  /** Index into `sockets` by port id: the one that frames leave by. */
   const socketOfPort = new Int32Array(256).fill(-1);
   const portOfSocket = Int32Array.from(task.sockets, ({ port }) => port);
   const queueOfSocket = Int32Array.from(task.sockets, ({ port, queue }) => port * QUEUES_PER_PORT + queue);
@@ -112,7 +112,7 @@ function forwardUntilStopped(
   let joinedBytes = 0;
 
   task.sockets.forEach((socket, index) => {
-    socketOfPort[socket.port] = index;
+    if (socketOfPort[socket.port]! < 0) socketOfPort[socket.port] = index;
     pollEntries[index * POLL_WORDS] = sockets[index]!.fd;
     refill(sockets[index]!, RING_SLOTS);
   });

@@ -12,6 +12,7 @@ import { curl } from "../lab/curl.ts";
 import { SLUICE } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
 import type { LabProcess } from "../lab/process.ts";
+import { chargedBytes } from "../lab/process-vitals.ts";
 import { isVipRouted, NODE_ADDRESS, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
 import { ApiServer } from "./fixtures/api-server.ts";
@@ -57,7 +58,7 @@ let sluice: LabProcess;
 
 beforeAll(async () => {
   lab = new Lab("sly");
-  network = await seedA(lab);
+  network = await seedA(lab, { queues: 8 });
   server = await ApiServer.start({ within: network.node });
   server.apply(...monitoringKinds());
   server.kubectl("wait", "--for=condition=Established", "crd", "--all");
@@ -113,6 +114,14 @@ test("with the DaemonSet's arguments, capabilities and permissions the client re
   await waitFor("the route", () => isVipRouted(network), { ...ROUTED, seen: () => sluice.log().slice(-2000) });
   expect(curl(network.client, `http://${VIP}/`).error).toBe("");
   expect(sluice.log()).not.toContain("EPERM");
+});
+
+test("on an uplink of eight queues it takes the memory that the DaemonSet asks for, and a quarter of its limit", () => {
+  const { requests, limits } = gatewayOf(objects(rendered("base"))).resources;
+  const charged = chargedBytes(sluice);
+  expect(charged).toBeLessThan(bytesOf(requests.memory));
+  expect(charged).toBeGreaterThan(0.6 * bytesOf(requests.memory));
+  expect(charged).toBeLessThan(bytesOf(limits.memory) / 4);
 });
 
 test("its probe answers where the DaemonSet asks", () => {
@@ -178,6 +187,12 @@ function gatewayOf(all: readonly Manifest[]): Container {
   return all
     .find(({ kind }) => kind === "DaemonSet")!
     .spec.template.spec.containers.find(({ name }) => name === "gateway")!;
+}
+
+/** `640Mi`, `3Gi`. */
+function bytesOf(quantity: string): number {
+  const [, number, unit] = /^(\d+)([MG])i$/.exec(quantity)!;
+  return Number(number) * (unit === "M" ? 1 << 20 : 1 << 30);
 }
 
 function settingsOf(all: readonly Manifest[]): Record<string, string> {

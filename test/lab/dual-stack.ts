@@ -10,8 +10,10 @@
  *
  *    192.168.10.96/28 and fd00:10::/112 are routed to the node statically.
  *
- * The uplink has two queues, so requests, replies and errors of one flow meet different workers. The backends are pods in the node's own stack, or hosts behind a second NIC (`podsInStack`, `hostsOnLan`). The way to
- * the backend `narrow` takes packets of 1400 bytes, while both its ends believe in 1500: who sends more must be told.
+ * The uplink has two queues. The backends are pods in the node's own stack (`podsInStack`), and then requests, replies and
+ * errors of one flow meet different workers; or hosts behind a second NIC of one queue (`hostsOnLan`), and one worker has
+ * both of the uplink's. The way to the backend `narrow` takes packets of 1400 bytes, while both its ends believe in 1500:
+ * who sends more must be told.
  */
 import { Configuration, ciliumConfig } from "./configuration.ts";
 import { type Backend, forwarder, host, startPod, startServers } from "./dual-stack-host.ts";
@@ -75,6 +77,8 @@ export interface DualStack {
   readonly node: Namespace;
   readonly web: readonly Pod[];
   readonly narrow: Pod;
+  /** Pods or hosts, which the client reaches directly as well. */
+  readonly backends: Backends;
   readonly gateway: Gateway;
 }
 
@@ -102,7 +106,8 @@ export async function dualStack(lab: Lab, inside: MakeBackends, options: DualSta
       device: "to-node",
       addresses: ["10.1.1.1/24", "fd00:1::1/64", "fe80::1/64"],
       offload: { tx: false },
-      queues: 2,
+      // To generic XDP what a veth sends by its queue N has come by queue N - 1.
+      queues: 3,
     },
     { namespace: node, device: "net0", addresses: ["10.1.1.2/24", "fd00:1::2/64"], queues: 2 },
   );
@@ -126,7 +131,8 @@ export async function dualStack(lab: Lab, inside: MakeBackends, options: DualSta
   const served = () => gateway.status().services.map(({ vip }) => vip);
   const isServed = ({ narrow }: Places) => served().some((vip) => vip.includes(narrow));
   await waitFor("the Services to be served", () => PLACES.every(isServed), { seen: served });
-  return { client, router, node, web: backends.web.map(({ pod }) => pod), narrow: backends.narrow.pod, gateway };
+  const web = backends.web.map(({ pod }) => pod);
+  return { client, router, node, web, narrow: backends.narrow.pod, backends, gateway };
 }
 
 export async function podsInStack(lab: Lab, node: Namespace, router: Namespace): Promise<Backends> {
@@ -150,7 +156,8 @@ export async function podsInStack(lab: Lab, node: Namespace, router: Namespace):
 }
 
 /** Two hosts on a LAN of the node, and `narrow` behind another router of that LAN. All send back through the node. */
-export async function hostsOnLan(lab: Lab, node: Namespace): Promise<Backends> {
+export async function hostsOnLan(lab: Lab, node: Namespace, router: Namespace): Promise<Backends> {
+  router.ip("route add 10.9.0.0/24 via 10.1.1.2", "route add fd00:9::/64 via fd00:1::2");
   const lan = lab.namespace("lan");
   lan.ip("link add bridge type bridge mcast_snooping 0 forward_delay 0 stp_state 0", "link set bridge up");
   lab.connect(

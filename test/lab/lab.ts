@@ -20,7 +20,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Namespace } from "./namespace.ts";
-import { isAlive, sendSignal, startTime } from "./process.ts";
+import { isAlive, type LabProcess, sendSignal, startTime } from "./process.ts";
 
 /** One end of a veth pair. */
 export interface LinkEnd {
@@ -92,6 +92,11 @@ export class Lab {
     return found;
   }
 
+  /** All that were started in its namespaces, those that have ended too. */
+  processes(): readonly LabProcess[] {
+    return this.#namespaces.flatMap((namespace) => namespace.processes());
+  }
+
   /** Joins two namespaces by a veth pair, both ends up. */
   connect(a: LinkEnd, b: LinkEnd): void {
     const end = (link: LinkEnd) => {
@@ -125,8 +130,9 @@ export class Lab {
     process.removeListener("exit", this.#onExit);
     for (const undo of this.#closing.reverse()) undo();
     // Ours are named as well as found: one that was started just now may not have entered its namespace yet.
-    const processes = this.#namespaces.flatMap((namespace) => namespace.processes());
-    const running = processes.filter((process) => process.exit() === null).map((process) => process.pid);
+    const running = this.processes()
+      .filter((process) => process.exit() === null)
+      .map((process) => process.pid);
     sweep(this.prefix, running);
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(this.#owner, { force: true });

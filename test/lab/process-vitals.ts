@@ -1,8 +1,9 @@
 /** What a running gateway takes of the machine, looked at from outside and told by itself, for tests of its endurance. */
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { BpfMap } from "../../src/xdp/bpf-map.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Namespace } from "./namespace.ts";
+import type { LabProcess } from "./process.ts";
 
 export interface Vitals {
   readonly residentBytes: number;
@@ -28,6 +29,26 @@ export async function vitals(gateway: Gateway): Promise<Vitals> {
     heapBytes: metrics.get("nodejs_heap_size_used_bytes")!,
     externalBytes: metrics.get("nodejs_external_memory_bytes")!,
   };
+}
+
+/**
+ * What its cgroup is charged with. The resident memory that the kernel tells of a process counts a BPF map once for each
+ * thread that has mapped it, and one that nobody has mapped not at all.
+ */
+export function chargedBytes({ pid }: LabProcess): number {
+  let kilobytes = 0;
+  // A mapping is a line of addresses, rights, offset, device, inode and what it is of; lines about it follow.
+  for (const mapping of readFileSync(`/proc/${pid}/smaps`, "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)) {
+    const isBpfMap = mapping.slice(0, mapping.indexOf("\n")).endsWith("anon_inode:bpf-map");
+    if (!isBpfMap) kilobytes += Number(/^Rss: +(\d+) kB$/m.exec(mapping)?.[1] ?? 0);
+  }
+  const maps = new Map<string, number>();
+  for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
+    const text = readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8");
+    const id = /^map_id:\s+(\d+)$/m.exec(text)?.[1];
+    if (id !== undefined) maps.set(id, Number(/^memlock:\s+(\d+)$/m.exec(text)![1]));
+  }
+  return kilobytes * 1024 + [...maps.values()].reduce((total, bytes) => total + bytes, 0);
 }
 
 /** @param maps names of the hash maps to count. */

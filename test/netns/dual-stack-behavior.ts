@@ -12,10 +12,12 @@ import { type DualStack, dualStack, type MakeBackends, NARROW_MTU, PLACES } from
 import { icmpError } from "../lab/icmp-error.ts";
 import { Lab } from "../lab/lab.ts";
 import { pathMtu } from "../lab/path-mtu.ts";
+import type { SamePort } from "../lab/same-port.ts";
 import { traceroute } from "../lab/traceroute.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const UDP_ASK = join(import.meta.dirname, "..", "lab", "udp-ask.ts");
+const SAME_PORT = join(import.meta.dirname, "..", "lab", "same-port.ts");
 /** curl's exit code for a connection that was refused. */
 const REFUSED = 7;
 
@@ -43,11 +45,12 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
   describe.each(PLACES)("IPv$family", ({ family, client, router, node, web, narrow, empty }) => {
     const url = (address: string, port = 80) => `http://${family === 4 ? address : `[${address}]`}:${port}/`;
 
-    const udp = (address: string, port: number, ...lengths: number[]) =>
+    const ask = (...words: readonly (string | number)[]) =>
       network.client
-        .run([process.execPath, UDP_ASK, address, `${port}`, ...lengths.map(String)])
+        .run([process.execPath, UDP_ASK, ...words.map(String)])
         .trim()
         .split("\n");
+    const udp = (address: string, port: number, ...lengths: number[]) => ask(address, port, ...lengths);
 
     const portUnreachable = family === 4 ? { type: 3, code: 3 } : { type: 1, code: 4 };
 
@@ -75,6 +78,10 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
 
     test("datagrams of 20 and of 8,000 bytes come back as they were", () => {
       expect(udp(web, 7, 20, 8000, 20, 8000, 8000)).toEqual(Array(5).fill("echoed"));
+    });
+
+    test("datagrams from 30 ports are answered, whatever queue each comes in by", () => {
+      expect(ask("--anew", web, 7, ...Array(30).fill(20))).toEqual(Array(30).fill("echoed"));
     });
 
     test("a port that no Service has, and one without backends, refuse at once", () => {
@@ -114,6 +121,15 @@ export function behavesOnRealNetworks(inside: MakeBackends): () => DualStack {
       await waitFor("the refusal", () => errors().some(({ source }) => source === client), { seen: errors });
       for (const capture of heard) await capture.stop();
       expect(errors()).toContainEqual(refusal);
+    });
+
+    test("a client may use one port for the VIP and for a backend directly, one after the other", () => {
+      const places = network.backends.web.map((backend) => `${backend.pod.name}=${backend[`ipv${family}`]}`);
+      const printed = network.client.run([process.execPath, SAME_PORT, "40000", web, ...places]);
+      const { vip, afterwardsMilliseconds, ...others } = JSON.parse(printed) as SamePort;
+      expect(others).toEqual({ afterwards: vip, vipAgain: vip, beside: null, besideAfterwards: vip });
+      // A backend that closed at the same moment is in TIME-WAIT, and may want the SYN a second time.
+      expect(afterwardsMilliseconds).toBeLessThan(2500);
     });
 
     test("traceroute shows the gateway between the router and the VIP", () => {

@@ -9,8 +9,7 @@ import { curl, curlMany, downloadSha256, uploadSha256 } from "../lab/curl.ts";
 import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministic-body.ts";
 import { Gateway } from "../lab/gateway.ts";
 import { Lab } from "../lab/lab.ts";
-import type { SamePort } from "../lab/same-port.ts";
-import { CLIENT_ADDRESS, isVipRouted, NODE_ADDRESS, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
+import { CLIENT_ADDRESS, isVipRouted, type SeedA, seedA, VIP } from "../lab/seed-a.ts";
 import { waitFor } from "../lab/wait-for.ts";
 
 const URL = `http://${VIP}/`;
@@ -65,17 +64,6 @@ test("a 20 MB upload arrives whole", async () => {
 test("1,000 connections in a row all succeed", async () => {
   const codes = await curlMany(network.client, URL, 1000);
   expect(codes.filter((code) => code === 200)).toHaveLength(1000);
-});
-
-test("a client may use one port for the VIP and for a pod directly, one after the other", () => {
-  const pods = network.pods.map(({ name, address }) => `${name}=${address}`);
-  const program = join(import.meta.dirname, "../lab/same-port.ts");
-  network.router.ip(`route replace 10.2.3.0/24 via ${NODE_ADDRESS}`);
-  const printed = network.client.run([process.execPath, program, "40000", VIP, ...pods]);
-  const { vip, afterwardsMilliseconds, ...others } = JSON.parse(printed) as SamePort;
-  expect(others).toEqual({ afterwards: vip, vipAgain: vip, beside: null, besideAfterwards: vip });
-  // A pod that closed at the same moment is in TIME-WAIT, and may want the SYN a second time.
-  expect(afterwardsMilliseconds).toBeLessThan(2500);
 });
 
 test("the bytes and flows of status agree with what was sent", async () => {

@@ -4,11 +4,14 @@
  *
  * A minute and a half; with SLUICE_LONG=1 half an hour, and for as long as SLUICE_SOAK_SECONDS says.
  */
+import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Frr } from "../lab/frr.ts";
 import type { Gateway } from "../lab/gateway.ts";
+import { type HeldNamespaces, heldNamespaces } from "../lab/held-namespaces.ts";
 import { Lab } from "../lab/lab.ts";
+import { sendSignal } from "../lab/process.ts";
 import { type Holdings, holdings, type Vitals, vitals } from "../lab/process-vitals.ts";
 import { SoakChurn } from "../lab/soak-churn.ts";
 import { SoakTraffic } from "../lab/soak-traffic.ts";
@@ -49,6 +52,27 @@ beforeAll(async () => {
 });
 
 afterAll(() => lab?.close());
+
+test("a namespace that is left behind would be seen: by its name, by who is in it, and by who has it open", async () => {
+  const before = namespaces();
+  expect(before.names).toContain(network.nodes[0].name);
+  // Pods, nodes and the router are in one each, and this process is in none of theirs.
+  expect(before.held["net"]).toBeGreaterThan(5);
+
+  const left = lab.namespace("left");
+  expect(namespaces()).toEqual({ ...before, names: [...before.names, left.name].sort() });
+  const descriptor = openSync(`/run/netns/${left.name}`, "r");
+  lab.removeNamespace(left);
+  expect(namespaces()).toEqual({ ...before, held: { ...before.held, open: 1 } });
+  closeSync(descriptor);
+
+  // Its parent ends, as does what a process that leaves something behind began with.
+  const orphan = network.client.start("orphan", ["unshare", "--net", "sh", "-c", "sleep 60 & echo $!"]);
+  await orphan.exited;
+  expect(namespaces().held).toEqual({ ...before.held, net: before.held["net"]! + 1 });
+  sendSignal(Number(orphan.log()), "SIGKILL");
+  await waitFor("it to be gone", () => JSON.stringify(namespaces()) === JSON.stringify(before), { timeoutSeconds: 5 });
+});
 
 test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`, {
   timeout: (SECONDS + 240) * 1000,
@@ -103,7 +127,7 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
     expect.soft(external.share).toBeLessThan(GROWTH);
   }
 
-  let after: Holdings[] = [];
+  let after: Held | null = null;
   await waitFor(
     "everything to be held as before",
     async () => {
@@ -114,8 +138,19 @@ test(`${SECONDS} seconds of change under traffic lose nothing and leave nothing`
   ).catch(() => expect.soft(after).toEqual(before));
 });
 
-function all(): Promise<Holdings[]> {
-  return Promise.all(network.gateways.map((gateway, index) => holdings(gateway, network.nodes[index]!, MAPS)));
+interface Held {
+  readonly gateways: readonly Holdings[];
+  /** Of this process and all that it has started, the gateways too. */
+  readonly namespaces: HeldNamespaces;
+}
+
+async function all(): Promise<Held> {
+  const gateways = network.gateways.map((gateway, index) => holdings(gateway, network.nodes[index]!, MAPS));
+  return { gateways: await Promise.all(gateways), namespaces: namespaces() };
+}
+
+function namespaces(): HeldNamespaces {
+  return heldNamespaces(lab.prefix, [process.pid, ...lab.processes().map(({ pid }) => pid)]);
 }
 
 /** Lines of a gateway's log that tell of trouble, the last ones. */

@@ -1,5 +1,4 @@
 /** The gateway between two NICs: backends on a network of their own, reached without the node's stack. */
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Capture } from "../lab/capture.ts";
 import { curl, curlMany, downloadSha256 } from "../lab/curl.ts";
@@ -7,8 +6,7 @@ import { deterministicBody, sha256, TWENTY_MEGABYTES } from "../lab/deterministi
 import { Gateway, type GatewayOptions } from "../lab/gateway.ts";
 import { twoArmsConfiguration } from "../lab/insides.ts";
 import { Lab } from "../lab/lab.ts";
-import type { SamePort } from "../lab/same-port.ts";
-import { CLIENT_ADDRESS, isVipRouted, NODE_ADDRESS, VIP } from "../lab/seed-a.ts";
+import { CLIENT_ADDRESS, isVipRouted, VIP } from "../lab/seed-a.ts";
 import { synRetransmissions } from "../lab/tcp-counters.ts";
 import { LAN_ADDRESS, lanNeighbors, type TwoArms, twoArms } from "../lab/two-arms.ts";
 import { waitFor } from "../lab/wait-for.ts";
@@ -72,17 +70,6 @@ test("a 20 MB download arrives whole", async () => {
 test("200 connections in a row all succeed", async () => {
   const codes = await curlMany(network.client, URL, 200);
   expect(codes.filter((code) => code === 200)).toHaveLength(200);
-});
-
-test("a client may use one port for the VIP and for a pod directly, one after the other", () => {
-  const pods = network.backends.map(({ name, address }) => `${name}=${address}`);
-  const program = join(import.meta.dirname, "../lab/same-port.ts");
-  network.router.ip(`route replace 10.9.0.0/24 via ${NODE_ADDRESS}`);
-  const printed = network.client.run([process.execPath, program, "40000", VIP, ...pods]);
-  const { vip, afterwardsMilliseconds, ...others } = JSON.parse(printed) as SamePort;
-  expect(others).toEqual({ afterwards: vip, vipAgain: vip, beside: null, besideAfterwards: vip });
-  // A pod that closed at the same moment is in TIME-WAIT, and may want the SYN a second time.
-  expect(afterwardsMilliseconds).toBeLessThan(2500);
 });
 
 test("a second gateway is told in one sentence that the interface is taken, and the first goes on", () => {
