@@ -1,4 +1,7 @@
-/** The node of a scenario: its interfaces with their VLANs, the way into its own stack, its routes, and the neighbours whose MACs it knows. */
+/**
+ * The node of a scenario: its interfaces with their VLANs, the way into its own stack, its routes, and the neighbours whose
+ * MACs it knows.
+ */
 import type { Route } from "../dataplane/fib.ts";
 import { addressBits, type IpAddress } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
