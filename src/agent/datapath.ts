@@ -223,6 +223,7 @@ export class Datapath {
     this.#steering = new Steering(object, parts.network, parts.foundation.stack, parts.log);
     this.flows = openFlowTables(object, key, parts.balancing);
     for (const flows of this.flows) flows.ends = new FlowEndLog(parts.policies.ownEnds);
+    if (taken) for (const flows of this.flows) flows.unlockAll();
     this.flowsTakenOver = taken ? adoptIds(this.flows, this.ids, this.now()) : 0;
     // By these the kernel opens flows until the first epoch of this process is in force.
     for (const left of taken ? (this.#kernel?.idsLeft() ?? []) : []) this.ids.adopt(left);
@@ -234,7 +235,9 @@ export class Datapath {
       queues: rxQueueCount(port.name),
     }));
     this.trace = new FrameTrace(traceSource(this, parts.workers, object));
-    this.#opening = watchOpening(this.mode, object, this.ports, parts.log);
+    this.#opening = watchOpening(this.mode, object, this.ports, parts.log, (by) =>
+      parts.workers.hurry(by === "kernel"),
+    );
     this.#endings = new FlowEndings(this.flows, this.ids, () => this.now(), this.flowsTakenOver > 0);
   }
 

@@ -306,7 +306,7 @@ export class Gateway {
     this.moves.planned(this.#plan, planned, Date.now());
     this.#plan = planned;
     this.#intent = intent;
-    this.#cluster?.planned(planned);
+    this.#cluster?.planned(planned, intent.settings);
     this.#log.info(
       {
         epoch: this.datapath.epoch,

@@ -184,6 +184,7 @@ interface Native {
   signalEvent(fd: number): number;
   clearEvent(fd: number): number;
   monotonic(into: Float64Array): void;
+  giveWay(): void;
   testRun(
     programFd: number,
     frame: Uint8Array,
