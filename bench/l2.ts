@@ -13,10 +13,9 @@
 import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type HeartbeatEars, HeartbeatSockets } from "../src/announcer/heartbeat-sockets.ts";
-import { Pulse } from "../src/announcer/pulse.ts";
-import { OwnerAgreement } from "../src/l2/agreement.ts";
-import type { AgreementEvent, SignOfLife } from "../src/l2/event.ts";
+import { Heart } from "../src/announcer/heart.ts";
+import { HeartbeatSockets } from "../src/announcer/heartbeat-sockets.ts";
+import type { OwnerAgreement } from "../src/l2/agreement.ts";
 import { EMPTY_STATEMENT, type Heard, type Heartbeat, type Statement } from "../src/l2/heartbeat.ts";
 import { DEFAULT_TIMING, missedAfterMilliseconds, type Timing } from "../src/l2/timing.ts";
 import { median, saveResults } from "./results.ts";
@@ -45,39 +44,28 @@ const vips = Array.from({ length: ADDRESSES }, (_, index) => ({
   candidates: names,
 }));
 
-const open = (name: string, ears: HeartbeatEars) =>
-  new HeartbeatSockets(KEY, PORT, ears, { 4: places.get(name)!, 6: null });
 const fresh = () => 1 + Math.floor(Math.random() * 2 ** 40);
 
-/** The node that is measured: the agreement as it is, and how to end it. */
-function measuredNode(name: string, timing: Timing): { readonly agreement: OwnerAgreement; close(): void } {
-  const agreement = new OwnerAgreement(name, fresh(), timing, performance.now());
-  const step = (event: AgreementEvent) => {
-    for (const effect of agreement.step(event, performance.now())) {
-      if (effect.type === "send")
-        sockets.send(
-          effect.message,
-          effect.to.map((node) => places.get(node)!),
-        );
-    }
-  };
-  const take = (message: Heartbeat, at: number) => step({ type: "message", message, at });
-  const hasHeard = (other: string, at: number) => agreement.hasHeard(other, at);
-  const livesIn = (other: string, session: number) => agreement.livesIn(other, session);
-  const again = (signs: readonly SignOfLife[]) => step({ type: "again", signs });
-  const sockets = open(name, { session: () => agreement.session, take, hasHeard, livesIn, again });
-  step({ type: "plan", members: names, vips });
-  const tick = () => {
-    if (agreement.mustHear(performance.now())) sockets.look();
-    step({ type: "tick" });
-  };
-  const pulse = new Pulse((now) => agreement.nextDeadline(now), tick);
-  pulse.follow();
-  const close = () => {
-    pulse.end();
-    sockets.close();
-  };
-  return { agreement, close };
+/** The node that is measured. */
+function measuredNode(node: string, timing: Timing): Heart {
+  const own = { 4: places.get(node)!, 6: null };
+  const heart: Heart = new Heart(
+    { node, session: fresh(), timing, key: KEY, port: PORT, own },
+    {
+      addressOf: (other) => places.get(other),
+      carryOut: () => {},
+      tick: () => {
+        heart.hear();
+        heart.step({ type: "tick" });
+      },
+      next: () => Number.POSITIVE_INFINITY,
+      restsUntil: () => Number.POSITIVE_INFINITY,
+      watched: [],
+    },
+  );
+  heart.start();
+  heart.step({ type: "plan", members: names, vips });
+  return heart;
 }
 
 /** Until all others are heard and own their share. */
@@ -108,13 +96,15 @@ function playedNode(name: string, index: number): () => void {
       ({ node, session: known, version }) => node === name && known === session && version === 1,
     );
   };
-  const sockets = open(name, {
+  const ears = {
     session: () => session,
     take,
     hasHeard: () => false,
     livesIn: () => false,
     again: () => {},
-  });
+    rested: () => {},
+  };
+  const sockets = new HeartbeatSockets(KEY, PORT, ears, { 4: places.get(name)!, 6: null });
   return () => {
     sockets.look();
     const always = {

@@ -8,6 +8,7 @@ import { amount, clock } from "./words.ts";
 export function DatapathPanel({ status, rates }: { status: Overview["status"]; rates: Rates | null }) {
   const { mode, epoch, ports, workers, reasons, xdp, totals, offloads, opening, synCookies } = status.datapath;
   const dead = workers.filter(({ alive }) => !alive).length;
+  const stalled = workers.filter(({ stalledSeconds }) => stalledSeconds > 0).length;
   const byKernel = xdp.forward + xdp.egressForward;
   const share = byKernel + totals.transmitted === 0 ? null : byKernel / (byKernel + totals.transmitted);
   return (
@@ -15,6 +16,7 @@ export function DatapathPanel({ status, rates }: { status: Overview["status"]; r
       <p>
         {workers.length} worker{workers.length === 1 ? "" : "s"}
         {dead === 0 ? null : <Mark mood="bad">{dead} dead</Mark>}
+        {stalled === 0 ? null : <Mark mood="bad">{stalled} stalled</Mark>}
         {share === null ? "" : `; the kernel has forwarded ${Math.round(share * 100)} % of all frames`}.
       </p>
       <p>

@@ -1,7 +1,12 @@
-/** All nodes, a line each; the one that is chosen with its ports, sessions and what it did not forward. */
+/**
+ * All nodes, a line each; the one that is chosen with its ports, sessions and what it did not forward. What is wrong with a
+ * Service at every node stands above them.
+ */
 import { useState } from "preact/hooks";
+import type { ServiceOverview } from "../src/agent/overview.ts";
 import type { FleetMember, FleetStatus } from "../src/fleet/fleet.ts";
 import type { NodeReport } from "../src/fleet/node-report.ts";
+import { type BareService, bareServices } from "./bare-services.ts";
 import type { FleetRates } from "./fleet-rates.ts";
 import { Mark, Panel } from "./panel.tsx";
 import { Table } from "./table.tsx";
@@ -17,7 +22,17 @@ const COLUMNS = [
   { name: "Dropped/s", isNumber: true },
 ] as const;
 
-export function FleetPanel({ fleet, rates }: { fleet: FleetStatus; rates: FleetRates | null }) {
+/** A line for each above so many would push the nodes off the screen. */
+const MOST_BARE = 8;
+
+interface FleetProps {
+  readonly fleet: FleetStatus;
+  readonly services: readonly ServiceOverview[];
+  readonly rates: FleetRates | null;
+  explain(service: string): void;
+}
+
+export function FleetPanel({ fleet, services, rates, explain }: FleetProps) {
   const [chosen, choose] = useState<string | null>(null);
   const shown = fleet.members.find(({ node }) => node === chosen);
   const answering = fleet.members.filter(({ report }) => report !== null).length;
@@ -27,6 +42,7 @@ export function FleetPanel({ fleet, rates }: { fleet: FleetStatus; rates: FleetR
       title="Nodes"
       aside={fleet.asksOthers ? `${answering} of ${fleet.members.length} answer` : "only this one: others with --fleet"}
     >
+      <BareServices bare={bareServices(fleet, services)} explain={explain} />
       <Table
         caption="All nodes with their state and traffic"
         columns={COLUMNS}
@@ -49,6 +65,29 @@ export function FleetPanel({ fleet, rates }: { fleet: FleetStatus; rates: FleetR
       {fleet.moreNodes === 0 ? null : <p class="empty">{fleet.moreNodes} more nodes were not asked.</p>}
       <div role="status">{shown === undefined ? null : <NodeDetails member={shown} />}</div>
     </Panel>
+  );
+}
+
+function BareServices({ bare, explain }: { bare: readonly BareService[]; explain(service: string): void }) {
+  return (
+    <div role="status">
+      {bare.length === 0 ? null : (
+        <p class="bare">
+          <Mark mood="bad">
+            {bare.length === 1 ? "1 Service without backends" : `${bare.length} Services without backends`}
+          </Mark>
+          {bare.slice(0, MOST_BARE).map(({ name, vips }) => (
+            <span key={name}>
+              <button type="button" class="link" onClick={() => explain(name)} title="Explain this Service">
+                {name}
+              </button>{" "}
+              <code>{vips.join(" ")}</code>{" "}
+            </span>
+          ))}
+          {bare.length > MOST_BARE ? `and ${bare.length - MOST_BARE} more` : null}
+        </p>
+      )}
+    </div>
   );
 }
 

@@ -38,6 +38,7 @@ function Page() {
   const live = useLive();
   const [theme, setTheme] = useTheme();
   const [asked, setAsked] = useState<{ service: string; time: number } | null>(null);
+  const explain = (service: string) => setAsked({ service, time: Date.now() });
   return (
     <>
       <a class="for-readers" href="#traffic">
@@ -48,7 +49,14 @@ function Page() {
         <p class="waiting">Waiting for the gateway…</p>
       ) : (
         <main>
-          {live.fleet === null ? null : <FleetPanel fleet={live.fleet} rates={live.fleetRates} />}
+          {live.fleet === null ? null : (
+            <FleetPanel
+              fleet={live.fleet}
+              services={live.overview.services}
+              rates={live.fleetRates}
+              explain={explain}
+            />
+          )}
           <Traffic live={live} theme={theme} />
           <ServicesPanel
             services={live.overview.services}
@@ -56,7 +64,7 @@ function Page() {
             rates={live.rates}
             fleet={live.fleet}
             fleetRates={live.fleetRates}
-            explain={(service) => setAsked({ service, time: Date.now() })}
+            explain={explain}
           />
           <div class="halves">
             <PeersPanel peers={live.overview.status.bgp} now={live.overview.time} />

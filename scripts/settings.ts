@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sluiceProgram } from "../src/cli/program.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "../src/manifests/custom-resource-definitions.ts";
-import { KEYS, SWITCHES } from "./settings-of-objects.ts";
+import { FIELD_NOTES, KEYS, SWITCHES } from "./settings-of-objects.ts";
 
 export const SETTINGS_FILE = join(import.meta.dirname, "../docs/settings.md");
 
@@ -64,9 +64,11 @@ ${table(
 ## Custom resources
 
 A field with * is required where its parent is given. \`[]\` is each entry of a list. Fields of \`metadata\` and \`status\` are
-left out; so are \`matchLabels\` and \`matchExpressions\` of selectors, which are as everywhere in Kubernetes.
+left out; so are \`matchLabels\` and \`matchExpressions\` of selectors, which are as everywhere in Kubernetes. What fields
+mean is said by the documents of Cilium and MetalLB, whose objects these are; where Sluice differs, by
+[comparison.md](comparison.md). A \`SluicePolicy\` is explained in [policies.md](policies.md).
 
-${CUSTOM_RESOURCE_DEFINITIONS.flatMap(({ spec }) => resource(spec as unknown as ResourceSpec)).join("\n\n")}
+${resources().join("\n\n")}
 `;
 }
 
@@ -75,12 +77,30 @@ function runOptions(): string[][] {
   return run.options.map((option) => {
     const choices = option.argChoices === undefined ? "" : ` (${option.argChoices.join(", ")})`;
     // The name of the machine that makes the page is nobody's default.
-    const value = option.long === "--node" ? "the host's name" : shown(option.defaultValue);
+    const given: unknown = option.defaultValue;
+    const value = option.long === "--node" ? "the host's name" : shown(Array.isArray(given) ? given.join(" ") : given);
     return [`\`${option.flags}\``, option.negate ? "" : value, `${option.description}${choices}`];
   });
 }
 
-function resource(spec: ResourceSpec): string[] {
+/** Of kinds with the very same fields only the first has the table. */
+function resources(): string[] {
+  const firsts = new Map<string, string>();
+  return CUSTOM_RESOURCE_DEFINITIONS.flatMap((definition) => {
+    const spec = definition.spec as unknown as ResourceSpec;
+    const { kind } = spec.names;
+    const fields = fieldTable(spec);
+    if (fields === null) return [];
+    const first = firsts.get(fields);
+    if (first === undefined) firsts.set(fields, kind);
+    const versions = spec.versions.map(({ name }) => name).join(", ");
+    const body = first === undefined ? fields : `The fields of \`${first}\`.`;
+    return [`### ${kind}\n\n\`${spec.group}\`, ${versions}\n\n${body}`];
+  });
+}
+
+/** `null` for a kind that nobody writes. */
+function fieldTable(spec: ResourceSpec): string | null {
   const fields = new Map<string, { versions: string[]; row: string[] }>();
   for (const { name, schema } of spec.versions) {
     const root = schema.openAPIV3Schema as Schema;
@@ -90,16 +110,22 @@ function resource(spec: ResourceSpec): string[] {
       else known.versions.push(name);
     }
   }
-  if (fields.size === 0) return [];
+  if (fields.size === 0) return null;
   const all = spec.versions.length;
   const body = [...fields.values()].map(({ versions, row }) => [
     versions.length === all ? row[0]! : `${row[0]} (${versions.join(", ")})`,
     ...row.slice(1),
   ]);
-  const versions = spec.versions.map(({ name }) => name).join(", ");
-  return [
-    `### ${spec.names.kind}\n\n\`${spec.group}\`, ${versions}\n\n${table(["field", "type", "default", "allowed"], body)}`,
-  ];
+  return table(
+    ["field", "type", "default", "allowed"],
+    body.map((row) => noted(spec.names.kind, row)),
+  );
+}
+
+function noted(kind: string, row: readonly string[]): readonly string[] {
+  const [field, type, value, limits] = row as [string, string, string, string];
+  const { value: otherwise, note } = FIELD_NOTES[`${kind} ${field.slice(1, field.lastIndexOf("`"))}`] ?? {};
+  return [field, type, otherwise ?? value, [limits, note].filter(Boolean).join("; ")];
 }
 
 function* rows(schema: Schema, path: string, isRequired: boolean): Generator<string[]> {
@@ -144,7 +170,7 @@ function allowed(schema: Schema): string {
 }
 
 function shown(value: unknown): string {
-  if (value === undefined || value === false || (Array.isArray(value) && value.length === 0)) return "";
+  if (value === undefined || value === false || value === "" || (Array.isArray(value) && value.length === 0)) return "";
   return `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 }
 

@@ -19,6 +19,7 @@
 #include "packet_socket.h"
 #include "repeat_sieve.h"
 #include "resource.h"
+#include "resting_beat.h"
 #include "tcp_socket.h"
 #include "umem.h"
 #include "wait.h"
@@ -47,6 +48,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("DatagramSocket", sluice::DatagramSocket::Define(env));
   exports.Set("Authenticator", sluice::Authenticator::Define(env));
   exports.Set("RepeatSieve", sluice::RepeatSieve::Define(env));
+  exports.Set("RestingBeat", sluice::RestingBeat::Define(env));
   exports.Set("PacketSocket", sluice::PacketSocket::Define(env));
   sluice::DefineKick(env, exports);
   sluice::DefineWaits(env, exports);

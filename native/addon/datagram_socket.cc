@@ -122,13 +122,20 @@ Napi::Value DatagramSocket::Divert(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, second.Give());
 }
 
+size_t DatagramSocket::AddressOctets() const {
+  return own_.ss_family == AF_INET6 ? sizeof(in6_addr) : sizeof(in_addr);
+}
+
 Napi::Value DatagramSocket::Send(const Napi::CallbackInfo& info) {
   const Bytes datagram = BytesArgument(info, 0, "datagram");
   const Bytes addresses = BytesArgument(info, 1, "addresses");
-  const bool v6 = own_.ss_family == AF_INET6;
-  const size_t octets = v6 ? sizeof(in6_addr) : sizeof(in_addr);
-  if (addresses.length % octets != 0) BadArgument(info.Env(), "addresses are of the family of the socket");
+  if (addresses.length % AddressOctets() != 0) BadArgument(info.Env(), "addresses are of the family of the socket");
   const auto port = static_cast<uint16_t>(Uint32Argument(info, 2, "port"));
+  return Napi::Number::New(info.Env(), static_cast<double>(SendTo(datagram, addresses, port)));
+}
+
+size_t DatagramSocket::SendTo(const Bytes& datagram, const Bytes& addresses, uint16_t port) {
+  const size_t octets = AddressOctets();
   iovec content = {datagram.data, datagram.length};
   sockaddr_storage to[kBatch];
   mmsghdr messages[kBatch];
@@ -152,37 +159,52 @@ Napi::Value DatagramSocket::Send(const Napi::CallbackInfo& info) {
       done += sent > 0 ? static_cast<size_t>(sent) : 1;
     }
   }
-  return Napi::Number::New(info.Env(), static_cast<double>(unsent));
+  return unsent;
+}
+
+DatagramRoom DatagramRoom::Argument(const Napi::CallbackInfo& info, size_t index) {
+  const Bytes octets = BytesArgument(info, index, "octets");
+  const Bytes lengths = BytesArgument(info, index + 1, "lengths");
+  const size_t slots = lengths.length / sizeof(int32_t);
+  if (slots == 0) BadArgument(info.Env(), "there is room for no datagram");
+  const Bytes ages = BytesArgument(info, index + 2, "ages", slots * sizeof(double));
+  return {octets.data, reinterpret_cast<int32_t*>(lengths.data), reinterpret_cast<double*>(ages.data), slots,
+          octets.length / slots};
+}
+
+Bytes DatagramRoom::At(size_t index) const {
+  return {octets + index * longest, std::min(static_cast<size_t>(std::max(lengths[index], 0)), longest)};
 }
 
 Napi::Value DatagramSocket::Receive(const Napi::CallbackInfo& info) {
-  const Bytes into = BytesArgument(info, 0, "into");
-  const Bytes lengths = BytesArgument(info, 1, "lengths");
-  const size_t slots = lengths.length / sizeof(int32_t);
-  if (slots == 0 || slots > kBatch) BadArgument(info.Env(), "there are 1 to 64 lengths");
-  const Bytes ages = BytesArgument(info, 2, "ages", slots * sizeof(double));
-  const size_t longest = into.length / slots;
+  return Napi::Number::New(info.Env(), static_cast<double>(Take(DatagramRoom::Argument(info, 0))));
+}
+
+size_t DatagramSocket::Take(const DatagramRoom& room) {
   iovec contents[kBatch];
   mmsghdr messages[kBatch];
   Stamp stamps[kBatch];
-  for (size_t i = 0; i < slots; i++) {
-    contents[i] = {into.data + i * longest, longest};
-    messages[i] = {};
-    messages[i].msg_hdr.msg_iov = &contents[i];
-    messages[i].msg_hdr.msg_iovlen = 1;
-    messages[i].msg_hdr.msg_control = stamps[i].octets;
-    messages[i].msg_hdr.msg_controllen = sizeof(stamps[i].octets);
+  size_t taken = 0;
+  while (taken < room.slots) {
+    const size_t batch = std::min(kBatch, room.slots - taken);
+    for (size_t i = 0; i < batch; i++) {
+      contents[i] = {room.octets + (taken + i) * room.longest, room.longest};
+      messages[i] = {};
+      messages[i].msg_hdr.msg_iov = &contents[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+      messages[i].msg_hdr.msg_control = stamps[i].octets;
+      messages[i].msg_hdr.msg_controllen = sizeof(stamps[i].octets);
+    }
+    const int got = recvmmsg(fd_.get(), messages, static_cast<unsigned>(batch), MSG_DONTWAIT, nullptr);
+    timespec now = {};
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (int i = 0; i < got; i++) {
+      room.lengths[taken] = static_cast<int32_t>(messages[i].msg_len);
+      room.ages[taken++] = AgeMilliseconds(messages[i].msg_hdr, now);
+    }
+    if (got < static_cast<int>(batch)) break;
   }
-  const int got = recvmmsg(fd_.get(), messages, static_cast<unsigned>(slots), MSG_DONTWAIT, nullptr);
-  auto* into_lengths = reinterpret_cast<int32_t*>(lengths.data);
-  auto* into_ages = reinterpret_cast<double*>(ages.data);
-  timespec now = {};
-  clock_gettime(CLOCK_REALTIME, &now);
-  for (int i = 0; i < got; i++) {
-    into_lengths[i] = static_cast<int32_t>(messages[i].msg_len);
-    into_ages[i] = AgeMilliseconds(messages[i].msg_hdr, now);
-  }
-  return Napi::Number::New(info.Env(), std::max(got, 0));
+  return taken;
 }
 
 Napi::Value DatagramSocket::CloseNow(const Napi::CallbackInfo& info) {

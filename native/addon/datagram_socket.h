@@ -8,9 +8,24 @@
 
 #include <napi.h>
 
+#include "errors.h"
 #include "resource.h"
 
 namespace sluice {
+
+// Room for datagrams: each has an equal part of the octets.
+struct DatagramRoom {
+  uint8_t* octets;
+  int32_t* lengths;
+  // Milliseconds since it came, by the wall clock, which may have been set meanwhile.
+  double* ages;
+  size_t slots;
+  size_t longest;
+
+  // Three arrays, from this argument on.
+  static DatagramRoom Argument(const Napi::CallbackInfo& info, size_t index);
+  Bytes At(size_t index) const;
+};
 
 class DatagramSocket : public Napi::ObjectWrap<DatagramSocket>, public Resource {
  public:
@@ -18,6 +33,12 @@ class DatagramSocket : public Napi::ObjectWrap<DatagramSocket>, public Resource 
   // new DatagramSocket(address, port): bound to it, for the family of the address alone
   explicit DatagramSocket(const Napi::CallbackInfo& info);
   ~DatagramSocket() override { Close(); }
+
+  size_t AddressOctets() const;
+  // To how many it could not be sent.
+  size_t SendTo(const Bytes& datagram, const Bytes& addresses, uint16_t port);
+  // How many have come, the oldest first; cut to the room that there is.
+  size_t Take(const DatagramRoom& room);
 
  private:
   void Release() override { fd_.Reset(); }
@@ -27,8 +48,7 @@ class DatagramSocket : public Napi::ObjectWrap<DatagramSocket>, public Resource 
   // send(datagram, addresses, port): to how many it could not be sent; each address has 4 or 16 octets, as the socket's
   // family has
   Napi::Value Send(const Napi::CallbackInfo& info);
-  // receive(into, lengths, ages): how many have come, as many as there are lengths at most. Each has an equal part of
-  // `into`, and is cut to it. Ages are in milliseconds of the wall clock, which may have been set meanwhile
+  // receive(octets, lengths, ages): what Take() does
   Napi::Value Receive(const Napi::CallbackInfo& info);
   Napi::Value CloseNow(const Napi::CallbackInfo& info);
 

@@ -32,7 +32,7 @@ sock_filter kAdvertisements[] = {
 Napi::Function PacketSocket::Define(Napi::Env env) {
   return DefineClass(env, "PacketSocket",
                      {InstanceMethod<&PacketSocket::Send>("send"), InstanceMethod<&PacketSocket::Receive>("receive"),
-                      InstanceMethod<&PacketSocket::CloseNow>("close")});
+                      InstanceMethod<&PacketSocket::GetFd>("fd"), InstanceMethod<&PacketSocket::CloseNow>("close")});
 }
 
 PacketSocket::PacketSocket(const Napi::CallbackInfo& info) : ObjectWrap(info), Resource(info.Env(), Rank::kDescriptor) {
@@ -68,6 +68,8 @@ Napi::Value PacketSocket::Receive(const Napi::CallbackInfo& info) {
   const ssize_t got = recv(fd_.get(), into.data, into.length, 0);
   return Napi::Number::New(info.Env(), got > 0 ? static_cast<double>(got) : 0);
 }
+
+Napi::Value PacketSocket::GetFd(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), fd_.get()); }
 
 Napi::Value PacketSocket::CloseNow(const Napi::CallbackInfo& info) {
   Close();

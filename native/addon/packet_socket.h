@@ -22,6 +22,8 @@ class PacketSocket : public Napi::ObjectWrap<PacketSocket>, public Resource {
   Napi::Value Send(const Napi::CallbackInfo& info);
   // receive(into): the length of the next frame, 0 when there is none
   Napi::Value Receive(const Napi::CallbackInfo& info);
+  // fd(): it is readable while a frame is there
+  Napi::Value GetFd(const Napi::CallbackInfo& info);
   Napi::Value CloseNow(const Napi::CallbackInfo& info);
 
   Fd fd_;

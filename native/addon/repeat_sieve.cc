@@ -14,7 +14,6 @@ constexpr size_t kSequenceOctets = 6;
 constexpr size_t kCodeOctets = 16;
 // More senders and sessions than a link has in a long time: who comes after that begins a new list.
 constexpr size_t kMostWords = 4096;
-constexpr size_t kRow = 4;
 
 uint64_t Sequence(const uint8_t* octets) {
   uint64_t sequence = 0;
@@ -27,7 +26,7 @@ uint64_t Sequence(const uint8_t* octets) {
 Napi::Function RepeatSieve::Define(Napi::Env env) {
   return DefineClass(env, "RepeatSieve",
                      {InstanceMethod<&RepeatSieve::Learn>("learn"), InstanceMethod<&RepeatSieve::Forget>("forget"),
-                      InstanceMethod<&RepeatSieve::Sift>("sift")});
+                      InstanceMethod<&RepeatSieve::SiftInto>("sift")});
 }
 
 RepeatSieve::RepeatSieve(const Napi::CallbackInfo& info)
@@ -72,55 +71,62 @@ Napi::Value RepeatSieve::Forget(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value RepeatSieve::Sift(const Napi::CallbackInfo& info) {
-  const Bytes into = BytesArgument(info, 0, "into");
-  const Bytes lengths = BytesArgument(info, 1, "lengths");
-  const size_t slots = lengths.length / sizeof(int32_t);
+Napi::Value RepeatSieve::SiftInto(const Napi::CallbackInfo& info) {
+  const DatagramRoom room = DatagramRoom::Argument(info, 0);
   const size_t count = Uint32Argument(info, 3, "count");
-  if (slots == 0 || count > slots) BadArgument(info.Env(), "there are fewer datagrams than that");
-  const Bytes ages = BytesArgument(info, 2, "ages", slots * sizeof(double));
-  auto* left = reinterpret_cast<int32_t*>(BytesArgument(info, 4, "left", slots * sizeof(int32_t)).data);
-  auto* heard = reinterpret_cast<double*>(BytesArgument(info, 5, "heard", slots * kRow * sizeof(double)).data);
+  if (count > room.slots) BadArgument(info.Env(), "there are fewer datagrams than that");
+  Sifted sifted = {};
+  sifted.left = reinterpret_cast<int32_t*>(BytesArgument(info, 4, "left", room.slots * sizeof(int32_t)).data);
+  sifted.heard = reinterpret_cast<double*>(BytesArgument(info, 5, "heard", room.slots * kRow * sizeof(double)).data);
   auto* tally = reinterpret_cast<int32_t*>(BytesArgument(info, 6, "tally", 2 * sizeof(int32_t)).data);
-  const size_t longest = into.length / slots;
-  const auto datagram = [&](size_t index) -> Bytes {
-    const int32_t length = reinterpret_cast<const int32_t*>(lengths.data)[index];
-    return {into.data + index * longest, std::min(static_cast<size_t>(std::max(length, 0)), longest)};
-  };
+  Sift(room, count, sifted);
+  tally[0] = static_cast<int32_t>(sifted.others);
+  tally[1] = static_cast<int32_t>(sifted.unproved);
+  return Napi::Number::New(info.Env(), static_cast<double>(sifted.rows));
+}
+
+void RepeatSieve::Sift(const DatagramRoom& room, size_t count, Sifted& into) {
   repeats_.clear();
-  int32_t others = 0;
+  into.others = into.rows = into.unproved = 0;
   for (size_t i = 0; i < count; i++) {
-    const Bytes one = datagram(i);
+    const Bytes one = room.At(i);
     const size_t sequence_at = SequenceAt(one);
     const auto place = sequence_at == 0 ? slots_.end() : slots_.find(Sender(one, sequence_at));
     if (place != slots_.end() && IsRepeat(one, sequence_at, words_[place->second]))
       repeats_.push_back({place->second, Sequence(one.data + sequence_at), static_cast<uint32_t>(i)});
     else
-      left[others++] = static_cast<int32_t>(i);
+      into.left[into.others++] = static_cast<int32_t>(i);
   }
   // Of each sender the latest first: those before it say no more, unless it is forged.
   std::sort(repeats_.begin(), repeats_.end(), [](const Repeat& a, const Repeat& b) {
     return std::tie(a.slot, b.sequence, a.index) < std::tie(b.slot, a.sequence, b.index);
   });
-  int32_t unproved = 0;
-  size_t rows = 0;
   for (const Repeat& repeat : repeats_) {
-    if (rows > 0 && heard[(rows - 1) * kRow] == repeat.slot) continue;
-    const Bytes one = datagram(repeat.index);
+    if (into.rows > 0 && into.heard[(into.rows - 1) * kRow] == repeat.slot) continue;
+    const Bytes one = room.At(repeat.index);
     const size_t length = one.length - kCodeOctets;
     if (!hmac_.Proves(one.data, length, one.data + length, kCodeOctets)) {
-      unproved++;
+      into.unproved++;
       continue;
     }
-    double* row = heard + rows++ * kRow;
+    double* row = into.heard + into.rows++ * kRow;
     row[0] = repeat.slot;
     row[1] = static_cast<double>(repeat.sequence);
-    row[2] = reinterpret_cast<const double*>(ages.data)[repeat.index];
+    row[2] = room.ages[repeat.index];
     row[3] = repeat.index;
   }
-  tally[0] = others;
-  tally[1] = unproved;
-  return Napi::Number::New(info.Env(), static_cast<double>(rows));
+}
+
+bool RepeatSieve::Renew(const Bytes& datagram, uint64_t sequence) {
+  const size_t at = SequenceAt(datagram);
+  uint8_t code[Hmac::kOctets];
+  if (at == 0) return false;
+  for (size_t i = 0; i < kSequenceOctets; i++)
+    datagram.data[at + i] = static_cast<uint8_t>(sequence >> 8 * (kSequenceOctets - 1 - i));
+  const size_t length = datagram.length - kCodeOctets;
+  if (!hmac_.Compute(datagram.data, length, code)) return false;
+  std::memcpy(datagram.data + length, code, kCodeOctets);
+  return true;
 }
 
 }  // namespace sluice

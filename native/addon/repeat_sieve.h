@@ -12,17 +12,38 @@
 
 #include <napi.h>
 
+#include "datagram_socket.h"
 #include "errors.h"
 #include "hmac.h"
 
 namespace sluice {
 
+// Where it is said what datagrams are, and what: as many of each as there are datagrams.
+struct Sifted {
+  // By their index, those that are no repeats.
+  int32_t* left;
+  // A row for each sender with a repeat that is proved, of the one with the largest sequence number: the sender's number,
+  // sequence, age, index.
+  double* heard;
+  // How many of each, and how many repeats were not proved.
+  size_t others;
+  size_t rows;
+  size_t unproved;
+};
+
 class RepeatSieve : public Napi::ObjectWrap<RepeatSieve> {
  public:
+  static constexpr size_t kRow = 4;
+
   static Napi::Function Define(Napi::Env env);
   // new RepeatSieve(key, nameAt): there a datagram has the length of its sender's name, then the name, 6 octets of its
   // session and 6 of its sequence number; its last 16 are the code
   explicit RepeatSieve(const Napi::CallbackInfo& info);
+
+  void Sift(const DatagramRoom& room, size_t count, Sifted& into);
+  // Says the same again: with another sequence number, and its code. `false` where it does not say who sends it, or cannot be
+  // proved.
+  bool Renew(const Bytes& datagram, uint64_t sequence);
 
  private:
   struct Word {
@@ -39,11 +60,9 @@ class RepeatSieve : public Napi::ObjectWrap<RepeatSieve> {
   Napi::Value Learn(const Napi::CallbackInfo& info);
   // forget(datagram): its sender has said something else since
   Napi::Value Forget(const Napi::CallbackInfo& info);
-  // sift(into, lengths, ages, count, left, heard, tally): of datagrams as DatagramSocket::Receive leaves them. Those that
-  // are no repeats go to `left`, by their index. Each sender with a repeat that is proved has a row in `heard` for the one
-  // with the largest sequence number: the sender's number, sequence, age, index. Returns how many rows; tally[0] is how many
-  // are left, tally[1] how many repeats were not proved
-  Napi::Value Sift(const Napi::CallbackInfo& info);
+  // sift(octets, lengths, ages, count, left, heard, tally): of datagrams as DatagramSocket leaves them. Returns how many
+  // rows there are; tally[0] is how many are left, tally[1] how many repeats were not proved
+  Napi::Value SiftInto(const Napi::CallbackInfo& info);
 
   // 0 where it is too short to have one.
   size_t SequenceAt(const Bytes& datagram) const;

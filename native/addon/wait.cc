@@ -2,6 +2,7 @@
 #include "wait.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -118,6 +119,11 @@ napi_value Monotonic(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value GiveWay(napi_env, napi_callback_info) {
+  sched_yield();
+  return nullptr;
+}
+
 }  // namespace
 
 void DefineWaits(Napi::Env env, Napi::Object exports) {
@@ -126,8 +132,9 @@ void DefineWaits(Napi::Env env, Napi::Object exports) {
       {"signalEvent", nullptr, SignalEvent, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"clearEvent", nullptr, ClearEvent, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"monotonic", nullptr, Monotonic, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"giveWay", nullptr, GiveWay, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
-  if (napi_define_properties(env, exports, 4, functions) != napi_ok)
+  if (napi_define_properties(env, exports, 5, functions) != napi_ok)
     throw Napi::Error::New(env, "cannot define poll and its siblings");
 }
 

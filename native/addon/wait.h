@@ -24,7 +24,8 @@ class EventFd : public Napi::ObjectWrap<EventFd>, public Resource {
   Fd fd_;
 };
 
-// poll(entries: Int32Array, count, timeoutMilliseconds), signalEvent(fd), clearEvent(fd), monotonic(into: Float64Array)
+// poll(entries: Int32Array, count, timeoutMilliseconds), signalEvent(fd), clearEvent(fd), monotonic(into: Float64Array),
+// giveWay()
 void DefineWaits(Napi::Env env, Napi::Object exports);
 
 }  // namespace sluice

@@ -232,7 +232,7 @@ FOR_EITHER_FAMILY(__u32, open_reply, (const struct settings *set, struct new_flo
 static __always_inline int open_request_in(const int family, const struct settings *set, struct new_flow *flow,
 					   __u32 reply)
 {
-	__u32 request;
+	__u32 request, twin;
 	__u32 *load;
 
 	if (!set || !flow)
@@ -246,6 +246,14 @@ static __always_inline int open_request_in(const int family, const struct settin
 	if (load)
 		__sync_fetch_and_add(load, 1);
 	publish(family, request, flow, 0);
+	/* The lock was taken from us, and the flow has been opened: so it stays, as in src/dataplane/flow-rows.ts. */
+	twin = find_other(family, set, &flow->request, flow->hash, request);
+	if (twin != NO_SLOT) {
+		withdraw(family, set, request, flow->now);
+		if (find_peer(family, set, twin) != reply)
+			withdraw(family, set, reply, flow->now);
+		return 0;
+	}
 	count_opened(flow->choice.owner);
 	count(OUTCOME_OPEN);
 	return 1;

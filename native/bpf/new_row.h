@@ -30,12 +30,44 @@
 #define FLOW_TAG_OVERFLOW (0xffu << 24)
 #define FLOW_TAG_OVERFLOW_ONE (1u << 24)
 
-/* A holder on another CPU needs a microsecond; a worker may have been preempted, and then the frame waits with it. */
+/*
+ * A holder on another CPU needs a microsecond; a worker may have been preempted, and then the frame waits with it. One that
+ * has had a lock for a tenth of a second stands still or is dead, and the lock is taken from it: should it go on, it finds
+ * the flow that has been opened meanwhile. When a lock was first in the way is remembered, for a few at a time.
+ */
 #define LOCK_ATTEMPTS 64
+#define STUCK_PLACES 64
+#define STUCK_NANOSECONDS 100000000ull
+/* What was in the way so long ago says nothing; a SYN comes again after a second. */
+#define STUCK_FORGOTTEN_NANOSECONDS 10000000000ull
+
+struct stuck_lock {
+	__u32 slot;
+	__u32 family;
+	__u64 since; /* nanoseconds of the monotonic clock */
+};
+
+static struct stuck_lock stuck_locks[STUCK_PLACES];
+
+/* Whether a lock that could not be had has been held for too long. */
+static __always_inline int is_stuck(__u32 family, __u32 slot)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	volatile struct stuck_lock *seen = &stuck_locks[slot % STUCK_PLACES];
+
+	if (seen->slot != slot || seen->family != family || now - seen->since > STUCK_FORGOTTEN_NANOSECONDS) {
+		seen->slot = slot;
+		seen->family = family;
+		seen->since = now;
+		return 0;
+	}
+	return now - seen->since > STUCK_NANOSECONDS;
+}
 
 static __always_inline int lock_home(const int family, const struct settings *set, __u32 hash)
 {
-	__u32 *tag = tag_at(family, hash & mask_of(family, set));
+	__u32 slot = hash & mask_of(family, set);
+	__u32 *tag = tag_at(family, slot);
 
 	if (!tag)
 		return 0;
@@ -43,7 +75,7 @@ static __always_inline int lock_home(const int family, const struct settings *se
 		if (!(__sync_fetch_and_or(tag, FLOW_TAG_LOCKED) & FLOW_TAG_LOCKED))
 			return 1;
 	}
-	return 0;
+	return is_stuck(family, slot);
 }
 
 static __always_inline void unlock_home(const int family, const struct settings *set, __u32 hash)

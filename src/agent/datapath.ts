@@ -46,6 +46,7 @@ import { adoptIds } from "./takeover.ts";
 import { traceSource } from "./trace-source.ts";
 import { TrafficCounters } from "./traffic-counters.ts";
 import { workerSpecs } from "./worker-specs.ts";
+import { type WorkerStatus, WorkerWatch } from "./worker-watch.ts";
 
 const MAX_VIPS = 1 << 16;
 
@@ -80,6 +81,7 @@ export class Datapath {
   readonly #network: NetworkTables;
   readonly #steering: Steering;
   readonly #workers: WorkerPool;
+  readonly #watch: WorkerWatch;
   readonly #traffic: TrafficCounters;
   readonly #links: readonly Link[];
   readonly #portList: readonly Port[];
@@ -88,6 +90,8 @@ export class Datapath {
   readonly #balancing: BalancingMemory;
   readonly #clock = new Float64Array(1);
   #table: ForwardingTable;
+  /** Made so far: one that some workers have not taken keeps its number, so that none is taken for another. */
+  #epochs: number;
   #spec: ForwardingSpec = EMPTY_FORWARDING_SPEC;
 
   /** Rejects with one clear error when something is in the way; then nothing is left behind either. */
@@ -208,15 +212,18 @@ export class Datapath {
     this.#balancing = parts.balancing;
     this.ids = parts.ids;
     this.#workers = parts.workers;
+    this.#watch = new WorkerWatch(() => parts.workers.status(), parts.log);
     this.#traffic = new TrafficCounters(parts.counters, object, parts.ids);
     this.#links = parts.links;
     this.#portList = ports;
     this.#table = parts.table;
+    this.#epochs = parts.table.epoch;
     this.policies = parts.policies;
     this.offloads = parts.offloads;
     this.#steering = new Steering(object, parts.network, parts.foundation.stack, parts.log);
     this.flows = openFlowTables(object, key, parts.balancing);
     for (const flows of this.flows) flows.ends = new FlowEndLog(parts.policies.ownEnds);
+    if (taken) for (const flows of this.flows) flows.unlockAll();
     this.flowsTakenOver = taken ? adoptIds(this.flows, this.ids, this.now()) : 0;
     // By these the kernel opens flows until the first epoch of this process is in force.
     for (const left of taken ? (this.#kernel?.idsLeft() ?? []) : []) this.ids.adopt(left);
@@ -238,7 +245,7 @@ export class Datapath {
     const portNames = this.#portList.map(({ name }) => name);
     await inSlices(this.#memory.fill(spec, this.ids));
     const table = buildForwardingTable(spec, {
-      epoch: this.#table.epoch + 1,
+      epoch: ++this.#epochs,
       key: this.#key,
       ids: this.ids,
       memory: this.#memory,
@@ -312,8 +319,8 @@ export class Datapath {
     return this.#opening.status;
   }
 
-  workers(): { alive: boolean; turns: number }[] {
-    return this.#workers.status();
+  workers(): WorkerStatus[] {
+    return this.#watch.status;
   }
 
   xdpCounters(): Record<XdpOutcome, number> {
@@ -323,6 +330,7 @@ export class Datapath {
   /** Detaches first, so that no frame is steered to a worker that has gone. */
   async stop(): Promise<void> {
     this.#endings.close();
+    this.#watch.close();
     this.trace.close();
     const { pins, stack, claim } = this.#foundation;
     if (!this.#keepFlows) pins?.remove();

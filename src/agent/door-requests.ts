@@ -26,7 +26,7 @@ export interface SynCookiesStatus {
 }
 
 /** What the door has turned away so far. */
-export interface TurnedAway {
+interface TurnedAway {
   /** SYNs that have met SYN cookies. */
   readonly questions: number;
   /** New flows beyond the limit of their source. */

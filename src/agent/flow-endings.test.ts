@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { gateway, ROUTER_MAC, VIP, WAN, WAN_MAC } from "../../test/fixtures/gateway.ts";
 import { segmentFrame } from "../../test/fixtures/segments.ts";
+import { FlowTable4 } from "../dataplane/flow-table4.ts";
 import { EMPTY_FORWARDING_SPEC } from "../dataplane/forwarding-spec.ts";
+import { IdRegistry } from "../dataplane/id-registry.ts";
+import { giveWay } from "../xdp/wait.ts";
 import { FlowEndings } from "./flow-endings.ts";
+
+vi.mock("../xdp/wait.ts", { spy: true });
 
 const SYN = 0x02;
 
@@ -63,6 +68,21 @@ describe("flows that the main thread ends", () => {
     clock.seconds = 1061;
     vi.advanceTimersByTime(10_000);
     expect(ended()).toBe(1);
+    endings.close();
+  });
+
+  it("are looked for in steps of a thousand rows, between which others may have the core", () => {
+    const table = new FlowTable4(new Int32Array(16 << 17), { k0: 1, k1: 2 });
+    const looks = vi.spyOn(table, "isLive");
+    const steps: number[] = [];
+    vi.mocked(giveWay).mockImplementation(() => {
+      steps.push(looks.mock.calls.length);
+      looks.mockClear();
+    });
+    const endings = new FlowEndings([table], new IdRegistry(), () => 1000, false);
+    vi.advanceTimersByTime(10_000);
+    expect(Math.max(...steps)).toBeLessThanOrEqual(1024);
+    expect(steps.reduce((sum, rows) => sum + rows)).toBeGreaterThanOrEqual(table.capacity);
     endings.close();
   });
 });

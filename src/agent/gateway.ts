@@ -40,6 +40,7 @@ import type { PlanTrial, TrialMode } from "./plan-trial.ts";
 import { PlanTrials } from "./plan-trials.ts";
 import { PressureWatch } from "./pressure-watch.ts";
 import { ProblemLog, unknownNode } from "./problem-log.ts";
+import { Retry } from "./retry.ts";
 import type { RunOptions } from "./run-options.ts";
 import { ServiceMoves } from "./service-moves.ts";
 
@@ -71,6 +72,7 @@ export class Gateway {
   /** `performance.now()` when the oldest change that is not in force yet was known. */
   #takenAt: number | null = null;
   #applying: Promise<void> | null = null;
+  readonly #retry = new Retry();
 
   static async start(options: RunOptions, log: Logger): Promise<Gateway> {
     if (options.clusterSecret === null) {
@@ -198,7 +200,9 @@ export class Gateway {
     this.#watch?.close();
     await this.#cluster?.close();
     this.#next = null;
+    this.#retry.cancel();
     await this.#applying;
+    this.#retry.cancel();
     this.#pressure.close();
     await this.#links?.stop();
     await this.announcer.stop(this.options.goodbye ?? "cease");
@@ -244,6 +248,7 @@ export class Gateway {
   }
 
   #take(loaded: LoadedManifests): void {
+    this.#retry.cancel();
     this.#next = loaded;
     this.#takenAt ??= performance.now();
     this.#applying ??= this.#applyAll().finally(() => {
@@ -258,10 +263,14 @@ export class Gateway {
       this.#takenAt = null;
       try {
         await this.#apply(loaded);
+        this.#retry.succeeded();
         this.convergence.inForce(takenAt);
       } catch (error) {
         this.convergence.refused();
-        this.#log.error({ err: error }, "the change could not be carried out; the state before it stays");
+        this.#log.error({ err: error }, "the change could not be carried out yet; the state before it stays");
+        // Nobody may change anything for days: what stood in the way may be gone in a second.
+        this.#takenAt ??= takenAt;
+        if (this.#next === null) this.#retry.later(() => this.#take(this.#next ?? loaded));
       }
     }
   }
@@ -297,7 +306,7 @@ export class Gateway {
     this.moves.planned(this.#plan, planned, Date.now());
     this.#plan = planned;
     this.#intent = intent;
-    this.#cluster?.planned(planned);
+    this.#cluster?.planned(planned, intent.settings);
     this.#log.info(
       {
         epoch: this.datapath.epoch,

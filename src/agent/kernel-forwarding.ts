@@ -1,8 +1,7 @@
 /**
  * What the kernel's program needs besides flows, ports and neighbours: to forward those of direct server return, the ends of
- * tunnels; to open flows itself, the forwarding table of the epoch in force, its Maglev tables, and the routes. An epoch is a
- * map of its own that takes the place of the last one at once, and when that is done no program
- * works by the last one any more: the kernel waits for them.
+ * tunnels; to open flows itself, the forwarding table of the epoch in force, its Maglev tables, and the routes. An epoch is
+ * a map of its own, which takes the last one's place at once; the kernel waits until no program works by that any more.
  */
 import type { Fib } from "../dataplane/fib.ts";
 import type { ForwardingColumns } from "../dataplane/forwarding-table.ts";

@@ -1,6 +1,7 @@
 /**
  * Addresses on links, for the running gateway: what may be answered for goes to the announcer's thread, and what happens
- * there becomes log lines and metrics. The thread starts with the first address; one that fails is started anew with what was last in force.
+ * there becomes log lines and metrics. The thread starts with the first address; one that fails is started anew with what
+ * was last in force.
  */
 import type { Logger } from "pino";
 import type {

@@ -35,8 +35,11 @@ export async function metricsText(gateway: Gateway): Promise<string> {
   counter("sluice_flows_opened_total", "Flows opened").inc(status.datapath.flows.opened);
   gauge("sluice_forwarding_epoch", "Epoch of the forwarding table in force").set(status.datapath.epoch);
   const workers = gauge("sluice_worker_up", "Whether a datapath worker runs", ["worker"]);
-  for (const [worker, { alive }] of status.datapath.workers.entries())
+  const stalled = gauge("sluice_worker_stalled_seconds", "For how long a worker's thread has not run", ["worker"]);
+  for (const [worker, { alive, stalledSeconds }] of status.datapath.workers.entries()) {
     workers.set({ worker: String(worker) }, alive ? 1 : 0);
+    stalled.set({ worker: String(worker) }, stalledSeconds);
+  }
   gauge("sluice_new_flows_by_kernel", "Whether the kernel opens new flows in the workers' place").set(
     status.datapath.opening.by === "kernel" ? 1 : 0,
   );

@@ -20,7 +20,7 @@ export interface OpeningStatus {
   readonly takeovers: Readonly<Record<Pressure, number>>;
 }
 
-export interface WatchedQueue {
+interface WatchedQueue {
   readonly port: string;
   readonly queue: number;
   /** Its place in the map. */

@@ -1,6 +1,7 @@
 /**
  * When a Service last failed over or was handed over, as far as this node has a part in it: it took one of its addresses on a
- * link from another node, or a node was taken out of those that attract its traffic. The last move of each, for people; metrics have the times.
+ * link from another node, or a node was taken out of those that attract its traffic. The last move of each, for people;
+ * metrics have the times.
  */
 import type { AnnouncerEvent } from "../announcer/announcer-message.ts";
 import type { Plan } from "../control/plan.ts";

@@ -11,6 +11,7 @@ import type { SynCookiesStatus } from "./door-requests.ts";
 import type { Gateway } from "./gateway.ts";
 import type { OpeningStatus } from "./opening-watch.ts";
 import type { DatapathMode } from "./run-options.ts";
+import type { WorkerStatus } from "./worker-watch.ts";
 
 export interface ServiceStatus extends Record<VipCounterName, number> {
   readonly service: string;
@@ -40,7 +41,7 @@ export interface GatewayStatus {
     readonly synCookies: SynCookiesStatus;
     /** With the reasons for which frames that came in by it were dropped or passed. */
     readonly ports: readonly (PortStatus & { readonly reasons: Record<string, number> })[];
-    readonly workers: readonly { alive: boolean; turns: number }[];
+    readonly workers: readonly WorkerStatus[];
     readonly totals: Record<TotalName, number>;
     /** Frames dropped or passed by reason; only those that happened. */
     readonly reasons: Record<string, number>;

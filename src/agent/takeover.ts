@@ -35,7 +35,7 @@ export async function claimName(name: string, serves: string): Promise<Server> {
 }
 
 /** What a start must find to go on where another ended. */
-export interface TakeoverTerms {
+interface TakeoverTerms {
   readonly flowRows: number;
   /** The key that the operator's secret makes; `null` when any will do. */
   readonly key: HashKey | null;

@@ -8,9 +8,8 @@
  */
 import { randomBytes } from "node:crypto";
 import { Handoffs } from "../dataplane/handoffs.ts";
-import { OwnerAgreement } from "../l2/agreement.ts";
-import type { AgreementEffect, AgreementEvent, SignOfLife } from "../l2/event.ts";
-import type { Heartbeat } from "../l2/heartbeat.ts";
+import type { OwnerAgreement } from "../l2/agreement.ts";
+import type { AgreementEvent } from "../l2/event.ts";
 import { rendezvousWeight } from "../l2/rendezvous.ts";
 import { formatIpAddress, parseIpAddress } from "../net/ip-address.ts";
 import { formatMac, type Mac } from "../net/mac.ts";
@@ -21,10 +20,10 @@ import { AnnouncementBurst } from "./announcement-burst.ts";
 import type { AnnouncedAddress, AnnouncerEvent, AnnouncerSetup, AnnouncerSpec } from "./announcer-message.ts";
 import { AnswerMaps } from "./answer-maps.ts";
 import { ConflictJudge } from "./conflict-judge.ts";
-import { HeartbeatSockets } from "./heartbeat-sockets.ts";
+import { Heart, type OwnEffect } from "./heart.ts";
+import type { HeartbeatSockets } from "./heartbeat-sockets.ts";
 import type { LinkVoice } from "./link-voice.ts";
 import { Links } from "./links.ts";
-import { Pulse } from "./pulse.ts";
 import { SolicitedGroups } from "./solicited-groups.ts";
 import { WireProof } from "./wire-proof.ts";
 
@@ -35,12 +34,11 @@ const ABILITY_MILLISECONDS = 1000;
 const UNSEEN_MILLISECONDS = 5000;
 
 export class AnnouncingNode {
-  readonly agreement: OwnerAgreement;
   readonly links: Links;
   readonly maps: AnswerMaps;
   addresses: ReadonlyMap<string, AnnouncedAddress> = new Map();
   announcementsSent = 0;
-  sockets: HeartbeatSockets | null = null;
+  readonly #heart: Heart;
   readonly #setup: AnnouncerSetup;
   readonly #tell: (event: AnnouncerEvent) => void;
   readonly #groups = new SolicitedGroups();
@@ -58,36 +56,42 @@ export class AnnouncingNode {
   #ability = "";
   /** Links tell when they change; what only time changes is looked at now and then. */
   #nextAbility = 0;
-  readonly #pulse: Pulse;
   #listeners = new Set<(interfaceName: string, claim: AddressClaim) => void>();
 
   constructor(setup: AnnouncerSetup, tell: (event: AnnouncerEvent) => void) {
     this.#setup = setup;
     this.#tell = tell;
-    const session = randomBytes(6).readUIntBE(0, 6);
-    this.agreement = new OwnerAgreement(setup.node, session, setup.timing, performance.now());
     this.links = new Links(setup.ports, (event) => {
       this.#tell(event);
       this.#updateAbility();
     });
-    const next = (now: number) => Math.min(this.agreement.nextDeadline(now), this.#burst.next);
-    this.#pulse = new Pulse(next, () => this.#tick());
+    const { node, timing, key, port } = setup;
+    this.#heart = new Heart(
+      { node, session: randomBytes(6).readUIntBE(0, 6), timing, key, port },
+      {
+        addressOf: (other) => this.#nodes[other]?.[0],
+        carryOut: (effects) => this.#carryOut(effects),
+        tick: () => this.#tick(),
+        next: () => this.#burst.next,
+        restsUntil: (now) => Math.min(this.#nextAbility, this.links.next(now), this.#proof.next),
+        watched: this.links.descriptors,
+      },
+    );
     this.#handoffs = new Handoffs(setup.handoffs);
     this.maps = new AnswerMaps(setup.arpMapFd, setup.ndpMapFd);
   }
 
+  get agreement(): OwnerAgreement {
+    return this.#heart.agreement;
+  }
+
+  get sockets(): HeartbeatSockets | null {
+    return this.#heart.sockets;
+  }
+
   /** @throws in words where the port of the heartbeats is taken. */
   start(): void {
-    const { key, port } = this.#setup;
-    if (key !== null) {
-      const take = (message: Heartbeat, at: number) => this.step({ type: "message", message, at });
-      const hasHeard = (name: string, at: number) => this.agreement.hasHeard(name, at);
-      const livesIn = (name: string, session: number) => this.agreement.livesIn(name, session);
-      const again = (signs: readonly SignOfLife[]) => this.step({ type: "again", signs });
-      const session = () => this.agreement.session;
-      this.sockets = new HeartbeatSockets(key, port, { session, take, hasHeard, livesIn, again });
-    }
-    this.#pulse.follow();
+    this.#heart.start();
   }
 
   apply({ addresses, nodes }: AnnouncerSpec): void {
@@ -109,11 +113,12 @@ export class AnnouncingNode {
   }
 
   step(event: AgreementEvent): void {
-    const effects = this.agreement.step(event, performance.now());
-    for (const effect of effects) this.#carryOut(effect);
-    if (effects.some(({ type }) => type === "answer")) this.#speak();
-    if (this.#taken.size > 0) this.#dropReturned();
-    this.#pulse.follow();
+    this.#heart.step(event);
+  }
+
+  /** So that what is known of the members is of now. */
+  catchUp(): void {
+    this.#heart.catchUp();
   }
 
   /** Takes what others have said on the links since the last look. */
@@ -142,34 +147,28 @@ export class AnnouncingNode {
   }
 
   close(): void {
-    this.#pulse.end();
+    this.#heart.close();
     this.maps.close();
     this.#groups.close();
     this.links.close();
-    this.sockets?.close();
   }
 
-  #carryOut(effect: AgreementEffect): void {
-    switch (effect.type) {
-      case "answer": {
-        const { vip: address, cause, previous, silentMilliseconds } = effect;
-        if (cause === "handover" && previous !== null) this.#takeConnections(address, previous);
-        this.#answer(address);
-        this.#burst.begin(address, performance.now());
-        this.#proof.forget(address);
-        this.#tell({ type: "answers", address, cause, previous, silentMilliseconds });
-        return;
-      }
-      case "silence":
+  #carryOut(effects: readonly OwnEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === "silence") {
         this.#silence(effect.vip);
         this.#tell({ type: "silent", address: effect.vip, because: effect.because });
-        return;
-      case "send": {
-        const addresses = effect.to.flatMap((node) => this.#nodes[node]?.[0] ?? []);
-        this.sockets?.send(effect.message, addresses);
-        return;
+        continue;
       }
+      const { vip: address, cause, previous, silentMilliseconds } = effect;
+      if (cause === "handover" && previous !== null) this.#takeConnections(address, previous);
+      this.#answer(address);
+      this.#burst.begin(address, performance.now());
+      this.#proof.forget(address);
+      this.#tell({ type: "answers", address, cause, previous, silentMilliseconds });
     }
+    if (effects.some(({ type }) => type === "answer")) this.#speak();
+    if (this.#taken.size > 0) this.#dropReturned();
   }
 
   /** Before the first frame of a connection that the old owner has can come here. */
@@ -222,7 +221,7 @@ export class AnnouncingNode {
 
   #tick(): void {
     // Before the time is told: what has come meanwhile is a sign of life, and came in time if the kernel says so.
-    if (this.agreement.mustHear(performance.now())) this.sockets?.look();
+    this.#heart.hear();
     const now = performance.now();
     this.hearLinks(now);
     if (now >= this.#nextAbility) this.#updateAbility();

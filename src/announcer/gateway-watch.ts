@@ -32,6 +32,16 @@ export class GatewayWatch {
     );
   }
 
+  /** When they are to be asked, or one is to be taken for silent; infinity where there are none. */
+  next(now: number): number {
+    const watched = [...this.#watched.values()];
+    if (watched.length === 0) return Number.POSITIVE_INFINITY;
+    const silences = watched.map(
+      ({ lastAnswer }) => (lastAnswer ?? Number.NEGATIVE_INFINITY) + SILENT_AFTER_MILLISECONDS,
+    );
+    return Math.min(this.#nextAsk, ...silences.filter((at) => at > now));
+  }
+
   /** Those to ask now. */
   due(now: number): readonly Gateway[] {
     if (now < this.#nextAsk) return [];

@@ -4,9 +4,11 @@
  *   news              wakes this thread at once
  *   all other ones    wait until it looks: to be woken for each of them would cost more than all the rest; those that say what
  *                     their sender said before are told as signs of life, without being read
+ *
+ * While nobody has anything new to say, all this goes on in the addon (`rest`).
  */
 import type { Socket } from "node:dgram";
-import type { SignOfLife } from "../l2/event.ts";
+import type { Rest, Rested, SignOfLife } from "../l2/event.ts";
 import type { Heartbeat } from "../l2/heartbeat.ts";
 import { HeartbeatDecoder, HeartbeatEncoder, MOST_OCTETS, NAME_AT, URGENT } from "../l2/heartbeat-codec.ts";
 import { StatementAssembly } from "../l2/statement-assembly.ts";
@@ -15,6 +17,7 @@ import { authenticator } from "../xdp/authenticator.ts";
 import { addressOctets, DatagramSocket } from "../xdp/datagram-socket.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { RepeatSieve } from "../xdp/repeat-sieve.ts";
+import { RestingBeat, type RestReport } from "../xdp/resting-beat.ts";
 
 /** Where heartbeats are heard and what they come from, by family; `null` for no heartbeats by that family. */
 export type OwnAddresses = Readonly<Record<4 | 6, string | null>>;
@@ -35,6 +38,8 @@ export interface HeartbeatEars {
   /** Whether a member lives in a session of it: what it says again is told as a sign of life only. */
   readonly livesIn: (name: string, session: number) => boolean;
   readonly again: (signs: readonly SignOfLife[]) => void;
+  /** A rest has to end: `wake` is due. */
+  readonly rested: () => void;
 }
 
 /** Who says the same again and again, and the session of ours that it names. */
@@ -66,6 +71,11 @@ export class HeartbeatSockets {
   readonly #sieve: RepeatSieve;
   /** By the number that the sieve has given them. */
   readonly #repeating: Repeating[] = [];
+  /** Those numbers, by the name of the sender. */
+  readonly #numbers = new Map<string, number>();
+  readonly #resting: RestingBeat;
+  /** What the addon has taken, and could not deal with. */
+  #unread: RestReport["unread"] = null;
   #lastLook = performance.now();
   /** Members by the text of their address. */
   readonly #places = new Map<string, Place>();
@@ -79,35 +89,93 @@ export class HeartbeatSockets {
     this.#sieve = new RepeatSieve(key, NAME_AT);
     this.#port = port;
     this.#sockets = { 4: bound(own[4], port), 6: bound(own[6], port) };
-    for (const socket of [this.#sockets[4], this.#sockets[6]]) {
-      if (socket === null) continue;
+    this.#resting = new RestingBeat(this.#sieve, this.#all(), () => ears.rested());
+    for (const socket of this.#all()) {
       const news = socket.divert(URGENT.offset, URGENT.mask);
       this.#news.push(news.on("message", (datagram) => this.#readNews(datagram)));
     }
   }
 
+  /** A look is due, since a rest has ended by what is still to be read. */
+  get hasUnread(): boolean {
+    return this.#unread !== null;
+  }
+
   /** Takes what has come since the last look, but for news. */
   look(): void {
     const now = performance.now();
-    for (const socket of [this.#sockets[4], this.#sockets[6]]) {
-      for (let round = 0; socket !== null && round < MOST_ROUNDS; round++) {
+    // Whatever the wall clock says: what had come before the last look was taken then.
+    const cameAt = (age: number) => Math.min(Math.max(now - age, this.#lastLook), now);
+    const hear = (socket: DatagramSocket, count: number, rows: number) => {
+      this.#hearRepeats(socket, count, rows, cameAt);
+      this.#readOthers(socket, cameAt);
+    };
+    if (this.#unread !== null) hear(this.#unread.socket, this.#unread.count, this.#unread.rows);
+    this.#unread = null;
+    for (const socket of this.#all()) {
+      for (let round = 0; round < MOST_ROUNDS; round++) {
         const count = socket.receive();
         if (count === 0) break;
-        // Whatever the wall clock says: what had come before the last look was taken then.
-        const cameAt = (age: number) => Math.min(Math.max(now - age, this.#lastLook), now);
-        this.#hearRepeats(socket, count, cameAt);
-        this.#readOthers(socket, cameAt);
+        hear(socket, count, this.#sieve.sift(socket.taken, count));
       }
     }
     this.#lastLook = now;
   }
 
+  /**
+   * Lets the addon say the same again, and hear it, until anything else happens.
+   *
+   * @param addressOf a node; `undefined` for one that can't be reached.
+   * @param watched descriptors by which it ends too, when there is something to read.
+   * @returns `false` where that can't be, since a member has not said the same twice.
+   */
+  rest(rest: Rest, addressOf: (node: string) => string | undefined, watched: readonly number[], now: number): boolean {
+    const senders = new Map<number, SignOfLife>();
+    const ours = this.#ears.session();
+    for (const sign of rest.signs) {
+      const number = this.#numbers.get(sign.from) ?? -1;
+      const known = this.#repeating[number];
+      if (known?.from !== sign.from || known.session !== sign.session || known.ours !== ours) return false;
+      senders.set(number, sign);
+    }
+    const sockets = this.#all();
+    const messages = rest.messages.map(({ message, to }) => {
+      const places = to.flatMap((node) => {
+        const address = addressOf(node);
+        return address === undefined ? [] : [this.#placeOf(address)];
+      });
+      const octetsOf = (socket: DatagramSocket) =>
+        places.filter(({ family }) => family === socket.family).map(({ octets }) => octets);
+      // Without a statement there are no sheets.
+      const datagram = this.#encoder.encode(message)[0]!;
+      return { datagram, to: sockets.map((socket) => socket.joined(octetsOf(socket))) };
+    });
+    this.#resting.begin({ ...rest, messages, senders, now, port: this.#port, lastLook: this.#lastLook, watched });
+    return true;
+  }
+
+  /** Ends a rest. @returns what has come of it; `null` where there was none. */
+  wake(): Rested | null {
+    const report = this.#resting.end();
+    if (report === null) return null;
+    this.sent += report.sent;
+    this.unsent += report.unsent;
+    this.received += report.received;
+    this.refused += report.refused;
+    this.#lastLook = report.lastLook;
+    this.#unread = report.unread;
+    const signs = Array.from(report.heard, ([number, { sequence, at }]): SignOfLife => {
+      const { from, session } = this.#repeating[number]!;
+      return { from, session, sequence, at };
+    });
+    return { signs, sequence: report.sequence, next: report.next, lived: report.lived };
+  }
+
   /** One that is played again is no later than itself, so it makes nobody live longer. */
-  #hearRepeats(socket: DatagramSocket, count: number, cameAt: (age: number) => number): void {
-    const heard = this.#sieve.sift(socket.taken, count);
+  #hearRepeats(socket: DatagramSocket, count: number, rows: number, cameAt: (age: number) => number): void {
     const signs: SignOfLife[] = [];
     const unfit: number[] = [];
-    for (let row = 0; row < heard; row++) {
+    for (let row = 0; row < rows; row++) {
       const { from, session, ours } = this.#repeating[this.#sieve.sender(row)]!;
       if (ours !== this.#ears.session() || !this.#ears.livesIn(from, session)) unfit.push(row);
       else signs.push({ from, session, sequence: this.#sieve.sequence(row), at: cameAt(this.#sieve.age(row)) });
@@ -142,7 +210,9 @@ export class HeartbeatSockets {
   #learn(datagram: Uint8Array, { from, session, heard, statement, moves }: Heartbeat): void {
     const ours = this.#ears.session();
     if (statement !== null || moves.length > 0 || !heard.some((one) => one.session === ours)) return;
-    this.#repeating[this.#sieve.learn(datagram)] = { from, session, ours };
+    const number = this.#sieve.learn(datagram);
+    this.#repeating[number] = { from, session, ours };
+    this.#numbers.set(from, number);
   }
 
   /** What its sender says from now on may be what it said before. */
@@ -166,8 +236,8 @@ export class HeartbeatSockets {
   }
 
   close(): void {
-    this.#sockets[4]?.close();
-    this.#sockets[6]?.close();
+    this.#resting.close();
+    for (const socket of this.#all()) socket.close();
     for (const socket of this.#news) socket.close();
   }
 
@@ -201,6 +271,10 @@ export class HeartbeatSockets {
       sequences.set(sender, sequence);
     }
     return latest;
+  }
+
+  #all(): DatagramSocket[] {
+    return FAMILIES.flatMap((family) => this.#sockets[family] ?? []);
   }
 
   #placeOf(address: string): Place {

@@ -28,6 +28,10 @@ export class LinkVoice {
     this.#ndp = new PacketSocket(port.name, "ndp");
   }
 
+  get descriptors(): readonly number[] {
+    return [this.#arp.fd, this.#ndp.fd];
+  }
+
   /** Tells everybody that the address is at our MAC. @returns frames sent. */
   announce(address: IpAddress): number {
     if (this.mac === null) return 0;

@@ -6,6 +6,9 @@ import type { AnnouncerEvent, AnnouncerPort } from "./announcer-message.ts";
 import { GatewayWatch } from "./gateway-watch.ts";
 import { LinkVoice } from "./link-voice.ts";
 
+/** Who listens so much later than the last time was stopped, and has missed what was said. */
+const STOPPED_MILLISECONDS = 2000;
+
 export class Links {
   readonly voices: readonly LinkVoice[];
   readonly #mirror = new NetworkMirror();
@@ -21,9 +24,19 @@ export class Links {
     this.#mirror.onChange((tables) => this.#read(tables, true));
   }
 
-  /** Asks the gateways and takes what was said on the links; several times a second. */
+  /** Readable when there is something to take. */
+  get descriptors(): readonly number[] {
+    return this.voices.flatMap(({ descriptors }) => descriptors);
+  }
+
+  /** When to listen next though nobody has said anything. */
+  next(now: number): number {
+    return this.#gateways.next(now);
+  }
+
+  /** Asks the gateways and takes what was said on the links. */
   listen(now: number, take: (voice: LinkVoice, claim: AddressClaim) => void): void {
-    if (now - this.#lastListen > 1000) this.#gateways.forgive(now);
+    if (now - this.#lastListen > STOPPED_MILLISECONDS) this.#gateways.forgive(now);
     this.#lastListen = now;
     for (const voice of this.voices) {
       voice.listen((claim) => {

@@ -3,6 +3,7 @@ import type { L2Status, OwnerStatus } from "./announcer-message.ts";
 import type { AnnouncingNode } from "./announcing-node.ts";
 
 export function ownersStatus(node: AnnouncingNode, self: string): L2Status {
+  node.catchUp();
   const now = performance.now();
   const { agreement, links, sockets } = node;
   const living = agreement.roll.living();

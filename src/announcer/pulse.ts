@@ -27,20 +27,22 @@ export class Pulse {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#firesAt = at;
     // Node counts from the last full millisecond.
-    this.#timer = setTimeout(() => this.#fire(), Math.ceil(Math.max(at - now, 0)) + 1);
+    this.#timer = setTimeout(() => this.fire(), Math.ceil(Math.max(at - now, 0)) + 1);
   }
 
-  end(): void {
-    this.#hasEnded = true;
+  /** Tells the time now. */
+  fire(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-  }
-
-  #fire(): void {
     this.#timer = null;
     this.#firesAt = Number.POSITIVE_INFINITY;
     this.#isTicking = true;
     this.#tick();
     this.#isTicking = false;
     this.follow();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 }

@@ -5,7 +5,7 @@
 const ROUND_MILLISECONDS = 10_000;
 const AGAIN_MILLISECONDS = 500;
 const ATTEMPTS = 3;
-/** Questions each time that this is asked: five times a second, or more often while something is to be settled. */
+/** Questions each time that this is asked, at each heartbeat while there are more. */
 const MOST_AT_ONCE = 20;
 
 interface Probe {
@@ -21,6 +21,13 @@ export class WireProof {
 
   get unseen(): readonly string[] {
     return [...this.#unseen].sort();
+  }
+
+  /** When to ask again. */
+  get next(): number {
+    if (this.#round.length > 0) return Number.NEGATIVE_INFINITY;
+    if (this.#open.size === 0) return this.#nextRound;
+    return Math.min(...[...this.#open.values()].map(({ askedAt }) => askedAt)) + AGAIN_MILLISECONDS;
   }
 
   /** @param mine the addresses that this node is to prove now. @returns those to ask for. */

@@ -50,7 +50,7 @@ export type BfdEffect =
   | { readonly do: "disarm"; readonly timer: "transmit" | "detection" }
   | { readonly do: "changed"; readonly state: BfdStateNumber; readonly words: string };
 
-export interface BfdTransition {
+interface BfdTransition {
   readonly session: BfdSession;
   readonly effects: readonly BfdEffect[];
 }

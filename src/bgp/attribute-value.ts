@@ -12,7 +12,7 @@ import type { WireSession } from "./message.ts";
 import { type Aggregator, type AsSegment, type LargeCommunity, ORIGINS, type PathAttributes } from "./message.ts";
 import { readU16, readU32 } from "./octets.ts";
 
-export interface Wrong {
+interface Wrong {
   readonly subcode: number;
   readonly words: string;
 }

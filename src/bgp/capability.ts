@@ -17,7 +17,7 @@ export interface Family {
   readonly safi: number;
 }
 
-export type AddPathMode = "receive" | "send" | "both";
+type AddPathMode = "receive" | "send" | "both";
 const ADD_PATH_MODES: readonly AddPathMode[] = ["receive", "send", "both"];
 
 /** RFC 9234 §4.1, in the order of their numbers. */

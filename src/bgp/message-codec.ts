@@ -19,7 +19,7 @@ import { OctetWriter, readU16 } from "./octets.ts";
 import { decodeOpen, encodeOpen } from "./open.ts";
 import { decodeUpdate, encodeUpdate } from "./update.ts";
 
-export interface Decoded {
+interface Decoded {
   /** `null` when a fault asks for a session reset. */
   readonly message: Message | null;
   readonly faults: readonly Fault[];

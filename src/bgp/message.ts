@@ -132,7 +132,7 @@ export interface Notification {
   readonly data: Uint8Array;
 }
 
-export interface Keepalive {
+interface Keepalive {
   readonly type: "KEEPALIVE";
 }
 

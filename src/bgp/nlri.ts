@@ -94,7 +94,7 @@ export function decodeIpv6Nlri(bytes: Uint8Array, start: number, end: number, ad
   return { prefixes, pathIds };
 }
 
-export function encodeIpv4Key(writer: OctetWriter, key: PrefixKey): void {
+function encodeIpv4Key(writer: OctetWriter, key: PrefixKey): void {
   const length = keyLength(key);
   const address = keyAddress(key);
   writer.u8(length);

@@ -1,7 +1,7 @@
 /** What turns one table of routes into another, as rows: found by walking both once, since both are in order. */
 import { compareRows, PREFIX_OCTETS, type RouteFamily, type RouteTable } from "./route-table.ts";
 
-export interface RouteDifference {
+interface RouteDifference {
   /** Rows of the old table whose prefix the new one has not. */
   readonly gone: Uint32Array;
   /** Rows of the new table that are new or changed; those of the same attributes stand together. */

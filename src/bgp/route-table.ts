@@ -53,7 +53,7 @@ export function rowText({ prefixes }: RouteColumn, afi: RouteFamily, row: number
 }
 
 /** The octets of a row for `text`; `null` when it is no prefix of the family. */
-export function rowOctets(text: string, afi: RouteFamily): Uint8Array | null {
+function rowOctets(text: string, afi: RouteFamily): Uint8Array | null {
   if (afi === "ipv4") {
     const prefix = parseIpv4Prefix(text);
     if (prefix === null) return null;

@@ -18,7 +18,7 @@ const PROTOCOL_TCP = 6;
 const TCP_PUSH_ACK = 0x18;
 const TTL = 64;
 
-export interface SessionEnds {
+interface SessionEnds {
   readonly localAddress: string;
   readonly localPort: number;
   readonly remoteAddress: string;

@@ -21,7 +21,7 @@ import {
 import { decodeIpv4Nlri, encodeIpv4Nlri, type Ipv4Nlri, type Ipv6Nlri, NO_IPV4_NLRI } from "./nlri.ts";
 import { type OctetWriter, readU16 } from "./octets.ts";
 
-export interface DecodedUpdate {
+interface DecodedUpdate {
   /** `null` only when the session is to be reset. */
   readonly message: Update | null;
   readonly faults: readonly Fault[];

@@ -17,7 +17,7 @@ import { decodeMessage, encodeMessage } from "../bgp/message-codec.ts";
 import { messageFromJson, messageToJson } from "../bgp/message-json.ts";
 import { formatHex, parseHex } from "../bgp/octets.ts";
 
-export interface BgpDecodeOptions {
+interface BgpDecodeOptions {
   /** AS numbers have four octets. */
   readonly as4?: boolean;
   /** Prefixes carry path identifiers (RFC 7911). */

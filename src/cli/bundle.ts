@@ -20,7 +20,7 @@ const PATHS = [
 ];
 const FLOWS_PATH = "/v1/flows?limit=1000";
 
-export interface Bundle {
+interface Bundle {
   readonly at: string;
   readonly kernel: string;
   readonly runtime: string;

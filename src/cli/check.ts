@@ -8,7 +8,7 @@ import { wrapText } from "./text-table.ts";
 
 const LINE_WIDTH = 100;
 
-export interface CheckOptions {
+interface CheckOptions {
   /** Uplinks and inside interfaces. */
   readonly interfaces: readonly string[];
   /** Those of them whose traffic is in a VLAN. */

@@ -7,7 +7,7 @@ import { findLink } from "../xdp/netlink.ts";
 import { checkOffloads } from "../xdp/offload-check.ts";
 import { wrapText } from "./text-table.ts";
 
-export interface DoctorOptions {
+interface DoctorOptions {
   readonly uplinks: readonly string[];
   readonly socket: string;
   readonly l2Port: number;

@@ -12,7 +12,7 @@ import { ask, tell } from "../api/client.ts";
 
 const LOOK_MILLISECONDS = 250;
 
-export interface DrainOptions {
+interface DrainOptions {
   readonly socket: string;
   readonly graceSeconds: number;
   /** Waits for the flows as well. */
@@ -66,7 +66,7 @@ export async function runDrain(options: DrainOptions, print: (text: string) => v
   if (output === "json") print(`${JSON.stringify(report, null, 2)}\n`);
 }
 
-export function isDrained({ state, routesAnnounced, flows }: DrainReport, alsoFlows: boolean): boolean {
+function isDrained({ state, routesAnnounced, flows }: DrainReport, alsoFlows: boolean): boolean {
   return state === "withdrawn" && routesAnnounced === 0 && (!alsoFlows || flows === 0);
 }
 

@@ -5,7 +5,7 @@ import { explainService, type ServiceExplanation, type SessionTrouble } from "..
 import { plan } from "../control/plan.ts";
 import { wrapText } from "./text-table.ts";
 
-export interface ExplainOptions {
+interface ExplainOptions {
   /** `namespace/name`; a bare name is of the namespace `default`. */
   readonly service: string;
   /** Manifests to explain; empty asks the running process. */

@@ -12,14 +12,14 @@ import { type PlanDifference, planDifference } from "../control/plan-difference.
 import { formatProblem, type Problem } from "../intent/problem.ts";
 import { planTable } from "./plan-table.ts";
 
-export interface PlanOptions {
+interface PlanOptions {
   readonly paths: readonly string[];
   readonly output: "json" | "table";
   /** Manifests of what is live now; empty compares with nothing. */
   readonly against: readonly string[];
 }
 
-export interface CommandResult {
+interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;

@@ -125,7 +125,11 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
       positive,
     )
     .option("--metrics <host:port>", "serve /metrics and probes there, and nothing else")
-    .option("--cluster-secret <file>", "secret that all nodes of the cluster share")
+    .option(
+      "--cluster-secret <file>",
+      "secret that all nodes of the cluster share; without it each chooses other backends for a connection, and nobody " +
+        "answers on a link for what several nodes could",
+    )
     .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
     .option(
       "--l2-heartbeat <milliseconds>",

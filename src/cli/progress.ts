@@ -6,7 +6,7 @@ const INTERVAL_MILLISECONDS = 1000;
 const TAKE_AWAY = "\r\u001b[K";
 
 /** What of a stream it needs; `process.stderr` is one. */
-export interface Screen {
+interface Screen {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }

@@ -19,7 +19,7 @@ import { isPcap, readPcap, writePcap } from "../wire/pcap.ts";
 import { isPcapng, readPcapng, writePcapng } from "../wire/pcapng.ts";
 import { textTable } from "./text-table.ts";
 
-export interface ReplayCaptureOptions {
+interface ReplayCaptureOptions {
   readonly pcap: string;
   readonly config: readonly string[];
   /** `.pcap` for the classic format, anything else is pcapng. */

@@ -30,8 +30,8 @@ const STATUS = {
       mode: "auto",
       epoch: 4,
       workers: [
-        { alive: true, turns: 9 },
-        { alive: false, turns: 0 },
+        { alive: true, turns: 9, stalledSeconds: 4 },
+        { alive: false, turns: 0, stalledSeconds: 0 },
       ],
     },
     opening: { by: "kernel", why: "the worker of queue 0 of net0 is gone", since: "2026-11-22T10:00:00.000Z" },
@@ -57,7 +57,7 @@ afterAll(() => {
 });
 
 test("the status as a table", () => {
-  expect(statusTable(STATUS)).toBe(`node node1, up 10m; auto datapath, epoch 4; 2 workers, 1 DEAD
+  expect(statusTable(STATUS)).toBe(`node node1, up 10m; auto datapath, epoch 4; 2 workers, 1 DEAD, 1 STALLED
 frames at the workers: 90 in, 80 forwarded, 2 answered, 5 dropped, 3 not ours
 forwarded by the kernel: 320, 80 % of all
 new flows: opened by the kernel since 2026-11-22T10:00:00.000Z (the worker of queue 0 of net0 is

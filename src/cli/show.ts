@@ -22,10 +22,12 @@ export function statusTable(status: GatewayStatus): string {
   const { datapath, config } = status;
   const { totals, flows } = datapath;
   const dead = datapath.workers.filter(({ alive }) => !alive).length;
+  const stalled = datapath.workers.filter(({ stalledSeconds }) => stalledSeconds > 0).length;
   const sections = [
     [
       `node ${status.node}, up ${duration(status.uptimeSeconds)}; ${datapath.mode} datapath, epoch ${datapath.epoch}; ` +
-        `${datapath.workers.length} worker${datapath.workers.length === 1 ? "" : "s"}${dead > 0 ? `, ${dead} DEAD` : ""}`,
+        `${datapath.workers.length} worker${datapath.workers.length === 1 ? "" : "s"}${dead > 0 ? `, ${dead} DEAD` : ""}` +
+        (stalled > 0 ? `, ${stalled} STALLED` : ""),
       ...wrapText(
         `frames at the workers: ${totals.received} in, ${totals.transmitted} forwarded, ${totals.replied} answered, ` +
           `${totals.dropped} dropped, ${totals.passed} not ours`,

@@ -67,7 +67,7 @@ export function addTraceCommands(program: Command, defaultSocket: string, positi
 /** What the process tells: a frame, or how many frames could not be told. */
 export type Told = FrameEvent | { readonly lost: number };
 
-export function monitorText(told: Told): string {
+function monitorText(told: Told): string {
   if ("lost" in told) return `(${told.lost} frames found no room and are not shown)\n`;
   const lines = wrapText(monitorLine(told), LINE_WIDTH).join("\n");
   const colour = told.verdict === "dropped" ? "red" : told.verdict === "answered" ? "yellow" : null;

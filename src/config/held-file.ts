@@ -6,9 +6,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** By `namespace/name`. */
-export type HeldByService = Readonly<
-  Record<string, { readonly ingress: readonly string[]; readonly pool: string | null }>
->;
+type HeldByService = Readonly<Record<string, { readonly ingress: readonly string[]; readonly pool: string | null }>>;
 
 export class HeldFile {
   readonly #path: string;

@@ -6,7 +6,7 @@ import type { SourcedManifest } from "../manifests/compose-intent.ts";
 import { type FieldPath, formatPath } from "../manifests/finding.ts";
 import { readObject } from "../manifests/read-object.ts";
 
-export interface ManifestFile {
+interface ManifestFile {
   readonly manifests: readonly SourcedManifest[];
   readonly problems: readonly Problem[];
 }

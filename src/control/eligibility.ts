@@ -5,7 +5,7 @@ import type { ClusterNode } from "../intent/node.ts";
 import type { Service, ServiceBackend } from "../intent/service.ts";
 import { addressSource } from "../ipam/responsibility.ts";
 
-export interface Eligibility {
+interface Eligibility {
   readonly eligibleNodes: readonly string[];
   /** The reason, by node. */
   readonly notEligible: Readonly<Record<string, string>>;

@@ -33,7 +33,7 @@ export interface ServiceExplanation {
   readonly nodes: Readonly<Record<string, NodeExplanation>>;
 }
 
-export interface NodeExplanation {
+interface NodeExplanation {
   /** Why it may not attract the traffic; `null` when it may. */
   readonly notEligible: string | null;
   readonly sessions: readonly SessionExplanation[];
@@ -41,7 +41,7 @@ export interface NodeExplanation {
   readonly links: readonly LinkExplanation[];
 }
 
-export interface SessionExplanation {
+interface SessionExplanation {
   readonly peer: string;
   readonly routes: readonly RouteSpec[];
   /** Why there is none; `null` when there is one. */

@@ -1,4 +1,6 @@
-/** What the sessions of a node add to why a Service is where it is: a route that is planned goes nowhere while its session is down. */
+/**
+ * What the sessions of a node add to why a Service is where it is: a planned route goes nowhere while its session is down.
+ */
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import type { ServiceExplanation, SessionTrouble } from "./explain-service.ts";
 

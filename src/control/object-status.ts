@@ -18,7 +18,7 @@ export interface ServiceStatus {
   readonly conditions?: readonly TimedCondition[] | null;
 }
 
-export interface WantedServiceStatus {
+interface WantedServiceStatus {
   readonly ingress: readonly string[];
   readonly conditions: readonly Condition[];
 }

@@ -1,13 +1,13 @@
 /** What would change between two plans, and whether anything that is live would move. */
 import type { Plan } from "./plan.ts";
 
-export interface AddressChange {
+interface AddressChange {
   readonly service: string;
   readonly before: readonly string[];
   readonly after: readonly string[];
 }
 
-export interface RouteChange {
+interface RouteChange {
   readonly node: string;
   readonly localASN: number;
   readonly peer: string;

@@ -44,7 +44,7 @@ export interface PoolPlan {
 }
 
 /** As MetalLB writes them: whole numbers, capped where they are no longer exact. */
-export interface PoolAddressCounts {
+interface PoolAddressCounts {
   readonly assignedIPv4: number;
   readonly assignedIPv6: number;
   readonly availableIPv4: number;
@@ -52,9 +52,9 @@ export interface PoolAddressCounts {
 }
 
 /** A session as it is shown: everything but its password. */
-export type PeerPlan = Omit<PeerSpec, "password">;
+type PeerPlan = Omit<PeerSpec, "password">;
 
-export interface BgpInstancePlan {
+interface BgpInstancePlan {
   readonly localASN: number;
   readonly routerID: string;
   readonly listen: number | null;

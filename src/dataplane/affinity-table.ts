@@ -20,7 +20,7 @@ const SECOND = 5;
 const VERSION = 6;
 const BACKEND = 8;
 
-export const NOT_KNOWN = -1;
+const NOT_KNOWN = -1;
 
 export class AffinityTable {
   readonly words: Int32Array;

@@ -31,7 +31,7 @@ export class BackendLoad {
   }
 }
 
-export function backendLoadMemory(): Int32Array {
+function backendLoadMemory(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4 << PLACE_BITS));
 }
 

@@ -79,7 +79,7 @@ export function choiceHash(pipeline: Pipeline, vip: number, hash: number): numbe
 }
 
 /** Hash of the client's address alone, by the flow hash's key: the same on every node. */
-export function clientHash({ flows6, key, spareKey }: Pipeline): number {
+function clientHash({ flows6, key, spareKey }: Pipeline): number {
   spareKey.fill(0);
   copyAddress(spareKey, KEY_SOURCE, key, KEY_SOURCE);
   return flows6.hashKey(spareKey);

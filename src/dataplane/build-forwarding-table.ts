@@ -34,7 +34,7 @@ import { ANSWER_PORT_SHIFT, insertOwned, OWNED_POD, OWNED_SERVED, ownedIndex } f
 import { TableMemory } from "./table-memory.ts";
 
 /** Ids and port names that a table is built with; the registry outlives it. */
-export interface BuildContext {
+interface BuildContext {
   readonly epoch: number;
   readonly key: HashKey;
   readonly ids: IdRegistry;

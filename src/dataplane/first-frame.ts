@@ -139,7 +139,7 @@ function openTo(pipeline: Pipeline, i: number, isIpv4: boolean, vip: number, dec
 /** Notes in a request row, if there is one, which policy has decided, and whether it wants the flow to be seen. */
 function noteDecision(decision: NewFlowPolicies | null, flows: FlowTable, request: number): number {
   if (decision === null || request === NO_ROW) return request;
-  if (decision.policy !== 0) flows.markPolicy(request, decision.policy);
+  if (decision.policy !== 0 && flows.policyOf(request) === 0) flows.markPolicy(request, decision.policy);
   if (decision.watched) flows.markWatched(request);
   return request;
 }

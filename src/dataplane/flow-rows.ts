@@ -62,13 +62,16 @@ export function claimReply(
   if (reply === NO_ROW) return NO_ROW;
   reverseKey(spareKey, served);
   flows.complete(reply, spareKey, egress, owner);
-  if (flows.isAlone(reply, hash, otherKey)) return reply;
+  if (flows.twin(reply, hash, otherKey) === NO_ROW) return reply;
   // Another worker has just given this key to a flow of another VIP.
   flows.withdraw(reply, now);
   return COLLISION;
 }
 
-/** The request row of a flow. @param reply its reply row, or `NO_ROW` for one whose replies we never see. */
+/**
+ * The request row of a flow; that of another thread if there is one by now.
+ * @param reply its reply row, or `NO_ROW` for one whose replies we never see.
+ */
 export function openRequest(
   pipeline: Pipeline,
   i: number,
@@ -84,9 +87,18 @@ export function openRequest(
     return refuse(pipeline, i, DropReason.FlowTableFull);
   }
   flows.complete(request, translated, egress, owner);
+  const twin = flows.twin(request, batch.hash[i]!, key);
+  if (twin !== NO_ROW) return giveWay(flows, request, reply, twin, now);
   pipeline.counters.totals[FLOWS_OPENED]! += 1;
   pipeline.counters.vips[(owner >>> 16) * VIP_STRIDE + VIP_FLOWS_OPENED]! += 1;
   return request;
+}
+
+/** This thread stood still with the lock, which was taken from it, and the flow has been opened: so it stays. */
+function giveWay(flows: FlowTable, request: number, reply: number, twin: number, now: number): number {
+  flows.withdraw(request, now);
+  if (reply !== NO_ROW && flows.peer(twin) !== reply) flows.withdraw(reply, now);
+  return twin;
 }
 
 /** Drops the frame whose flow can't be opened. */

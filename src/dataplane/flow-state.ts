@@ -14,15 +14,7 @@ import { ACK, FIN, PSH, RST } from "../wire/transport.ts";
 import { EGRESS_DSR } from "./egress.ts";
 import { type FlowTable, NO_ROW, TAG_PROTOCOL } from "./flow-table.ts";
 
-export const FLOW_STATES = [
-  "opening",
-  "established",
-  "half-closed",
-  "closed",
-  "reset",
-  "replied",
-  "unreplied",
-] as const;
+const FLOW_STATES = ["opening", "established", "half-closed", "closed", "reset", "replied", "unreplied"] as const;
 export type FlowState = (typeof FLOW_STATES)[number];
 
 /** Seconds of silence after which a flow ends. */

@@ -23,7 +23,9 @@
  *
  * Two workers may open one flow at once, when its frames come in by two queues. Whoever opens holds the lock of the key's
  * home slot meanwhile (LOCKED in the tag of that slot, whatever row lies there), so the other one finds what the first has
- * opened. Lookups do not mind the lock.
+ * opened. Lookups do not mind the lock. It is taken from a holder that stands still or has died: after tens of milliseconds
+ * by a worker, after a tenth of a second by the XDP program. So whoever has published a request row looks whether it is the
+ * only one of its key: a holder that goes on later finds what has been opened meanwhile, and withdraws its own.
  */
 import type { BackendLoad } from "./backend-load.ts";
 import type { FlowEndLog } from "./flow-end-log.ts";
@@ -62,7 +64,7 @@ const LOCK_ATTEMPTS = 1 << 21;
 export const NO_ROW = -1;
 
 /** Where a row has what both families have: word offsets. Counters are two words each, low first. */
-export interface RowLayout {
+interface RowLayout {
   readonly words: number;
   readonly tag: number;
   /** Way out: egress.ts. */
@@ -283,16 +285,23 @@ export abstract class FlowTable {
   }
 
   /**
-   * Whether no other live row has the key of a live one. Of two workers that publish the same key at once and ask then,
-   * one at least hears no.
+   * Another live row that has the key of a live one, or `NO_ROW`. Of two workers that publish the same key at once and ask
+   * then, one at least finds the other's.
    */
-  isAlone(row: number, hash: number, key: FlowKey): boolean {
+  twin(row: number, hash: number, key: FlowKey): number {
     for (let probe = 0; probe < PROBE_LIMIT; probe++) {
       const other = this.slot(hash, probe);
-      if (other !== row && this.hasKey(other, key)) return false;
-      if ((Atomics.load(this.words, other + this.#tag) & TAG_OVERFLOW) === 0) return true;
+      if (other !== row && this.hasKey(other, key)) return other;
+      if ((Atomics.load(this.words, other + this.#tag) & TAG_OVERFLOW) === 0) return NO_ROW;
     }
-    return true;
+    return NO_ROW;
+  }
+
+  /** Frees all locks: for when whoever may have held one is dead. */
+  unlockAll(): void {
+    for (let tag = this.#tag; tag < this.words.length; tag += this.#rowWords) {
+      if ((this.words[tag]! & TAG_LOCKED) !== 0) Atomics.and(this.words, tag, ~TAG_LOCKED);
+    }
   }
 
   isLive(row: number): boolean {

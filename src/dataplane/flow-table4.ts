@@ -17,7 +17,7 @@ import { type FrameBatch, FrameKind } from "./frame-batch.ts";
 export const ROW_WORDS = 16;
 export const ROW_BYTES = 64;
 
-export const ROW_DESTINATION = 1;
+const ROW_DESTINATION = 1;
 export const ROW_PORTS = 2;
 export const ROW_TAG = 3;
 export const ROW_NEW_SOURCE = 4;
@@ -27,9 +27,9 @@ export const ROW_DELTAS = 7;
 export const ROW_EGRESS = 8;
 export const ROW_OWNER = 9;
 export const ROW_STATE = 10;
-export const ROW_LAST_SEEN = 11;
-export const ROW_PACKETS = 12;
-export const ROW_BYTES_COUNT = 14;
+const ROW_LAST_SEEN = 11;
+const ROW_PACKETS = 12;
+const ROW_BYTES_COUNT = 14;
 
 const LAYOUT = {
   words: ROW_WORDS,

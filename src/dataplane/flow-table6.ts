@@ -22,22 +22,22 @@ import {
 import { FlowTable, NO_ROW, PROBE_LIMIT, TAG_LIVE, TAG_MATCH, TAG_OVERFLOW, TAG_PROTOCOL } from "./flow-table.ts";
 import { type FrameBatch, FrameKind } from "./frame-batch.ts";
 
-export const ROW6_WORDS = 32;
+const ROW6_WORDS = 32;
 export const ROW6_BYTES = 128;
 
-export const ROW6_DESTINATION = 4;
+const ROW6_DESTINATION = 4;
 export const ROW6_PORTS = 8;
-export const ROW6_TAG = 9;
+const ROW6_TAG = 9;
 export const ROW6_EGRESS = 10;
-export const ROW6_OWNER = 11;
+const ROW6_OWNER = 11;
 export const ROW6_STATE = 12;
-export const ROW6_LAST_SEEN = 13;
+const ROW6_LAST_SEEN = 13;
 export const ROW6_DELTA = 14;
 export const ROW6_NEW_PORTS = 15;
 export const ROW6_NEW_SOURCE = 16;
-export const ROW6_NEW_DESTINATION = 20;
-export const ROW6_PACKETS = 24;
-export const ROW6_BYTES_COUNT = 26;
+const ROW6_NEW_DESTINATION = 20;
+const ROW6_PACKETS = 24;
+const ROW6_BYTES_COUNT = 26;
 
 const LAYOUT = {
   words: ROW6_WORDS,

@@ -58,7 +58,7 @@ export interface HypotheticalPacket {
   readonly port: number;
 }
 
-export interface PacketEnds {
+interface PacketEnds {
   readonly source: string;
   readonly destination: string;
 }

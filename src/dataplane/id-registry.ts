@@ -40,7 +40,7 @@ interface Entry {
 }
 
 /** What a spec no longer has. */
-export interface RetiredIds {
+interface RetiredIds {
   readonly isEmpty: boolean;
   isGone(vipId: number, backendId: number): boolean;
 }

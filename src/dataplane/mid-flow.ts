@@ -34,7 +34,7 @@ export const SECONDS_TO_KNOW_ALL = 10;
  * @param served the segment as the client sent it. @param hash by which its flow has chosen.
  * @param after only those behind this backend count, or all when it is none of them.
  */
-export function nextCandidate(
+function nextCandidate(
   pipeline: Pipeline,
   isIpv4: boolean,
   vip: number,

@@ -31,7 +31,7 @@ export const NO_NEIGHBOR = -1;
 /** The "address" of a stack port's one neighbour, the other end of its veth pair: no host has it. */
 export const STACK_NEIGHBOR = new Int32Array(ADDRESS_WORDS);
 /** Indices fit the 16 bits that a flow row has for them. */
-export const MAX_NEIGHBORS = 1 << 16;
+const MAX_NEIGHBORS = 1 << 16;
 
 export class NeighborTable {
   readonly words: Int32Array;

@@ -43,7 +43,7 @@ export class PathMtus {
   }
 }
 
-export function pathMtuMemory(): Int32Array {
+function pathMtuMemory(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(PLACES * WORDS * 4));
 }
 

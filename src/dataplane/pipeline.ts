@@ -63,7 +63,7 @@ import { WaitingFrames } from "./waiting-frames.ts";
 const LONGEST_HELD = 2048;
 
 /** What the pipeline works on. All of it but the frames is shared with other threads. */
-export interface PipelineTables {
+interface PipelineTables {
   readonly flows4: FlowTable4;
   readonly flows6: FlowTable6;
   readonly ports: PortTable;

@@ -32,7 +32,7 @@ const NEVER = -1;
 export const PORT_WIRE = 1;
 export const PORT_STACK = 2;
 
-export interface PortSettings {
+interface PortSettings {
   readonly kind: typeof PORT_WIRE | typeof PORT_STACK;
   readonly mac: Mac;
   readonly mtu: number;

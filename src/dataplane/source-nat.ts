@@ -124,7 +124,7 @@ function claimReplyKey(
   reverseKey(spareKey, key);
   flows.markClock(reply, clock);
   flows.complete(reply, spareKey, egress, owner);
-  if (flows.isAlone(reply, hash, otherKey)) return reply;
+  if (flows.twin(reply, hash, otherKey) === NO_ROW) return reply;
   flows.withdraw(reply, now);
   return TAKEN;
 }

@@ -22,7 +22,7 @@ import type { Pipeline } from "./pipeline.ts";
  * @param end offset past the packet, as it came: what SCTP's checksum covers.
  * @param ttl of the packet, before it is decremented.
  */
-export type Translate4 = (row: number, l3: number, l4: number, end: number, protocol: number, ttl: number) => void;
+type Translate4 = (row: number, l3: number, l4: number, end: number, protocol: number, ttl: number) => void;
 
 /** A closure over its tables, see forward.ts. */
 export function makeTranslate4(pipeline: Pipeline): Translate4 {

@@ -57,7 +57,10 @@ test("a node is shown with what it says of itself, beside the one that asks", as
   expect(members[1]!.report).toEqual(reportOf("n2"));
   expect(reportOf("n2")).toMatchObject({ liveFlows: 1, framesForwarded: 80, framesDropped: 5 });
   expect(reportOf("n2").sessions[1]!.lastError).toBe("the peer says Bad Peer AS");
-  expect(reportOf("n2").services["default/web"]).toEqual({ frames: 90, flowsOpened: 7 });
+  expect(reportOf("n2").services).toEqual({
+    "default/web": { frames: 90, flowsOpened: 7, withoutBackends: [] },
+    "shop/api": { frames: 3, flowsOpened: 0, withoutBackends: ["[2001:db8::100]:443/TCP"] },
+  });
 });
 
 test("a node that does not answer is there with the reason", async () => {

@@ -34,12 +34,12 @@ export interface FleetStatus {
   readonly moreNodes: number;
 }
 
-export interface FleetNode {
+interface FleetNode {
   readonly name: string;
   readonly internalAddresses: readonly IpAddress[];
 }
 
-export interface FleetSetup {
+interface FleetSetup {
   /** The name of this node. */
   readonly self: string;
   report(): Promise<NodeReport>;

@@ -29,9 +29,16 @@ export interface NodeReport {
   /** What is wrong with its configuration and its interfaces. */
   readonly problems: readonly string[];
   /** By NAMESPACE/NAME, since its start. */
-  readonly services: Readonly<Record<string, { readonly frames: number; readonly flowsOpened: number }>>;
+  readonly services: Readonly<Record<string, ServiceReport>>;
   /** By NAMESPACE/NAME. */
   readonly moves: Readonly<Record<string, ServiceMove>>;
+}
+
+interface ServiceReport {
+  readonly frames: number;
+  readonly flowsOpened: number;
+  /** VIPs of it for which that node has no backend; a node of an earlier version does not say. */
+  readonly withoutBackends?: readonly string[];
 }
 
 export async function reportOf(gateway: Gateway): Promise<NodeReport> {
@@ -62,7 +69,9 @@ export function nodeReport(
       shown.map((name) => {
         const vips = byService.get(name)!;
         const frames = sum(vips.map(({ requestPackets, replyPackets }) => requestPackets + replyPackets));
-        return [name, { frames, flowsOpened: sum(vips.map(({ flowsOpened }) => flowsOpened)) }];
+        const flowsOpened = sum(vips.map((vip) => vip.flowsOpened));
+        const withoutBackends = vips.filter(({ backends }) => backends.length === 0).map(({ vip }) => vip);
+        return [name, { frames, flowsOpened, withoutBackends }];
       }),
     ),
     moves: Object.fromEntries([...moves].slice(-MOST_SERVICES)),

@@ -11,7 +11,7 @@ export interface PoolBlock extends IpRange {
 }
 
 /** For whom a pool is: every condition that is there must hold. */
-export interface PoolReservation {
+interface PoolReservation {
   /** Lower ones are used first; 0 is for last. */
   readonly priority: number;
   /** `null` is any. */

@@ -104,7 +104,7 @@ export interface VirtualRouter {
  * - `node-config`: the second generation, written for one node by hand.
  * - `session`: MetalLB's, each beside all others.
  */
-export type PolicyGeneration = "peering-policy" | "cluster-config" | "node-config" | "session";
+type PolicyGeneration = "peering-policy" | "cluster-config" | "node-config" | "session";
 
 /** What a node changes of the routers that a policy gives it, found by the names of both. */
 export interface RouterOverride {

@@ -3,7 +3,7 @@
 export type Labels = Readonly<Record<string, string>>;
 
 export const SELECTOR_OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"] as const;
-export type SelectorOperator = (typeof SELECTOR_OPERATORS)[number];
+type SelectorOperator = (typeof SELECTOR_OPERATORS)[number];
 
 export interface SelectorRequirement {
   readonly key: string;

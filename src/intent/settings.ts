@@ -7,7 +7,7 @@ export const MAGLEV_TABLE_SIZES = [251, 509, 1021, 2039, 4093, 8191, 16381, 3274
 
 /** Who gives addresses to Services that name no class. */
 export const DEFAULT_SERVICE_IPAMS = ["lbipam", "nodeipam", "none"] as const;
-export type DefaultServiceIpam = (typeof DEFAULT_SERVICE_IPAMS)[number];
+type DefaultServiceIpam = (typeof DEFAULT_SERVICE_IPAMS)[number];
 
 /** How the Leases that record the owners of addresses on links are kept. */
 export interface L2LeaseTimes {

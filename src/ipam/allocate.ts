@@ -31,7 +31,7 @@ export interface ServiceAllocation {
   readonly events: readonly ServiceEvent[];
 }
 
-export interface PoolUse extends PoolCounts {
+interface PoolUse extends PoolCounts {
   readonly conflict: string | null;
 }
 

@@ -12,7 +12,7 @@ export interface ServiceEvent {
   readonly message: string;
 }
 
-export type UnsatisfiedReason =
+type UnsatisfiedReason =
   | "no_pool"
   | "pool_selector_mismatch"
   | "out_of_ips"

@@ -9,7 +9,7 @@ import type { Service } from "../intent/service.ts";
  * - `other-controller`: somebody else does everything; hands off.
  * - `none`: no Service of type LoadBalancer.
  */
-export type AddressSource = "pools" | "other-allocator" | "other-controller" | "none";
+type AddressSource = "pools" | "other-allocator" | "other-controller" | "none";
 
 export const BGP_CLASS = "io.cilium/bgp-control-plane";
 export const L2_CLASS = "io.cilium/l2-announcer";

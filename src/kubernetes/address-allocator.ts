@@ -29,7 +29,7 @@ export interface ServiceObject extends StoredObject {
   readonly status?: ServiceStatus;
 }
 
-export const SERVICE_KIND: WatchedKind = {
+const SERVICE_KIND: WatchedKind = {
   kind: "Service",
   apiVersions: ["v1"],
   plural: "services",

@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import type { Plan } from "../control/plan.ts";
+import type { Settings } from "../intent/settings.ts";
 import { AddressAllocator } from "./address-allocator.ts";
 import { ApiConnection } from "./api-connection.ts";
 import type { LoadedCluster } from "./cluster-state.ts";
@@ -90,9 +91,9 @@ export class ClusterMember {
   }
 
   /** What this node does from now on, so that it can tell. */
-  planned(plan: Plan): void {
+  planned(plan: Plan, { l2Lease }: Settings): void {
     this.#reporter?.planned(plan);
-    this.#linkReporter?.planned(plan);
+    this.#linkReporter?.planned(plan, l2Lease.durationMilliseconds);
   }
 
   /** Who gives the addresses, and what can't be followed just now. */

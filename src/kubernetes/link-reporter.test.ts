@@ -57,7 +57,7 @@ function reporter(
   const made = new LinkReporter({ api: server.api, node, namespace: "sys", owned: async () => owned() });
   reporters.push(made);
   const planned = Object.fromEntries(services.map((key) => [key, { pool }]));
-  made.planned({ services: planned, pools: { p: {}, m: { status: {} } } } as unknown as Plan);
+  made.planned({ services: planned, pools: { p: {}, m: { status: {} } } } as unknown as Plan, 20_000);
   return made;
 }
 
@@ -69,6 +69,7 @@ test("the owner holds the Lease of its Service, and writes nothing more while it
   for (let look = 0; look < 20; look++) await one.look();
   expect(server.holders()).toEqual({ "cilium-l2announce-default-web": "n1" });
   expect(server.writes).toEqual(["create cilium-l2announce-default-web"]);
+  expect([...server.objects.values()].map(({ spec }) => spec)).toMatchObject([{ leaseDurationSeconds: 20 }]);
 });
 
 test("a Lease follows the owner to another node and back", async () => {
@@ -93,7 +94,7 @@ test("the Lease of a Service that is gone goes too", async () => {
   const one = reporter(server, "n1", () => owned, ["default/web"]);
   await one.look();
   owned = [];
-  one.planned({ services: {}, pools: {} } as unknown as Plan);
+  one.planned({ services: {}, pools: {} } as unknown as Plan, 15_000);
   await one.look();
   await one.look();
   expect(server.objects.size).toBe(0);

@@ -45,6 +45,7 @@ export class LinkReporter {
   readonly #now: () => Date;
   readonly #timer: NodeJS.Timeout;
   #plan: Plan | null = null;
+  #leaseSeconds = 0;
   #working: Promise<void> | null = null;
   #saved = MOST_SAVED_WRITES;
   /** All of the kind by name; `null` until they were listed. Other nodes' may be older than what the server has. */
@@ -67,8 +68,10 @@ export class LinkReporter {
     this.#timer = setInterval(() => void this.look(), LOOK_MILLISECONDS);
   }
 
-  planned(plan: Plan): void {
+  /** @param leaseMilliseconds for how long a Lease says that its holder has it. */
+  planned(plan: Plan, leaseMilliseconds: number): void {
     this.#plan = plan;
+    this.#leaseSeconds = Math.ceil(leaseMilliseconds / 1000);
   }
 
   /** Writes what differs, as far as the pace allows. A record is a courtesy: what fails is tried again. */
@@ -128,7 +131,7 @@ export class LinkReporter {
   async #hold(name: string, known: LeaseObject | undefined): Promise<LeaseObject> {
     const time = this.#now().toISOString().replace("Z", "000Z");
     const spec = {
-      ...{ holderIdentity: this.#node, acquireTime: time, renewTime: time, leaseDurationSeconds: 15 },
+      ...{ holderIdentity: this.#node, acquireTime: time, renewTime: time, leaseDurationSeconds: this.#leaseSeconds },
       leaseTransitions: known === undefined ? 0 : (known.spec?.leaseTransitions ?? 0) + 1,
     };
     if (known !== undefined) return this.#api.patch<LeaseObject>(this.#leasePath(name), { spec });

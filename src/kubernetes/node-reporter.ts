@@ -1,6 +1,7 @@
 /**
  * What one node tells of itself, each node for itself: its sessions in the status of its `CiliumBGPNodeConfig`, and for
- * Services of MetalLB's pools a `ServiceBGPStatus` each; and whether it understands the configuration. Written when it differs, so at rest nothing is.
+ * Services of MetalLB's pools a `ServiceBGPStatus` each; and whether it understands the configuration. Written when it
+ * differs, so at rest nothing is.
  */
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import type { Plan } from "../control/plan.ts";

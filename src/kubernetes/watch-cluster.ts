@@ -10,7 +10,7 @@ import { LastKnownGood, readSavedCluster, type SavedCluster } from "./last-known
 import { ObjectWatch, type StoredObject, type WatchedKind, type WatchSink } from "./object-watch.ts";
 import { watchedKinds } from "./watched-kinds.ts";
 
-export interface ClusterWatchOptions {
+interface ClusterWatchOptions {
   readonly secretsNamespaces: readonly string[];
   /** Where Sluice itself runs. */
   readonly ownNamespace: string;

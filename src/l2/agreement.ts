@@ -17,14 +17,14 @@
  */
 import { movesToBalance } from "./balance.ts";
 import { Candidacy } from "./candidacy.ts";
-import type { AgreementEffect, AgreementEvent, AnswerCause, Owner, PlannedVip } from "./event.ts";
+import type { AgreementEffect, AgreementEvent, AnswerCause, Owner, PlannedVip, Rest } from "./event.ts";
 import type { Claim, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
 import { Holdings } from "./holdings.ts";
 import type { Member } from "./member.ts";
 import { assignOwners, leastLoaded, type Unowned } from "./rendezvous.ts";
 import { outranks, Roll } from "./roll.ts";
 import { Standing } from "./standing.ts";
-import { Telling } from "./telling.ts";
+import { type Present, Telling } from "./telling.ts";
 import { deadAfterMilliseconds, pauseMilliseconds, type Timing } from "./timing.ts";
 
 export class OwnerAgreement {
@@ -119,6 +119,7 @@ export class OwnerAgreement {
 
   step(event: AgreementEvent, now: number): AgreementEffect[] {
     this.#effects = [];
+    if (event.type === "rested") this.#lastStep = this.#telling.rested(event);
     if (now - this.#lastStep >= deadAfterMilliseconds(this.timing)) this.#wasAway(now);
     this.#lastStep = now;
     this.#take(event, now);
@@ -128,9 +129,17 @@ export class OwnerAgreement {
     }
     if (this.#unsettled || (isTick && (this.#seeks || now >= this.#nextReview))) this.#evaluate(now, isTick);
     if (!this.#telling.isDue(now)) return this.#effects;
-    const is = { ready: this.#isPlanned && !this.#standing.isListening, draining: this.#candidacy.draining };
-    const present = { session: this.session, ...is, statement: () => this.#statement() };
-    return this.#effects.concat(this.#telling.due(present, now));
+    return this.#effects.concat(this.#telling.due(this.#present, now));
+  }
+
+  /** How to go on without steps while nothing happens; `null` while something does. The next step is the one that ends it. */
+  rest(now: number): Rest | null {
+    return this.#isRestless ? null : this.#telling.rest(this.#present, this.#nextReview, now);
+  }
+
+  get #present(): Present {
+    const ready = this.#isPlanned && !this.#standing.isListening;
+    return { session: this.session, ready, draining: this.#candidacy.draining, statement: () => this.#statement() };
   }
 
   #take(event: AgreementEvent, now: number): void {
@@ -141,6 +150,7 @@ export class OwnerAgreement {
         this.#receive(event.message, event.at, now);
         return;
       case "again":
+      case "rested":
         for (const sign of event.signs) {
           const member = this.roll.members.get(sign.from);
           if (member?.again(sign)) this.#answerLack(member, now);
@@ -290,12 +300,7 @@ export class OwnerAgreement {
     if (this.#seeks) return;
     const unowned: Unowned[] = [];
     for (const vip of this.#candidacy.vips()) {
-      const isTaken =
-        this.claims.has(vip) ||
-        this.#holdings.handing.has(vip) ||
-        this.roll.bestClaim(vip) !== null ||
-        this.roll.handoverOf(vip) !== null;
-      if (isTaken) {
+      if (this.ownerOf(vip) !== null) {
         this.#candidacy.settled(vip);
         continue;
       }

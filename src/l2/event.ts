@@ -17,6 +17,39 @@ export interface SignOfLife {
   readonly at: number;
 }
 
+/**
+ * What a node says again and again, and expects to hear, as long as nothing else happens. It may be done without the agreement,
+ * which is told of it afterwards: when anything else comes, when a member would be missed before the next beat, and in time. Moments
+ * by the clock of the steps.
+ */
+export interface Rest {
+  /** In this order; of each only the sequence number changes, which grows by one from message to message. */
+  readonly messages: readonly { readonly to: readonly string[]; readonly message: Heartbeat }[];
+  /** Of the last one that was said. */
+  readonly sequence: number;
+  /** When they are due next, and each time how long after that. */
+  readonly next: number;
+  readonly every: number;
+  /** Of each member the latest. */
+  readonly signs: readonly SignOfLife[];
+  /** The shortest silence by which one of them is missed. */
+  readonly patience: number;
+  /** The first beat from then on is the last. */
+  readonly until: number;
+  /** A beat so much later than the one before must not be: this node may be taken for dead. */
+  readonly dead: number;
+}
+
+/** What has come of it. */
+export interface Rested {
+  /** Of members that were heard since, the latest of each. */
+  readonly signs: readonly SignOfLife[];
+  readonly sequence: number;
+  readonly next: number;
+  /** When this node was at it for the last time, in time. */
+  readonly lived: number;
+}
+
 export type AgreementEvent =
   /** Time has passed: several times per heartbeat, so that deaths are noticed soon. */
   | { readonly type: "tick" }
@@ -24,6 +57,7 @@ export type AgreementEvent =
   | { readonly type: "message"; readonly message: Heartbeat; readonly at: number }
   /** Messages that say what the latest one of their senders has said too. */
   | { readonly type: "again"; readonly signs: readonly SignOfLife[] }
+  | ({ readonly type: "rested" } & Rested)
   /** What is to be owned, and by whom. Only what this node already serves. */
   | { readonly type: "plan"; readonly members: readonly string[]; readonly vips: readonly PlannedVip[] }
   /** What this node can't own, or not well, and the MACs that it answers with. */

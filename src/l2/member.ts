@@ -125,9 +125,18 @@ export class Member {
     return this.alive && session === this.session;
   }
 
-  /** From when on it counts as dead, unless something of it waits to be read. */
+  /** The latest that was heard of it. */
+  get sign(): SignOfLife {
+    return { from: this.name, session: this.session, sequence: this.#sequence, at: this.lastHeard };
+  }
+
+  /** Silence after which it counts as dead, unless something of it waits to be read. */
+  patience(timing: Timing): number {
+    return this.#patience ?? missedAfterMilliseconds(timing);
+  }
+
   missedAt(timing: Timing): number {
-    return this.lastHeard + (this.#patience ?? missedAfterMilliseconds(timing));
+    return this.lastHeard + this.patience(timing);
   }
 
   /** @returns whether it has just died. */

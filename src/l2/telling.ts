@@ -3,11 +3,11 @@
  * member that lacks something. The statement goes only to those who have not confirmed it, or are not heard. One message
  * serves a group of members, so that it is written and authenticated once for all of them. Pure.
  */
-import type { AgreementEffect } from "./event.ts";
+import type { AgreementEffect, Rest, Rested } from "./event.ts";
 import type { Heard, Heartbeat, MoveRequest, Statement } from "./heartbeat.ts";
 import type { Member } from "./member.ts";
 import type { Roll } from "./roll.ts";
-import { missedAfterMilliseconds, type Timing } from "./timing.ts";
+import { deadAfterMilliseconds, missedAfterMilliseconds, type Timing } from "./timing.ts";
 
 /** A wish for a move is repeated in this many messages: each may be lost. */
 const MOVE_REPEATS = 3;
@@ -25,6 +25,8 @@ const MOVE_OCTETS = 17;
 const HEARD_OCTETS = 12;
 /** Answers to one member out of turn come no faster than this. */
 const URGE_MILLISECONDS = 40;
+
+const NO_NEWS = { statement: null, moves: [] } as const;
 
 /** What the messages of now say. */
 export interface Present {
@@ -86,30 +88,12 @@ export class Telling {
   due(present: Present, now: number): AgreementEffect[] {
     const effects: AgreementEffect[] = [];
     const members = [...this.#roll.members.values()];
-    const held = members.filter((member) => member.isHeld(now));
     const moves = fitting(this.#moves, ({ request }) => request.to.length + MOVE_OCTETS, MOVE_CHARACTERS);
     let statement: Statement | null = null;
-    const send = (to: readonly Addressee[], withStatement: boolean) => {
+    const send = (group: readonly Addressee[], withStatement: boolean) => {
       if (withStatement) statement ??= present.statement();
-      const known = to.filter(({ session }) => session !== 0);
-      const heard = known.map(({ member, session }) => heardOf(member, session, member.isHeld(now)));
-      const others = held.filter((member) => to.every((one) => one.member !== member));
-      for (const member of fitting(others, ({ name }) => name.length + HEARD_OCTETS, HELD_CHARACTERS)) {
-        heard.push(heardOf(member, member.session, true));
-      }
-      const message: Heartbeat = {
-        from: this.#roll.self,
-        session: present.session,
-        sequence: ++this.#sequence,
-        ready: present.ready,
-        draining: present.draining,
-        patienceMilliseconds: Math.ceil(missedAfterMilliseconds(this.#timing)),
-        heard,
-        version: this.#version,
-        statement: withStatement ? statement : null,
-        moves: moves.map(({ request: { vip, to: node } }) => ({ vip, to: node })),
-      };
-      effects.push({ type: "send", to: to.map(({ member }) => member.name), message });
+      const news = { statement: withStatement ? statement : null, moves: moves.map(({ request }) => request) };
+      effects.push(this.#message(group, ++this.#sequence, present, news, now));
     };
     if (this.#isNew || now >= this.#nextHeartbeat) {
       const isNew = this.#isNew;
@@ -133,6 +117,66 @@ export class Telling {
     }
     this.#urgent.clear();
     return effects;
+  }
+
+  /**
+   * What is said at each beat as long as nothing changes; `null` while there is news, or a member that has not heard all of it,
+   * or has more to say itself.
+   *
+   * @param until when the agreement has to look again.
+   */
+  rest(present: Present, until: number, now: number): Rest | null {
+    const members = [...this.#roll.members.values()];
+    if (this.#isNew || this.#urgent.size > 0 || this.#moves.length > 0 || members.length === 0) return null;
+    if (members.some(({ alive, isCurrent, hasOfUs }) => !alive || !isCurrent || hasOfUs !== this.#version)) return null;
+    let sequence = this.#sequence;
+    const groups = [...inGroups(members.map(addressed))];
+    return {
+      messages: groups.map((group) => this.#message(group, ++sequence, present, NO_NEWS, now)),
+      sequence: this.#sequence,
+      next: this.#nextHeartbeat,
+      every: this.#timing.heartbeatMilliseconds,
+      signs: members.map(({ sign }) => sign),
+      patience: Math.min(...members.map((member) => member.patience(this.#timing))),
+      until,
+      dead: deadAfterMilliseconds(this.#timing),
+    };
+  }
+
+  /** So much has been said meanwhile. @returns until when. */
+  rested({ sequence, next, lived }: Rested): number {
+    this.#sequence = sequence;
+    this.#nextHeartbeat = next;
+    return lived;
+  }
+
+  #message(
+    group: readonly Addressee[],
+    sequence: number,
+    present: Present,
+    news: Pick<Heartbeat, "statement" | "moves">,
+    now: number,
+  ): Extract<AgreementEffect, { type: "send" }> {
+    const known = group.filter(({ session }) => session !== 0);
+    const heard = known.map(({ member, session }) => heardOf(member, session, member.isHeld(now)));
+    const others = [...this.#roll.members.values()].filter(
+      (member) => member.isHeld(now) && group.every((one) => one.member !== member),
+    );
+    for (const member of fitting(others, ({ name }) => name.length + HEARD_OCTETS, HELD_CHARACTERS)) {
+      heard.push(heardOf(member, member.session, true));
+    }
+    const message: Heartbeat = {
+      from: this.#roll.self,
+      session: present.session,
+      sequence,
+      ready: present.ready,
+      draining: present.draining,
+      patienceMilliseconds: Math.ceil(missedAfterMilliseconds(this.#timing)),
+      heard,
+      version: this.#version,
+      ...news,
+    };
+    return { type: "send", to: group.map(({ member }) => member.name), message };
   }
 }
 

@@ -36,7 +36,7 @@ export interface CiliumRouters {
   readonly routers: readonly CiliumRouter[];
 }
 
-export interface CiliumRouter {
+interface CiliumRouter {
   readonly name: string;
   readonly localAsn: number;
   readonly routerId: string | null;

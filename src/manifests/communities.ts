@@ -3,7 +3,7 @@ import type { FieldPath, Report } from "./finding.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 /** RFC 1997 and the IANA registry of well-known communities. */
-export const WELL_KNOWN_COMMUNITIES: Readonly<Record<string, string>> = {
+const WELL_KNOWN_COMMUNITIES: Readonly<Record<string, string>> = {
   internet: "0:0",
   "planned-shut": "65535:0",
   "accept-own": "65535:1",
@@ -55,6 +55,6 @@ function normalizeCommunity(text: string): string {
   return `${Math.floor(value / 65536)}:${value % 65536}`;
 }
 
-export function partsFit(text: string, maximum: number): boolean {
+function partsFit(text: string, maximum: number): boolean {
   return text.split(":").every((part) => Number(part) <= maximum);
 }

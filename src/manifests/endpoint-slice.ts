@@ -16,14 +16,14 @@ export interface BackendSlice {
   readonly backends: readonly SliceBackend[];
 }
 
-export interface SlicePort {
+interface SlicePort {
   readonly name: string;
   readonly protocol: ServiceProtocol;
   /** `null` stands for the port of the Service itself. */
   readonly port: number | null;
 }
 
-export interface SliceBackend {
+interface SliceBackend {
   readonly address: IpAddress;
   readonly node: string | null;
   readonly state: BackendState;

@@ -3,7 +3,7 @@
  * and back-references, is refused as it refuses them, so that a manifest means the same here as there.
  */
 
-export type GoExpression = { readonly expression: string } | { readonly fault: string };
+type GoExpression = { readonly expression: string } | { readonly fault: string };
 
 const CLASSES: Readonly<Record<string, string>> = {
   alnum: "0-9A-Za-z",

@@ -31,7 +31,7 @@ export interface JsonSchema {
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
 }
 
-export interface CelRule {
+interface CelRule {
   readonly rule: string;
   readonly message: string;
 }

@@ -62,7 +62,7 @@ const SILENT_KINDS = [
   "metallb.io/v1beta1 ConfigurationState",
 ];
 
-export interface KnownKind {
+interface KnownKind {
   readonly adapter: KindAdapter;
   readonly check: SchemaCheck;
 }

@@ -10,7 +10,7 @@ import type { MetalLbPeer } from "./metallb-bgp-peer.ts";
 import type { MetalLbL2Advertisement } from "./metallb-l2-advertisement.ts";
 import type { MetalLbPool } from "./metallb-pool.ts";
 
-export interface MetalLbIntent {
+interface MetalLbIntent {
   readonly pools: readonly AddressPool[];
   readonly policies: readonly BgpPolicy[];
   readonly l2Policies: readonly L2Policy[];
@@ -128,7 +128,7 @@ function chosenPools(
  * Two advertisements that give one prefix to one peer with different preferences: MetalLB refuses them; here the larger
  * one counts, which is said. Selectors that may meet on a node count as meeting.
  */
-export function preferenceConflicts(
+function preferenceConflicts(
   advertisements: readonly MetalLbAdvertisement[],
   pools: readonly MetalLbPool[],
 ): Problem[] {

@@ -41,7 +41,7 @@ interface OldPool {
 }
 
 /** The text under `data.config`, read as YAML. */
-export interface OldConfig {
+interface OldConfig {
   readonly peers?: readonly OldPeer[];
   readonly "address-pools"?: readonly OldPool[];
   readonly "bgp-communities"?: Readonly<Record<string, string>>;

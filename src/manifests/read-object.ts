@@ -5,7 +5,7 @@ import { knownKind, unknownKind } from "./known-kinds.ts";
 import type { KubernetesObject } from "./object-metadata.ts";
 import { reportUnknownFields } from "./unknown-fields.ts";
 
-export interface ReadObject {
+interface ReadObject {
   /** `Kind/namespace/name`: what people call it, and what makes two objects the same one. */
   readonly object: string;
   /** `null` when it does not concern Sluice, or has errors and nothing stands in for it. */

@@ -8,7 +8,7 @@ export interface IpRange {
 }
 
 /** An address with a prefix length whose host bits are kept, as people write the address of a router. */
-export interface IpInterface {
+interface IpInterface {
   readonly address: IpAddress;
   readonly prefixLength: number;
 }

@@ -27,7 +27,7 @@ const WATCH_MILLISECONDS = 200;
 const WATCH_PATIENCE = 5;
 const RESTART_MILLISECONDS = 1000;
 
-export interface ControlHooksListener {
+interface ControlHooksListener {
   readonly onTrouble: (policy: string, message: string, isOff: boolean) => void;
   /** The policy in this slot has ended the thread; it is no longer to be called. */
   readonly onBroken: (slot: number, how: string) => void;

@@ -15,7 +15,7 @@ import type { LoadedPolicy } from "./loaded-policy.ts";
 import { intendedService, serviceIntent } from "./service-intent.ts";
 
 /** @returns `null` when nobody could answer. */
-export type AskIntents = (questions: readonly IntentQuestion[]) => Promise<readonly IntentAnswer[] | null>;
+type AskIntents = (questions: readonly IntentQuestion[]) => Promise<readonly IntentAnswer[] | null>;
 
 interface Shaped {
   readonly before: Service;

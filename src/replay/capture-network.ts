@@ -14,7 +14,7 @@ import type { CaptureFile } from "../wire/capture-file.ts";
 import { type FrameEnds, frameEnds } from "./frame-ends.ts";
 import type { ScenarioInterface, ScenarioNode } from "./scenario-node.ts";
 
-export interface KnownAddresses {
+interface KnownAddresses {
   /** Served by the gateway. */
   readonly served: readonly IpAddress[];
   readonly backends: readonly IpAddress[];

@@ -75,7 +75,7 @@ export interface PlayerTables {
   readonly onTable?: (table: ForwardingTable) => void;
 }
 
-export interface PlayerOptions {
+interface PlayerOptions {
   readonly key: HashKey;
   readonly tables: PlayerTables;
   /** VIPs that there may be at most. */

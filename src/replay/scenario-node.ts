@@ -1,4 +1,7 @@
-/** The node of a scenario: its interfaces with their VLANs, the way into its own stack, its routes, and the neighbours whose MACs it knows. */
+/**
+ * The node of a scenario: its interfaces with their VLANs, the way into its own stack, its routes, and the neighbours whose
+ * MACs it knows.
+ */
 import type { Route } from "../dataplane/fib.ts";
 import { addressBits, type IpAddress } from "../net/ip-address.ts";
 import type { Mac } from "../net/mac.ts";
@@ -17,7 +20,7 @@ export interface ScenarioInterface {
   readonly stack: ScenarioStack | null;
 }
 
-export interface ScenarioStack {
+interface ScenarioStack {
   /** Index of the interface whose frames for pods of the node go there. */
   readonly uplink: number;
   /** Of the end that the stack has. */

@@ -4,7 +4,7 @@ import type { InstanceSpec, PeerSpec } from "../bgp/speaker-spec.ts";
 import { parseIpv4 } from "../net/ipv4.ts";
 
 /** What a session is made of; its routes are another matter. */
-export type PeerSettings = Omit<PeerSpec, "routes">;
+type PeerSettings = Omit<PeerSpec, "routes">;
 export type InstanceIdentity = Pick<InstanceSpec, "localAsn" | "routerId" | "listenPort">;
 
 /** What changed that forces another session, in words; `null` when the session can live on. */

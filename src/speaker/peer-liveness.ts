@@ -2,7 +2,7 @@
 import type { BfdSpec, BfdState, PeerDiscovery } from "../bgp/speaker-spec.ts";
 import type { BfdWatch, FoundPeer, Platform } from "./platform.ts";
 
-export interface LivenessListener {
+interface LivenessListener {
   onDown(words: string): void;
   onFound(peer: FoundPeer | null): void;
   onProblem(words: string): void;

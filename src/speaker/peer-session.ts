@@ -29,7 +29,7 @@ import type { FoundPeer, Platform } from "./platform.ts";
 import type { SpeakerEvent } from "./speaker-event.ts";
 import type { Incoming, Transport, TransportListener } from "./transport.ts";
 
-export interface PeerEnvironment {
+interface PeerEnvironment {
   readonly platform: Platform;
   /** Milliseconds since the epoch. */
   readonly now: () => number;

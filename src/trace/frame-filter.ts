@@ -31,12 +31,12 @@ export interface WorkerFilter {
   readonly reason: number;
 }
 
-export interface PrefixBytes {
+interface PrefixBytes {
   readonly bytes: Uint8Array;
   readonly bits: number;
 }
 
-export const VERDICT_OF: Readonly<Record<FrameVerdict, number>> = {
+const VERDICT_OF: Readonly<Record<FrameVerdict, number>> = {
   forwarded: Verdict.Transmit,
   answered: Verdict.Reply,
   // The copy waits; this frame ends here.

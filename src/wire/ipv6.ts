@@ -23,9 +23,9 @@ export const PROTOCOL_ICMPV6 = 58;
 const MAX_EXTENSION_HEADERS = 8;
 
 /** What `walkExtensions` answers instead of an offset. */
-export const EXTENSION_TRUNCATED = -1;
+const EXTENSION_TRUNCATED = -1;
 export const EXTENSION_LATER_FRAGMENT = -2;
-export const EXTENSION_TOO_MANY = -3;
+const EXTENSION_TOO_MANY = -3;
 
 /** Words that `walkExtensions` leaves its findings in: the transport protocol, */
 export const FOUND_PROTOCOL = 0;

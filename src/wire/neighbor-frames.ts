@@ -30,7 +30,7 @@ const BROADCAST = 0xffff_ffff_ffff as Mac;
 /** Header, target and one option with a MAC. */
 const NDP_BYTES = NDP_OPTIONS + 8;
 
-export interface ArpFields {
+interface ArpFields {
   /** The operation. */
   readonly operation: number;
   readonly senderMac: Mac;
@@ -55,7 +55,7 @@ export function arpFrame({ operation, senderMac, senderAddress, targetMac, targe
   return new Uint8Array(view.buffer);
 }
 
-export interface NdpFields {
+interface NdpFields {
   readonly type: number;
   /** Of an advertisement; 0 in a solicitation. */
   readonly flags: number;

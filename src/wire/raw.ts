@@ -12,7 +12,7 @@ import { type IpAddress, toIpv4 } from "../net/ip-address.ts";
 import type { Ipv4 } from "../net/ipv4.ts";
 
 /** Third word of an IPv4-mapped address: the bytes 00 00 ff ff. */
-export const MAPPED = 0xffff0000 | 0;
+const MAPPED = 0xffff0000 | 0;
 
 /** Words of an address in a table that holds both families. */
 export const ADDRESS_WORDS = 4;
@@ -23,7 +23,7 @@ export function rawAddress(address: Ipv4): number {
 }
 
 /** Raw to host order. */
-export function addressFromRaw(raw: number): Ipv4 {
+function addressFromRaw(raw: number): Ipv4 {
   return (swap32(raw) >>> 0) as Ipv4;
 }
 

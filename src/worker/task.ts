@@ -24,7 +24,7 @@ export const CONTROL_POLICY = 5;
 export const CONTROL_WORDS = 8;
 
 /** A socket for the worker to open. */
-export interface SocketTask {
+interface SocketTask {
   /** The port's id, in the tables. */
   readonly port: number;
   readonly interface: string;

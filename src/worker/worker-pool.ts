@@ -41,11 +41,16 @@ const RESTART_MILLISECONDS = 1000;
 const WATCH_MILLISECONDS = 100;
 const WATCH_PATIENCE = 5;
 
-export interface WorkerListener {
+interface WorkerListener {
   readonly onFailure: (worker: number, error: Error) => void;
   readonly onNews: (worker: number, news: WorkerNews) => void;
   /** The worker has ended over a hook of the policy in this slot; it is replaced when this has been heard. */
   readonly onBrokenPolicy: (worker: number, slot: number, how: string) => void;
+}
+
+export interface WorkerTurns {
+  readonly alive: boolean;
+  readonly turns: number;
 }
 
 interface RunningWorker {
@@ -109,11 +114,13 @@ export class WorkerPool {
     if (policies !== null) this.#watchdog ??= setInterval(() => this.#watch(), WATCH_MILLISECONDS).unref();
     this.#send({ kind: "table", columns, policies });
     const deadline = Date.now() + ACKNOWLEDGE_MILLISECONDS;
-    for (const worker of this.#workers) {
+    for (const [index, worker] of this.#workers.entries()) {
       for (;;) {
         const epoch = Atomics.load(worker.control, CONTROL_EPOCH);
         if (epoch === columns.epoch || !worker.alive) break;
-        if (Date.now() > deadline) throw new Error(`a worker has not taken epoch ${columns.epoch} within 5 s`);
+        if (Date.now() > deadline) {
+          throw new Error(`worker ${index} has not taken epoch ${columns.epoch} within 5 s: its thread does not run`);
+        }
         await waitWhile(worker.control, CONTROL_EPOCH, epoch);
       }
     }
@@ -133,7 +140,7 @@ export class WorkerPool {
   }
 
   /** Which workers run, and how many turns each has made. */
-  status(): { alive: boolean; turns: number }[] {
+  status(): WorkerTurns[] {
     return this.#workers.map(({ alive, control }) => ({
       alive,
       turns: Atomics.load(control, CONTROL_HEARTBEAT) >>> 0,

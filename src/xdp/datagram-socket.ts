@@ -10,19 +10,16 @@ import { type NativeDatagramSocket, native } from "./native.ts";
 
 const IPV4_OCTETS = 4;
 const IPV6_OCTETS = 16;
-/** Datagrams that the addon takes by one call of its, and that a caller gets by one of his. */
-const BATCH = 64;
 /** What `receive` has room for. */
-export const DATAGRAMS_AT_ONCE = 4 * BATCH;
+export const DATAGRAMS_AT_ONCE = 256;
 
 export class DatagramSocket {
-  readonly #native: NativeDatagramSocket;
-  readonly #longest: number;
-  readonly #isIpv4: boolean;
+  /** The addon's. */
+  readonly handle: NativeDatagramSocket;
   /** Those that were taken last, each at a multiple of the longest, how long and how old each is. */
   readonly taken: { readonly octets: Uint8Array; readonly lengths: Int32Array; readonly ages: Float64Array };
-  /** The same, a batch at a time. */
-  readonly #batches: readonly (readonly [octets: Uint8Array, lengths: Int32Array, ages: Float64Array])[];
+  readonly family: 4 | 6;
+  readonly #longest: number;
 
   /**
    * @param address its own; it speaks that family only.
@@ -30,34 +27,34 @@ export class DatagramSocket {
    * @throws a `NativeError`: `EADDRINUSE` where the port is taken, `EAFNOSUPPORT` without the family.
    */
   constructor(address: IpAddress, port: number, longest: number) {
-    this.#isIpv4 = address.family === 4;
-    this.#native = new native.DatagramSocket(addressOctets(address), port);
+    this.family = address.family;
+    this.handle = new native.DatagramSocket(addressOctets(address), port);
     this.#longest = longest;
     const octets = new Uint8Array(DATAGRAMS_AT_ONCE * longest);
     const [lengths, ages] = [new Int32Array(DATAGRAMS_AT_ONCE), new Float64Array(DATAGRAMS_AT_ONCE)];
     this.taken = { octets, lengths, ages };
-    this.#batches = Array.from({ length: DATAGRAMS_AT_ONCE / BATCH }, (_, index) => {
-      const [begin, end] = [index * BATCH, (index + 1) * BATCH];
-      const batch = octets.subarray(begin * longest, end * longest);
-      return [batch, lengths.subarray(begin, end), ages.subarray(begin, end)];
-    });
   }
 
   /** A socket that gets those datagrams which have a bit of the mask in the octet at the offset; the others come here. */
   divert(offset: number, mask: number): Socket {
-    const socket = createSocket(this.#isIpv4 ? "udp4" : "udp6");
-    return socket.bind({ fd: this.#native.divert(offset, mask), exclusive: true });
+    const socket = createSocket(this.family === 4 ? "udp4" : "udp6");
+    return socket.bind({ fd: this.handle.divert(offset, mask), exclusive: true });
   }
 
   /** @param addresses of its family, as `addressOctets` gives them. @returns to how many of them it can't be sent now. */
   send(datagram: Uint8Array, addresses: readonly Uint8Array[], port: number): number {
-    const octets = this.#isIpv4 ? IPV4_OCTETS : IPV6_OCTETS;
-    const to = new Uint8Array(addresses.length * octets);
+    return this.handle.send(datagram, this.joined(addresses), port);
+  }
+
+  /** As the addon takes them. */
+  joined(addresses: readonly Uint8Array[]): Uint8Array {
+    const octets = this.family === 4 ? IPV4_OCTETS : IPV6_OCTETS;
+    const all = new Uint8Array(addresses.length * octets);
     for (const [index, address] of addresses.entries()) {
       if (address.length !== octets) throw new RangeError("the address is of another family than the socket");
-      to.set(address, index * octets);
+      all.set(address, index * octets);
     }
-    return this.#native.send(datagram, to, port);
+    return all;
   }
 
   /**
@@ -65,13 +62,7 @@ export class DatagramSocket {
    * @returns how many there are now, the oldest first: 0 to `DATAGRAMS_AT_ONCE`.
    */
   receive(): number {
-    let count = 0;
-    for (const [octets, lengths, ages] of this.#batches) {
-      const taken = this.#native.receive(octets, lengths, ages);
-      count += taken;
-      if (taken < BATCH) break;
-    }
-    return count;
+    return this.handle.receive(this.taken.octets, this.taken.lengths, this.taken.ages);
   }
 
   /** One of those that were taken last, good until more are. */
@@ -89,7 +80,7 @@ export class DatagramSocket {
   }
 
   close(): void {
-    this.#native.close();
+    this.handle.close();
   }
 }
 

@@ -90,6 +90,7 @@ export interface NativeNetlinkMonitor {
 export interface NativePacketSocket {
   send(frame: Uint8Array): number;
   receive(into: Uint8Array): number;
+  fd(): number;
   close(): void;
 }
 
@@ -116,6 +117,21 @@ export interface NativeRepeatSieve {
     heard: Float64Array,
     tally: Int32Array,
   ): number;
+}
+
+/** Octets as they are sent, and for each of the sockets the addresses that get them there, in one array. */
+export type NativeMessage = readonly [datagram: Uint8Array, ...addresses: readonly Uint8Array[]];
+
+export interface NativeRestingBeat {
+  begin(
+    messages: readonly NativeMessage[],
+    port: number,
+    signs: Float64Array,
+    clock: Float64Array,
+    watched: readonly number[],
+  ): void;
+  end(): number;
+  close(): void;
 }
 
 interface Native {
@@ -147,6 +163,13 @@ interface Native {
   readonly DatagramSocket: new (address: Uint8Array, port: number) => NativeDatagramSocket;
   readonly Authenticator: new (key: Uint8Array) => NativeAuthenticator;
   readonly RepeatSieve: new (key: Uint8Array, nameAt: number) => NativeRepeatSieve;
+  readonly RestingBeat: new (
+    sieve: NativeRepeatSieve,
+    sockets: readonly (readonly [NativeDatagramSocket, Uint8Array, Int32Array, Float64Array])[],
+    left: Int32Array,
+    heard: Float64Array,
+    wake: () => void,
+  ) => NativeRestingBeat;
   readonly PacketSocket: new (interfaceName: string, kind: "arp" | "ndp") => NativePacketSocket;
   readonly Link: new (
     kind: "xdp" | "tcx" | "clsact" | "pinned" | "dispatcher",
@@ -161,6 +184,7 @@ interface Native {
   signalEvent(fd: number): number;
   clearEvent(fd: number): number;
   monotonic(into: Float64Array): void;
+  giveWay(): void;
   testRun(
     programFd: number,
     frame: Uint8Array,

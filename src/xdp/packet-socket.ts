@@ -17,6 +17,11 @@ export class PacketSocket {
     this.#native = new native.PacketSocket(interfaceName, hears);
   }
 
+  /** Readable while a frame is there. */
+  get fd(): number {
+    return this.#native.fd();
+  }
+
   /** `false` when the link can't take it now. */
   send(frame: Uint8Array): boolean {
     return this.#native.send(frame) === 0;

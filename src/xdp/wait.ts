@@ -27,6 +27,14 @@ export function wholeSeconds(clock: Float64Array): number {
 }
 
 /**
+ * Lets whoever waits for this core go first (sched_yield(2)), and returns at once where nobody does. For work that has
+ * time: the scheduler leaves the receiver of a packet waiting until a thread has had its turn, even beside an idle core.
+ */
+export function giveWay(): void {
+  native.giveWay();
+}
+
+/**
  * Wakes an `EventFd` from any thread of the process by its number. The owner closes it only after those who signal it
  * have stopped: the number may be another file's by then.
  */

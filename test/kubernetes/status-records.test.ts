@@ -37,7 +37,8 @@ beforeAll(async () => {
   server.apply(node);
   server.setStatus("node", "n1", status);
   const options = { kubeconfig: server.kubeconfig, namespace: "sluice-system", identity: "n1", stateFile: null };
-  const take = ({ intent }: LoadedCluster) => member?.planned(plan(intent, { nodeName: "n1", givesAddresses: false }));
+  const take = ({ intent }: LoadedCluster) =>
+    member?.planned(plan(intent, { nodeName: "n1", givesAddresses: false }), intent.settings);
   member = new ClusterMember({ ...options, ipam: true, leaseTimes: QUICK_LEASE }, silentLog(), take, async () => [
     SESSION,
   ]);

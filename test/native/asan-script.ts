@@ -19,6 +19,7 @@ import { EventFd, monotonic, POLLIN, poll } from "../../src/xdp/wait.ts";
 import { readXdpCounters } from "../../src/xdp/xdp-counters.ts";
 import { XskSocket } from "../../src/xdp/xsk.ts";
 import { ipv4Frame } from "./frames.ts";
+import { EVERY_MILLISECONDS, RestingHeart } from "./resting-heart.ts";
 import { offerFrames, receive, SMALL_RINGS, steer, transmit, words } from "./traffic.ts";
 
 const [near, far] = process.argv.slice(2) as [string, string];
@@ -164,6 +165,24 @@ function codes(): void {
   expectThrow(() => new native.Authenticator(new Uint8Array(32)).compute(new Uint8Array(1), 1, new Uint8Array(31)));
 }
 
+/** A heart that beats, hears itself as a stranger, is woken, closed while it beats, and refuses to beat after that. */
+async function rests(): Promise<void> {
+  for (const ends of [true, false]) {
+    const heart = new RestingHeart("127.0.6.4", 19_476);
+    heart.rest([heart.address, heart.address], ["b"], { patience: EVERY_MILLISECONDS });
+    for (let beat = 0; beat < 100 && heart.woken === 0; beat++) await sleep(EVERY_MILLISECONDS);
+    if (heart.woken !== 1) throw new Error("the heart was not woken by what it has said itself");
+    heart.resting.end();
+    heart.rest([heart.address], []);
+    await sleep(2 * EVERY_MILLISECONDS);
+    if (ends) heart.resting.end();
+    heart.close();
+    expectThrow(() => heart.rest([], []));
+  }
+  const { RestingBeat } = native;
+  expectThrow(() => new RestingBeat({} as never, [], new Int32Array(0), new Float64Array(0), () => {}));
+}
+
 /** Threads that end with everything open. */
 async function deaths(): Promise<void> {
   const path = new URL("hold-everything.ts", import.meta.url);
@@ -186,6 +205,7 @@ refusals();
 await network();
 waits();
 codes();
+await rests();
 await deaths();
 for (let i = 0; i < 5; i++) {
   await sleep(10);

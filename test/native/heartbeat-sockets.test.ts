@@ -57,6 +57,7 @@ const sockets = new HeartbeatSockets(
       again.push(...signs);
       agreement.step({ type: "again", signs }, performance.now());
     },
+    rested: () => {},
   },
   { 4: "127.0.0.1", 6: null },
 );

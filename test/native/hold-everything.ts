@@ -1,5 +1,5 @@
 /**
- * A process that holds one of each: memory, socket, programs on both hooks, maps, monitor. It says "ready" and waits to
+ * A process that holds one of each: memory, socket, programs on both hooks, maps, monitor, and a heart that beats at rest. It says "ready" and waits to
  * be killed. `node hold-everything.ts INTERFACE`
  */
 import { attachEgress, attachXdp } from "../../src/xdp/attach.ts";
@@ -8,6 +8,7 @@ import { NetworkMirror } from "../../src/xdp/network-mirror.ts";
 import { Umem } from "../../src/xdp/umem.ts";
 import { EventFd } from "../../src/xdp/wait.ts";
 import { XskSocket } from "../../src/xdp/xsk.ts";
+import { RestingHeart } from "./resting-heart.ts";
 import { SMALL_RINGS } from "./traffic.ts";
 
 const name = process.argv[2]!;
@@ -20,5 +21,7 @@ const held = [
   new NetworkMirror(),
   new EventFd(),
 ];
+const heart = new RestingHeart("127.0.6.3", 19_475);
+heart.rest([heart.address], ["b"]);
 process.stdout.write("ready\n");
-setInterval(() => held.length, 1000);
+setInterval(() => [held, heart].length, 1000);

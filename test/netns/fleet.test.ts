@@ -16,6 +16,24 @@ import { Lab } from "../lab/lab.ts";
 const PICTURES = join(import.meta.dirname, "..", "..", "docs", "pictures");
 const RENEWS = process.env["SLUICE_SCREENSHOTS"] === "1";
 
+const BARE = `
+apiVersion: v1
+kind: Service
+metadata: {name: bare, namespace: shop}
+spec:
+  type: LoadBalancer
+  ipFamilies: [IPv4]
+  ports: [{protocol: TCP, port: 443, targetPort: 8443}]
+`;
+const BARE_POD = `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: bare, namespace: shop, labels: {kubernetes.io/service-name: bare}}
+addressType: IPv4
+endpoints: [{addresses: [10.1.1.9], nodeName: n1, conditions: {ready: true}}]
+ports: [{port: 8443, protocol: TCP}]
+`;
+
 const lab = new Lab("slg");
 let segment: L2Segment;
 let nodes: readonly L2Node[];
@@ -54,6 +72,17 @@ test("traffic of a Service is that of all nodes, whoever owns its address", asyn
   // Its first row: the page is asked at n1, and the owner is whoever it is.
   const opened = panel("Services").locator("tbody tr").first().locator("td").nth(6);
   await expect.poll(async () => Number(await opened.textContent()), { timeout: 10_000 }).toBeGreaterThanOrEqual(30);
+});
+
+test("a Service without backends stands above the nodes by its name, as long as it has none", async () => {
+  segment.configuration.write("bare.yaml", BARE);
+  await expect
+    .poll(() => panel("Nodes").textContent(), { timeout: 15_000 })
+    .toMatch(/1 Service without backendsshop\/bare 10\.0\.5\.\d+:443\/TCP/);
+  await page.screenshot({ path: join(lab.folder, "bare.png") });
+  segment.configuration.write("bare-pod.yaml", BARE_POD);
+  await expect.poll(() => panel("Nodes").textContent(), { timeout: 15_000 }).not.toContain("without backends");
+  for (const file of ["bare.yaml", "bare-pod.yaml"]) segment.configuration.remove(file);
 });
 
 test("a node that is killed is shown so, and each Service whose address it had with its failover", async () => {
