@@ -141,7 +141,7 @@ bool RestingBeat::Beat(double now) {
   clock_[kLived] = now;
   if (IsCalled()) return false;
   const auto misses = [&] { return OldestSign() + clock_[kPatience] <= now + clock_[kEvery] + kAhead; };
-  if (misses() && (!Look(now) || misses())) return false;
+  if ((clock_[kAwaits] != 0 || misses()) && (!Look(now) || misses())) return false;
   if (now >= clock_[kNext]) {
     Say();
     // In step, unless it is late by more than a beat: then it goes on from here.

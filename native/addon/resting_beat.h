@@ -37,13 +37,14 @@ class RestingBeat : public Napi::ObjectWrap<RestingBeat>, public Resource {
   // Fields of the clock, which JavaScript shares: milliseconds by its clock, and counts.
   enum Field : size_t {
     // Given: the moment, the next beat and the time from one to the next, the shortest silence by which a sender is missed,
-    // until when it may rest, and the delay after which it must not go on
+    // until when it may rest, the delay after which it must not go on, and whether it looks at each beat
     kNow,
     kNext,
     kEvery,
     kPatience,
     kUntil,
     kDead,
+    kAwaits,
     // Given, and left as they are at the end: the sequence number that was said last, when the sockets were last looked at
     kSequence,
     kLastLook,

@@ -235,7 +235,9 @@ export class Datapath {
       queues: rxQueueCount(port.name),
     }));
     this.trace = new FrameTrace(traceSource(this, parts.workers, object));
-    this.#opening = watchOpening(this.mode, object, this.ports, parts.log);
+    this.#opening = watchOpening(this.mode, object, this.ports, parts.log, (by) =>
+      parts.workers.hurry(by === "kernel"),
+    );
     this.#endings = new FlowEndings(this.flows, this.ids, () => this.now(), this.flowsTakenOver > 0);
   }
 

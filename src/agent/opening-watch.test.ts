@@ -8,18 +8,26 @@ function watched(mode: DatapathMode) {
   const words = new Int32Array(32);
   const lines: string[] = [];
   const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
+  const told: string[] = [];
   const clock = { now: 10_000 };
   const queues = [0, 1].map((queue) => ({ port: "net0", queue, place: queue }));
-  const watch = new OpeningWatch(mode, new PressureMap(words), queues, () => clock.now, log);
+  const watch = new OpeningWatch(
+    mode,
+    new PressureMap(words),
+    queues,
+    () => clock.now,
+    log,
+    (by) => told.push(by),
+  );
   const press = (queue: number, reason: number, since: number) => {
     words[queue * 16 + 3] = reason;
     new BigInt64Array(words.buffer).set([BigInt(clock.now) * 1_000_000n, BigInt(since) * 1_000_000n], queue * 8 + 3);
   };
-  return { watch, press, clock, lines };
+  return { watch, press, clock, lines, told };
 }
 
 test("a change is told once, with the queue that began it and why, and remembered until it is over", () => {
-  const { watch, press, clock, lines } = watched("auto");
+  const { watch, press, clock, lines, told } = watched("auto");
   expect(watch.status).toMatchObject({ by: "workers", why: "the workers keep up" });
   press(1, 1, 9_000);
   press(0, 3, 9_500);
@@ -32,6 +40,7 @@ test("a change is told once, with the queue that began it and why, and remembere
   watch.look();
   expect(watch.status.by).toBe("workers");
   expect(lines).toEqual([`new flows are opened by the kernel: ${why}`, "new flows are opened by the workers again"]);
+  expect(told).toEqual(["kernel", "workers"]);
   watch.close();
 });
 

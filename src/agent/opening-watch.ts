@@ -45,18 +45,21 @@ export class OpeningWatch {
   readonly #queues: readonly WatchedQueue[];
   readonly #now: () => number;
   readonly #log: Logger;
+  readonly #onChange: (by: OpeningStatus["by"]) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #takeovers: Record<Pressure, number> = { behind: 0, stalled: 0, gone: 0 };
   #status: Omit<OpeningStatus, "takeovers">;
 
-  /** @param now milliseconds of the monotonic clock. */
+  /** @param now milliseconds of the monotonic clock. @param onChange hears who opens flows from now on. */
   constructor(
     mode: DatapathMode,
     pressures: PressureMap,
     queues: readonly WatchedQueue[],
     now: () => number,
     log: Logger,
+    onChange: (by: OpeningStatus["by"]) => void,
   ) {
+    this.#onChange = onChange;
     this.#mode = mode;
     this.#pressures = pressures;
     this.#queues = queues;
@@ -82,6 +85,7 @@ export class OpeningWatch {
       if (this.#status.by === "workers") return;
       this.#status = { by: "workers", why: CONFIGURED.auto, since: wallClock(0) };
       this.#log.info("new flows are opened by the workers again");
+      this.#onChange("workers");
       return;
     }
     if (this.#status.by === "kernel") return;
@@ -89,6 +93,7 @@ export class OpeningWatch {
     this.#status = { by: "kernel", why, since: wallClock(now - first.since) };
     this.#takeovers[first.pressure]++;
     this.#log.warn(`new flows are opened by the kernel: ${why}`);
+    this.#onChange("kernel");
   }
 
   close(): void {
@@ -102,6 +107,7 @@ export function watchOpening(
   object: BpfObject,
   ports: readonly { readonly id: number; readonly name: string; readonly queues: number }[],
   log: Logger,
+  onChange: (by: OpeningStatus["by"]) => void,
 ): OpeningWatch {
   const queues = ports.flatMap(({ id, name, queues: count }) =>
     Array.from({ length: count }, (_, queue) => ({ port: name, queue, place: id * QUEUES_PER_PORT + queue })),
@@ -111,7 +117,7 @@ export function watchOpening(
     monotonic(clock);
     return clock[0]! / 1e6;
   };
-  return new OpeningWatch(mode, new PressureMap(object.map("queues").mmap()), queues, now, log);
+  return new OpeningWatch(mode, new PressureMap(object.map("queues").mmap()), queues, now, log, onChange);
 }
 
 function wallClock(millisecondsAgo: number): string {

@@ -139,16 +139,15 @@ export class HeartbeatSockets {
       senders.set(number, sign);
     }
     const sockets = this.#all();
-    const messages = rest.messages.map(({ message, to }) => {
+    const messages = rest.messages.flatMap(({ message, to }) => {
       const places = to.flatMap((node) => {
         const address = addressOf(node);
         return address === undefined ? [] : [this.#placeOf(address)];
       });
-      const octetsOf = (socket: DatagramSocket) =>
-        places.filter(({ family }) => family === socket.family).map(({ octets }) => octets);
-      // Without a statement there are no sheets.
-      const datagram = this.#encoder.encode(message)[0]!;
-      return { datagram, to: sockets.map((socket) => socket.joined(octetsOf(socket))) };
+      const octetsOf = (family: 4 | 6) => places.filter((place) => place.family === family).map(({ octets }) => octets);
+      const bySocket = sockets.map((socket) => socket.joined(octetsOf(socket.family)));
+      // The number of a sheet means nothing: each may have one of its own.
+      return this.#encoder.encode(message).map((datagram) => ({ datagram, to: bySocket }));
     });
     this.#resting.begin({ ...rest, messages, senders, now, port: this.#port, lastLook: this.#lastLook, watched });
     return true;

@@ -1,6 +1,7 @@
 /**
  * Which flows the kernel forwards: TCP from its first SYN on, everything else when both directions have been seen (or, with
- * direct server return, whose replies nobody here sees, when it has gone on for a while). A flow
+ * direct server return, whose replies nobody here sees, when it has gone on for a while). While a worker stands still,
+ * datagrams go over with the first one: their replies may come to it, and would wait. A flow
  * goes over once and for good; a change back and forth would reorder its packets each time.
  *
  * The programs do what they can for such a row (native/bpf/forward.h) and leave the rest of its frames to the worker:
@@ -19,7 +20,7 @@ const FIRST_DATAGRAMS = 10;
 export function offloadEstablished(pipeline: Pipeline, flows: FlowTable, row: number): void {
   if (!pipeline.offloads) return;
   const peer = flows.peer(row);
-  if (peer === NO_ROW || !isEstablished(flows, row, peer)) return;
+  if (peer === NO_ROW || !isEstablished(flows, row, peer, pipeline.hurries)) return;
   if (flows.isWatched(flows.isReply(row) ? peer : row)) return;
   flows.offload(row);
   flows.offload(peer);
@@ -53,7 +54,7 @@ export function offloadSending(flows: FlowTable, row: number): void {
   if (protocol === PROTOCOL_UDP && words[row + layout.packets]! >>> 0 >= FIRST_DATAGRAMS) flows.offload(row);
 }
 
-function isEstablished(flows: FlowTable, row: number, peer: number): boolean {
+function isEstablished(flows: FlowTable, row: number, peer: number, hurries: boolean): boolean {
   const { words, layout } = flows;
   const protocol = words[row + layout.tag]! & TAG_PROTOCOL;
   if (protocol === PROTOCOL_TCP) {
@@ -65,5 +66,6 @@ function isEstablished(flows: FlowTable, row: number, peer: number): boolean {
     const received = receivesDsr(words[(isReply ? peer : row) + layout.egress]!);
     return ((received ? (isReply ? here : there) : here & there) & ACK) !== 0;
   }
-  return protocol === PROTOCOL_UDP && words[row + layout.packets] !== 0 && words[peer + layout.packets] !== 0;
+  if (protocol !== PROTOCOL_UDP) return false;
+  return hurries || (words[row + layout.packets] !== 0 && words[peer + layout.packets] !== 0);
 }

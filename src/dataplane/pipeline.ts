@@ -139,6 +139,8 @@ export class Pipeline {
   readonly served: FlowKey = newFlowKey();
   /** Whether established flows are left to the kernel (offload.ts). */
   readonly offloads: boolean;
+  /** Whether some worker does not keep up, to which replies may come: then with their first frame. */
+  hurries = false;
   /** Monotonic seconds at which the flow tables began empty; long ago where they were taken over. */
   readonly flowsSince: number;
   /** Monotonic seconds of the batch in work. */

@@ -1,6 +1,6 @@
 /**
  * A kubeconfig whose requests share connections. The official client makes a set of them for every single request, so each
- * would begin with a TLS handshake, on the API server's account too: of 10,000 addresses that are written that is the most.
+ * would begin with a TLS handshake, which costs the API server too: most of what it takes to write 10,000 addresses.
  *
  * Not HTTP/2: there all requests would share one connection, and one that is lost without a word (a firewall that forgets, a
  * server that is gone) would take all of them with it until TCP gives up, a quarter of an hour later. Of several connections

@@ -23,15 +23,17 @@ export interface SignOfLife {
  * by the clock of the steps.
  */
 export interface Rest {
-  /** In this order; of each only the sequence number changes, which grows by one from message to message. */
+  /** In this order; of each only the sequence number changes, which grows from one datagram to the next. */
   readonly messages: readonly { readonly to: readonly string[]; readonly message: Heartbeat }[];
   /** Of the last one that was said. */
   readonly sequence: number;
   /** When they are due next, and each time how long after that. */
   readonly next: number;
   readonly every: number;
-  /** Of each member the latest. */
+  /** Of each living member the latest. */
   readonly signs: readonly SignOfLife[];
+  /** Others may come back at any time: what has come is looked at with each beat. */
+  readonly awaits: boolean;
   /** The shortest silence by which one of them is missed. */
   readonly patience: number;
   /** The first beat from then on is the last. */

@@ -26,8 +26,6 @@ const HEARD_OCTETS = 12;
 /** Answers to one member out of turn come no faster than this. */
 const URGE_MILLISECONDS = 40;
 
-const NO_NEWS = { statement: null, moves: [] } as const;
-
 /** What the messages of now say. */
 export interface Present {
   readonly session: number;
@@ -87,7 +85,6 @@ export class Telling {
   /** The messages that are due: each for several members, as many as there is room for what they must find in it. */
   due(present: Present, now: number): AgreementEffect[] {
     const effects: AgreementEffect[] = [];
-    const members = [...this.#roll.members.values()];
     const moves = fitting(this.#moves, ({ request }) => request.to.length + MOVE_OCTETS, MOVE_CHARACTERS);
     let statement: Statement | null = null;
     const send = (group: readonly Addressee[], withStatement: boolean) => {
@@ -102,12 +99,7 @@ export class Telling {
       // In step, however coarse the clock that drives this: ticks must not add up to a slower beat.
       const beat = Math.max(this.#nextHeartbeat, now - this.#timing.heartbeatMilliseconds);
       this.#nextHeartbeat = Math.min(beat, now) + this.#timing.heartbeatMilliseconds;
-      // Who was away may have claimed the same meanwhile: the first message that comes through again should settle it.
-      const lacks = (member: Member) => isNew || !member.alive || member.hasOfUs !== this.#version;
-      for (const withStatement of [false, true]) {
-        const addressees = members.filter((member) => lacks(member) === withStatement).map(addressed);
-        for (const group of inGroups(addressees)) send(group, withStatement);
-      }
+      for (const { group, withStatement } of this.#groups(isNew)) send(group, withStatement);
       // All are told once before any is told again.
       this.#moves = [...this.#moves.slice(moves.length), ...moves.filter((move) => --move.repeats > 0)];
     }
@@ -120,24 +112,26 @@ export class Telling {
   }
 
   /**
-   * What is said at each beat as long as nothing changes; `null` while there is news, or a member that has not heard all of it,
-   * or has more to say itself.
+   * What is said at each beat as long as nothing changes; `null` while there is news, or a living member that has not heard all of
+   * it, or has more to say itself.
    *
    * @param until when the agreement has to look again.
    */
   rest(present: Present, until: number, now: number): Rest | null {
-    const members = [...this.#roll.members.values()];
-    if (this.#isNew || this.#urgent.size > 0 || this.#moves.length > 0 || members.length === 0) return null;
-    if (members.some(({ alive, isCurrent, hasOfUs }) => !alive || !isCurrent || hasOfUs !== this.#version)) return null;
-    let sequence = this.#sequence;
-    const groups = [...inGroups(members.map(addressed))];
+    const living = this.#roll.living();
+    if (this.#isNew || this.#urgent.size > 0 || this.#moves.length > 0 || living.length === 0) return null;
+    if (living.some(({ isCurrent, hasOfUs }) => !isCurrent || hasOfUs !== this.#version)) return null;
     return {
-      messages: groups.map((group) => this.#message(group, ++sequence, present, NO_NEWS, now)),
+      messages: this.#groups(false).map(({ group, withStatement }) => {
+        const news = { statement: withStatement ? present.statement() : null, moves: [] };
+        return this.#message(group, this.#sequence, present, news, now);
+      }),
       sequence: this.#sequence,
       next: this.#nextHeartbeat,
       every: this.#timing.heartbeatMilliseconds,
-      signs: members.map(({ sign }) => sign),
-      patience: Math.min(...members.map((member) => member.patience(this.#timing))),
+      signs: living.map(({ sign }) => sign),
+      patience: Math.min(...living.map((member) => member.patience(this.#timing))),
+      awaits: living.length < this.#roll.members.size,
       until,
       dead: deadAfterMilliseconds(this.#timing),
     };
@@ -148,6 +142,19 @@ export class Telling {
     this.#sequence = sequence;
     this.#nextHeartbeat = next;
     return lived;
+  }
+
+  /**
+   * All members, as they are told at a beat. Who was away may have claimed the same meanwhile: the first message that comes
+   * through again should settle it.
+   */
+  #groups(isNew: boolean): readonly { readonly group: readonly Addressee[]; readonly withStatement: boolean }[] {
+    const members = [...this.#roll.members.values()];
+    const lacks = (member: Member) => isNew || !member.alive || member.hasOfUs !== this.#version;
+    return [false, true].flatMap((withStatement) => {
+      const addressees = members.filter((member) => lacks(member) === withStatement).map(addressed);
+      return [...inGroups(addressees)].map((group) => ({ group, withStatement }));
+    });
   }
 
   #message(

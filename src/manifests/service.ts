@@ -1,4 +1,4 @@
-/** `Service` (v1), with the annotations by which Cilium's users ask for addresses and for sharing them. */
+/** `Service` (v1), with the annotations by which users of either dialect ask for addresses and for sharing them. */
 import { DEFAULT_AFFINITY_SECONDS } from "../intent/balancing-choice.ts";
 import type {
   AddressSharing,

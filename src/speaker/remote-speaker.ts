@@ -3,12 +3,13 @@
  * other process was replaced; the declaration that was last in force is then given to it anew.
  */
 import { connect, type Socket } from "node:net";
-import type { DeclaredPeer, DeclaredSpec } from "../bgp/declared-spec.ts";
+import type { DeclaredSpec } from "../bgp/declared-spec.ts";
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
 import { LineReader, lineOf, parseLine } from "./sidecar-line.ts";
 import { SpeakerCalls } from "./speaker-calls.ts";
 import type { StopOptions } from "./speaker-core.ts";
 import type { SpeakerReply, SpeakerRequest } from "./speaker-message.ts";
+import { unknownStatuses } from "./unknown-status.ts";
 
 const RETRY_MILLISECONDS = 500;
 
@@ -61,11 +62,11 @@ export class RemoteSpeaker extends SpeakerCalls {
 
   override async status(): Promise<PeerStatus[]> {
     if (this.#socket !== null || this.#stopped) return super.status();
-    const instances = this.#last?.instances ?? [];
-    const lastError = `the speaker at ${this.#path} is not reachable`;
-    return instances.flatMap(({ localAsn, peers }) =>
-      peers.map((peer) => unknownStatus(localAsn, peer, lastError, this.#unreachableSince)),
-    );
+    return unknownStatuses(this.#last, {
+      lastError: `the speaker at ${this.#path} is not reachable`,
+      downSinceMilliseconds: this.#unreachableSince,
+      hint: "start `sluice speaker` with this socket; what it is to do is kept for it",
+    });
   }
 
   /** With Cease all sessions end; without it they go on in the other process. Safe to call twice. */
@@ -118,31 +119,4 @@ export class RemoteSpeaker extends SpeakerCalls {
         });
     }, RETRY_MILLISECONDS);
   }
-}
-
-/** Of a session that nobody can tell about. */
-function unknownStatus(
-  localAsn: number,
-  { name, address, asn }: DeclaredPeer,
-  lastError: string,
-  downSinceMilliseconds: number,
-): PeerStatus {
-  return {
-    localAsn,
-    name,
-    address,
-    asn,
-    state: "Idle",
-    establishedAtMilliseconds: null,
-    downSinceMilliseconds,
-    holdTimeSeconds: null,
-    routesAdvertised: 0,
-    routesReceived: 0,
-    messagesSent: 0,
-    messagesReceived: 0,
-    timesEstablished: 0,
-    lastError,
-    hint: "start `sluice speaker` with this socket; what it is to do is kept for it",
-    bfd: null,
-  };
 }

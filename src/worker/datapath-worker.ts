@@ -29,6 +29,7 @@ import {
   CONTROL_COMMANDS,
   CONTROL_EPOCH,
   CONTROL_HEARTBEAT,
+  CONTROL_HURRY,
   CONTROL_POLICY,
   CONTROL_READY,
   CONTROL_STOP,
@@ -188,6 +189,7 @@ function forwardUntilStopped(
 
   function forwardBatch(): void {
     tracer?.before();
+    pipeline.hurries = control[CONTROL_HURRY] !== 0;
     pipeline.run(seconds());
     tracer?.after(clock[0]!);
     for (let i = 0; i < batch.count; i++) {

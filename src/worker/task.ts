@@ -21,6 +21,8 @@ export const CONTROL_HEARTBEAT = 3;
 export const CONTROL_READY = 4;
 /** The number of the policy that is being asked, from 1; 0 when none is. */
 export const CONTROL_POLICY = 5;
+/** 1 while a worker of this gateway does not keep up. */
+export const CONTROL_HURRY = 6;
 export const CONTROL_WORDS = 8;
 
 /** A socket for the worker to open. */

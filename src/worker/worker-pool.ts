@@ -18,6 +18,7 @@ import {
   CONTROL_COMMANDS,
   CONTROL_EPOCH,
   CONTROL_HEARTBEAT,
+  CONTROL_HURRY,
   CONTROL_POLICY,
   CONTROL_READY,
   CONTROL_STOP,
@@ -78,6 +79,7 @@ export class WorkerPool {
   #newest: Partial<Pick<WorkerSpec, "table" | "policies" | "fib">> = {};
   /** By worker: what it shows of its frames. */
   #trace: readonly (TraceOrder | null)[] = [];
+  #hurries = false;
   #started = false;
   #stopping = false;
   /** While there are policies: nothing else can keep a worker from coming back. */
@@ -126,6 +128,12 @@ export class WorkerPool {
     }
   }
 
+  /** Whether some worker does not keep up: the others leave to the kernel what would come to it. */
+  hurry(on: boolean): void {
+    this.#hurries = on;
+    for (const { control } of this.#workers) Atomics.store(control, CONTROL_HURRY, on ? 1 : 0);
+  }
+
   publishFib(words: Int32Array): void {
     this.#newest = { ...this.#newest, fib: words };
     this.#send({ kind: "fib", words });
@@ -167,6 +175,7 @@ export class WorkerPool {
 
   #run(spec: WorkerSpec, index: number): RunningWorker {
     const control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4));
+    control[CONTROL_HURRY] = this.#hurries ? 1 : 0;
     const wake = new EventFd();
     const { port1, port2 } = new MessageChannel();
     const task: WorkerTask = { ...spec, control, wakeFd: wake.fd, messages: port2, trace: this.#trace[index] ?? null };

@@ -14,18 +14,19 @@ const EVERY = 2;
 const PATIENCE = 3;
 const UNTIL = 4;
 const DEAD = 5;
-const SEQUENCE = 6;
-const LAST_LOOK = 7;
-const LIVED = 8;
-const SENT = 9;
-const UNSENT = 10;
-const RECEIVED = 11;
-const REFUSED = 12;
-const TAKEN = 13;
-const ROWS = 14;
-const OTHERS = 15;
-const UNPROVED = 16;
-const FIELDS = 17;
+const AWAITS = 6;
+const SEQUENCE = 7;
+const LAST_LOOK = 8;
+const LIVED = 9;
+const SENT = 10;
+const UNSENT = 11;
+const RECEIVED = 12;
+const REFUSED = 13;
+const TAKEN = 14;
+const ROWS = 15;
+const OTHERS = 16;
+const UNPROVED = 17;
+const FIELDS = 18;
 const SIGN = 2;
 
 /** What a node says and expects while it rests. Times are in milliseconds, moments by `performance.now()`. */
@@ -44,6 +45,8 @@ export interface RestPlan {
   readonly until: number;
   /** How late a beat must be for nothing to be said any more. */
   readonly dead: number;
+  /** Others than the senders may be heard at any time: each beat looks, and not only where somebody would be missed. */
+  readonly awaits: boolean;
   /** Of the last message before. */
   readonly sequence: number;
   readonly lastLook: number;
@@ -92,6 +95,7 @@ export class RestingBeat {
     clock[PATIENCE] = plan.patience;
     clock[UNTIL] = plan.until;
     clock[DEAD] = plan.dead;
+    clock[AWAITS] = plan.awaits ? 1 : 0;
     clock[SEQUENCE] = plan.sequence;
     clock[LAST_LOOK] = plan.lastLook;
     const most = SIGN * (Math.max(...plan.senders.keys(), -1) + 1);

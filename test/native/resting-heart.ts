@@ -45,6 +45,7 @@ export class RestingHeart {
       patience: 60_000,
       until: Number.POSITIVE_INFINITY,
       dead: 60_000,
+      awaits: false,
       sequence: 100,
       lastLook: now,
       watched: [],

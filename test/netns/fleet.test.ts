@@ -79,7 +79,6 @@ test("a Service without backends stands above the nodes by its name, as long as 
   await expect
     .poll(() => panel("Nodes").textContent(), { timeout: 15_000 })
     .toMatch(/1 Service without backendsshop\/bare 10\.0\.5\.\d+:443\/TCP/);
-  await page.screenshot({ path: join(lab.folder, "bare.png") });
   segment.configuration.write("bare-pod.yaml", BARE_POD);
   await expect.poll(() => panel("Nodes").textContent(), { timeout: 15_000 }).not.toContain("without backends");
   for (const file of ["bare.yaml", "bare-pod.yaml"]) segment.configuration.remove(file);
