@@ -114,41 +114,54 @@ function isSilent({ now }: Pipeline, flows: FlowTable, row: number, peer: number
 }
 
 /**
- * A SYN on a flow that has ended: the client uses its port again. After both FINs the old flow is over and a new one
- * opens, so that it gets a backend of today. After a RST, which anybody may have sent, it stays where it is as long as
- * its backend takes new flows: so a forged RST and a forged SYN together move nothing. The same goes for the client's FIN
- * where the replies never come by here (DSR), and for the pod's where the requests need not: whether the other side has
- * closed, nobody can see. After a silence, though, the backend is one of today, which other nodes choose as well should
- * routers move the new flow there. A SYN that nobody has answered and that is sent again goes to another backend when its
- * own takes no new flows any more. A flow whose replies come by here but have no row begins anew in any case: they would
- * leave with the backend's address. (It shared that row with a flow of the same port that came another way, straight or from
- * another node; or direct-answer.ts has ended it.) And a SYN for another VIP than the flow of the same port at the same pod
- * does not go its way: its answers would leave as that VIP.
+ * A SYN on a flow that there is: the client uses its port again, or has not been heard. What begins while the old flow is over
+ * is opened, so that it gets a backend of today. While that is not certain, it stays where it is as long as its backend takes
+ * new flows: so a forged RST and a forged SYN together move nothing. After a silence, though, the backend is one of today,
+ * which other nodes choose as well should routers move the new flow there.
  */
 function beginAgain(pipeline: Pipeline, i: number, isIpv4: boolean, row: number): number {
   const flows = pipeline.flowsOf(isIpv4);
   const { words, layout } = flows;
   const peer = flows.peer(row);
-  // What another node says is for a pod here, and was sent on: a new connection is not, but for one that may still live.
-  if (isSentOn(pipeline, i, isIpv4, row) && isSilent(pipeline, flows, row, peer)) {
-    return reopenFlow(pipeline, i, isIpv4, row, peer);
-  }
-  if (peer === NO_ROW && !sendsDsr(words[row + layout.egress]!)) return reopenFlow(pipeline, i, isIpv4, row, peer);
-  if (peer !== NO_ROW && namesAnotherVip(pipeline, i, isIpv4, row, peer)) {
-    if (givesWay(flows, row, peer, pipeline.now)) return reopenFlow(pipeline, i, isIpv4, row, peer);
+  // Its answers would leave as the other VIP, so it does not go the way of the flow of the same port at the same pod.
+  const isForAnotherVip = peer !== NO_ROW && namesAnotherVip(pipeline, i, isIpv4, row, peer);
+  if (isForAnotherVip && !givesWay(flows, row, peer, pipeline.now)) {
     return refuse(pipeline, i, DropReason.TupleCollision);
   }
-  const flags = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
-  const isGivenUp = !pipeline.table.takesNewFlows(words[row + layout.owner]!);
-  if ((flags & (FIN | RST)) === 0) {
-    // A flow that this very SYN has opened shows no flag yet.
-    return isGivenUp && (flags & (SYN | ACK)) === SYN ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+  const shown = words[row + layout.state]! | (peer === NO_ROW ? 0 : words[peer + layout.state]!);
+  const mayBeOver = (shown & RST) !== 0 || ((shown & FIN) !== 0 && closesUnseen(flows, row, peer));
+  // A flow that this very SYN has opened shows no flag yet.
+  const isUnanswered = (shown & (SYN | ACK | FIN | RST)) === SYN;
+  if (
+    isForAnotherVip ||
+    hasEnded(pipeline, i, isIpv4, row, peer) ||
+    (mayBeOver && (shown & RST) === 0 && isSilent(pipeline, flows, row, peer)) ||
+    ((mayBeOver || isUnanswered) && !pipeline.table.takesNewFlows(words[row + layout.owner]!))
+  ) {
+    return reopenFlow(pipeline, i, isIpv4, row, peer);
   }
-  if (flowState(flows, row, peer) === "closed") return reopenFlow(pipeline, i, isIpv4, row, peer);
-  if ((flags & RST) === 0 && peer !== NO_ROW && !hasPodClosed(flows, row, peer)) return row;
-  const isOver = (flags & RST) === 0 && isSilent(pipeline, flows, row, peer);
-  if (isGivenUp || isOver) return reopenFlow(pipeline, i, isIpv4, row, peer);
-  Atomics.and(words, row + layout.state, ~STATE_FLAGS);
-  if (peer !== NO_ROW) Atomics.and(words, peer + layout.state, ~STATE_FLAGS);
+  if (mayBeOver) {
+    Atomics.and(words, row + layout.state, ~STATE_FLAGS);
+    if (peer !== NO_ROW) Atomics.and(words, peer + layout.state, ~STATE_FLAGS);
+  }
   return row;
+}
+
+/**
+ * Whether one side may have closed without being seen, after the other's FIN: the pod whose replies never come by here (DSR),
+ * or the client whose requests need not.
+ */
+function closesUnseen(flows: FlowTable, row: number, peer: number): boolean {
+  return peer === NO_ROW || hasPodClosed(flows, row, peer);
+}
+
+/** Whether nothing may go on by a flow's rows but what has been sent before the SYN. */
+function hasEnded(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, peer: number): boolean {
+  const flows = pipeline.flowsOf(isIpv4);
+  if (flowState(flows, row, peer) === "closed") return true;
+  // Replies that come by here without a row would leave with the backend's address. It was shared with a flow of the same port
+  // that came another way, straight or from another node; or direct-answer.ts has ended it.
+  if (peer === NO_ROW && !sendsDsr(flows.words[row + flows.layout.egress]!)) return true;
+  // What another node says is for a pod here, and was sent on: a new connection is not, but for one that may still live.
+  return isSentOn(pipeline, i, isIpv4, row) && isSilent(pipeline, flows, row, peer);
 }
