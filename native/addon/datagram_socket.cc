@@ -21,6 +21,8 @@ namespace {
 // Datagrams by one call; as many sockets addresses and headers are on the stack.
 constexpr size_t kBatch = 64;
 
+constexpr napi_type_tag kSocketTag = {0x5c1ce0d1a7a9b001ULL, 0x0000000000000002ULL};
+
 // Room for what hundreds of members say while the caller is kept waiting, or all of them have news at once.
 constexpr int kReceiveBufferBytes = 4 << 20;
 
@@ -80,6 +82,12 @@ DatagramSocket::DatagramSocket(const Napi::CallbackInfo& info)
   const int on = 1;
   if (setsockopt(fd_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) != 0)
     Fail(info.Env(), "setsockopt(SO_TIMESTAMPNS)", errno, "know when datagrams come");
+  info.This().As<Napi::Object>().TypeTag(&kSocketTag);
+}
+
+DatagramSocket* DatagramSocket::From(Napi::Value value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kSocketTag)) return nullptr;
+  return Unwrap(value.As<Napi::Object>());
 }
 
 Fd DatagramSocket::Bound(Napi::Env env, bool shared) const {
@@ -162,14 +170,14 @@ size_t DatagramSocket::SendTo(const Bytes& datagram, const Bytes& addresses, uin
   return unsent;
 }
 
-DatagramRoom DatagramRoom::Argument(const Napi::CallbackInfo& info, size_t index) {
-  const Bytes octets = BytesArgument(info, index, "octets");
-  const Bytes lengths = BytesArgument(info, index + 1, "lengths");
-  const size_t slots = lengths.length / sizeof(int32_t);
-  if (slots == 0) BadArgument(info.Env(), "there is room for no datagram");
-  const Bytes ages = BytesArgument(info, index + 2, "ages", slots * sizeof(double));
-  return {octets.data, reinterpret_cast<int32_t*>(lengths.data), reinterpret_cast<double*>(ages.data), slots,
-          octets.length / slots};
+DatagramRoom DatagramRoom::Of(Napi::Value octets, Napi::Value lengths, Napi::Value ages) {
+  const Bytes room = BytesOf(octets, "octets");
+  const Bytes of_each = BytesOf(lengths, "lengths");
+  const size_t slots = of_each.length / sizeof(int32_t);
+  if (slots == 0) BadArgument(octets.Env(), "there is room for no datagram");
+  const Bytes since = BytesOf(ages, "ages", slots * sizeof(double));
+  return {room.data, reinterpret_cast<int32_t*>(of_each.data), reinterpret_cast<double*>(since.data), slots,
+          room.length / slots};
 }
 
 Bytes DatagramRoom::At(size_t index) const {
@@ -177,7 +185,7 @@ Bytes DatagramRoom::At(size_t index) const {
 }
 
 Napi::Value DatagramSocket::Receive(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(Take(DatagramRoom::Argument(info, 0))));
+  return Napi::Number::New(info.Env(), static_cast<double>(Take(DatagramRoom::Of(info[0], info[1], info[2]))));
 }
 
 size_t DatagramSocket::Take(const DatagramRoom& room) {

@@ -22,8 +22,8 @@ struct DatagramRoom {
   size_t slots;
   size_t longest;
 
-  // Three arrays, from this argument on.
-  static DatagramRoom Argument(const Napi::CallbackInfo& info, size_t index);
+  // As long as the arrays live.
+  static DatagramRoom Of(Napi::Value octets, Napi::Value lengths, Napi::Value ages);
   Bytes At(size_t index) const;
 };
 
@@ -35,6 +35,8 @@ class DatagramSocket : public Napi::ObjectWrap<DatagramSocket>, public Resource 
   ~DatagramSocket() override { Close(); }
 
   size_t AddressOctets() const;
+  // Null for a value that is none.
+  static DatagramSocket* From(Napi::Value value);
   // To how many it could not be sent.
   size_t SendTo(const Bytes& datagram, const Bytes& addresses, uint16_t port);
   // How many have come, the oldest first; cut to the room that there is.

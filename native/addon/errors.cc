@@ -75,17 +75,20 @@ int FdArgument(const Napi::CallbackInfo& info, size_t index, const char* name) {
 }
 
 Bytes BytesArgument(const Napi::CallbackInfo& info, size_t index, const char* name, size_t least) {
-  if (info.Length() <= index || !info[index].IsTypedArray())
-    BadArgument(info.Env(), std::string(name) + " must be a typed array");
+  return BytesOf(info[index], name, least);
+}
+
+Bytes BytesOf(Napi::Value value, const char* name, size_t least) {
+  const Napi::Env env = value.Env();
   // napi_get_typedarray_info instead of TypedArray::ArrayBuffer(): the latter refuses shared memory.
   napi_typedarray_type type;
   size_t elements = 0;
   void* data = nullptr;
-  if (napi_get_typedarray_info(info.Env(), info[index], &type, &elements, &data, nullptr, nullptr) != napi_ok)
-    BadArgument(info.Env(), std::string(name) + " must be a typed array");
-  const size_t length = info[index].As<Napi::TypedArray>().ByteLength();
-  if (length < least)
-    BadArgument(info.Env(), std::string(name) + " must have at least " + std::to_string(least) + " bytes");
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(env, value, &type, &elements, &data, nullptr, nullptr) != napi_ok)
+    BadArgument(env, std::string(name) + " must be a typed array");
+  const size_t length = value.As<Napi::TypedArray>().ByteLength();
+  if (length < least) BadArgument(env, std::string(name) + " must have at least " + std::to_string(least) + " bytes");
   return {static_cast<uint8_t*>(data), length};
 }
 

@@ -33,5 +33,6 @@ struct Bytes {
 
 // The memory of any typed array (a view, not a copy) of at least `least` bytes.
 Bytes BytesArgument(const Napi::CallbackInfo& info, size_t index, const char* name, size_t least = 0);
+Bytes BytesOf(Napi::Value value, const char* name, size_t least = 0);
 
 }  // namespace sluice

@@ -9,6 +9,7 @@ namespace sluice {
 
 namespace {
 
+constexpr napi_type_tag kSieveTag = {0x5c1ce0d1a7a9b001ULL, 0x0000000000000003ULL};
 constexpr size_t kSessionOctets = 6;
 constexpr size_t kSequenceOctets = 6;
 constexpr size_t kCodeOctets = 16;
@@ -30,7 +31,14 @@ Napi::Function RepeatSieve::Define(Napi::Env env) {
 }
 
 RepeatSieve::RepeatSieve(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), hmac_(info, 0), name_at_(Uint32Argument(info, 1, "nameAt")) {}
+    : ObjectWrap(info), hmac_(info, 0), name_at_(Uint32Argument(info, 1, "nameAt")) {
+  info.This().As<Napi::Object>().TypeTag(&kSieveTag);
+}
+
+RepeatSieve* RepeatSieve::From(Napi::Value value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kSieveTag)) return nullptr;
+  return Unwrap(value.As<Napi::Object>());
+}
 
 size_t RepeatSieve::SequenceAt(const Bytes& datagram) const {
   if (datagram.length <= name_at_) return 0;
@@ -72,7 +80,7 @@ Napi::Value RepeatSieve::Forget(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value RepeatSieve::SiftInto(const Napi::CallbackInfo& info) {
-  const DatagramRoom room = DatagramRoom::Argument(info, 0);
+  const DatagramRoom room = DatagramRoom::Of(info[0], info[1], info[2]);
   const size_t count = Uint32Argument(info, 3, "count");
   if (count > room.slots) BadArgument(info.Env(), "there are fewer datagrams than that");
   Sifted sifted = {};

@@ -40,6 +40,8 @@ class RepeatSieve : public Napi::ObjectWrap<RepeatSieve> {
   // session and 6 of its sequence number; its last 16 are the code
   explicit RepeatSieve(const Napi::CallbackInfo& info);
 
+  // Null for a value that is none.
+  static RepeatSieve* From(Napi::Value value);
   void Sift(const DatagramRoom& room, size_t count, Sifted& into);
   // Says the same again: with another sequence number, and its code. `false` where it does not say who sends it, or cannot be
   // proved.

@@ -28,10 +28,9 @@ double Monotonic() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-std::vector<uint8_t> Copy(Napi::Env env, Napi::Value value) {
-  if (!value.IsTypedArray()) BadArgument(env, "datagrams and addresses are octets");
-  auto array = value.As<Napi::Uint8Array>();
-  return {array.Data(), array.Data() + array.ByteLength()};
+std::vector<uint8_t> Copy(Napi::Value value) {
+  const Bytes octets = BytesOf(value, "a datagram, or addresses,");
+  return {octets.data, octets.data + octets.length};
 }
 
 }  // namespace
@@ -44,24 +43,22 @@ Napi::Function RestingBeat::Define(Napi::Env env) {
 
 RestingBeat::RestingBeat(const Napi::CallbackInfo& info)
     : ObjectWrap(info), Resource(info.Env(), Rank::kSocket), env_(info.Env()) {
-  if (!info[0].IsObject() || !info[1].IsArray() || !info[4].IsFunction())
+  sieve_ = RepeatSieve::From(info[0]);
+  if (sieve_ == nullptr || !info[1].IsArray() || !info[4].IsFunction())
     BadArgument(env_, "a resting beat needs a sieve, sockets and a function");
-  const auto keep = [this](Napi::Value value) {
-    kept_.push_back(Napi::Persistent(value.As<Napi::Object>()));
-    return value.As<Napi::Object>();
-  };
-  sieve_ = RepeatSieve::Unwrap(keep(info[0]));
+  const auto keep = [this](Napi::Value value) { kept_.push_back(Napi::Persistent(value.As<Napi::Object>())); };
+  keep(info[0]);
   const auto sockets = info[1].As<Napi::Array>();
   size_t slots = 0;
   for (uint32_t i = 0; i < sockets.Length(); i++) {
-    const auto parts = Napi::Value(sockets[i]).As<Napi::Array>();
-    auto octets = keep(parts[1u]).As<Napi::Uint8Array>();
-    auto lengths = keep(parts[2u]).As<Napi::Int32Array>();
-    auto ages = keep(parts[3u]).As<Napi::Float64Array>();
-    slots = lengths.ElementLength();
-    if (slots == 0 || ages.ElementLength() != slots) BadArgument(env_, "as many ages as lengths, and at least one");
-    ears_.push_back({DatagramSocket::Unwrap(keep(parts[0u])),
-                     {octets.Data(), lengths.Data(), ages.Data(), slots, octets.ByteLength() / slots}});
+    const Napi::Value parts = sockets[i];
+    if (!parts.IsArray()) BadArgument(env_, "a socket comes with room for what it takes");
+    const auto part = [&](uint32_t index) { return Napi::Value(parts.As<Napi::Array>()[index]); };
+    DatagramSocket* socket = DatagramSocket::From(part(0));
+    if (socket == nullptr) BadArgument(env_, "the first of a socket's parts must be a DatagramSocket");
+    ears_.push_back({socket, DatagramRoom::Of(part(1), part(2), part(3))});
+    slots = std::max(slots, ears_.back().room.slots);
+    for (uint32_t index = 0; index < 4; index++) keep(part(index));
   }
   sifted_.left = reinterpret_cast<int32_t*>(BytesArgument(info, 2, "left", slots * sizeof(int32_t)).data);
   sifted_.heard =
@@ -81,19 +78,19 @@ double RestingBeat::Now() const { return Monotonic() + offset_; }
 
 Napi::Value RestingBeat::Begin(const Napi::CallbackInfo& info) {
   if (closed()) BadArgument(env_, "it is closed");
-  if (!info[0].IsArray() || !info[2].IsTypedArray() || !info[3].IsTypedArray() || !info[4].IsArray())
-    BadArgument(env_, "begin takes messages, a port, signs, a clock and descriptors");
+  if (!info[0].IsArray() || !info[4].IsArray()) BadArgument(env_, "begin takes messages, and descriptors to watch");
   port_ = static_cast<uint16_t>(Uint32Argument(info, 1, "port"));
-  auto signs = info[2].As<Napi::Float64Array>();
-  auto clock = info[3].As<Napi::Float64Array>();
-  if (clock.ElementLength() < kFields) BadArgument(env_, "the clock has fewer fields than that");
+  const Bytes signs = BytesArgument(info, 2, "signs");
+  const Bytes clock = BytesArgument(info, 3, "clock", kFields * sizeof(double));
   const auto messages = info[0].As<Napi::Array>();
   messages_.clear();
   for (uint32_t i = 0; i < messages.Length(); i++) {
-    const auto parts = Napi::Value(messages[i]).As<Napi::Array>();
-    if (parts.Length() != 1 + ears_.size()) BadArgument(env_, "a message is a datagram, and addresses for each socket");
-    Message message = {Copy(env_, parts[0u]), {}};
-    for (uint32_t ear = 0; ear < ears_.size(); ear++) message.addresses.push_back(Copy(env_, parts[1 + ear]));
+    const Napi::Value one = messages[i];
+    const auto parts = one.As<Napi::Array>();
+    if (!one.IsArray() || parts.Length() != 1 + ears_.size())
+      BadArgument(env_, "a message is a datagram, and addresses for each socket");
+    Message message = {Copy(parts[0u]), {}};
+    for (uint32_t ear = 0; ear < ears_.size(); ear++) message.addresses.push_back(Copy(parts[1 + ear]));
     messages_.push_back(std::move(message));
   }
   const auto watched = info[4].As<Napi::Array>();
@@ -102,9 +99,9 @@ Napi::Value RestingBeat::Begin(const Napi::CallbackInfo& info) {
   if (watched_.size() > kMostWatched) BadArgument(env_, "that are too many descriptors to watch");
   signs_kept_ = Napi::Persistent(info[2].As<Napi::Object>());
   clock_kept_ = Napi::Persistent(info[3].As<Napi::Object>());
-  clock_ = clock.Data();
-  signs_ = signs.Data();
-  senders_ = signs.ElementLength() / kSign;
+  clock_ = reinterpret_cast<double*>(clock.data);
+  signs_ = reinterpret_cast<double*>(signs.data);
+  senders_ = signs.length / sizeof(double) / kSign;
   offset_ = clock_[kNow] - Monotonic();
   clock_[kLived] = clock_[kNow];
   std::fill(clock_ + kSent, clock_ + kFields, 0);

@@ -156,7 +156,14 @@ describe("nonsense as arguments", () => {
   const wild: never[] = [undefined, null, -1, 1e300, Number.NaN, "x", {}, [], () => 0, Symbol.iterator] as never[];
 
   test("throws, whatever the function and the value, and never ends the process", () => {
-    const { kick: _kick, signalEvent: _signal, clearEvent: _clear, closeFd: _close, ...functions } = native;
+    const {
+      kick: _kick,
+      signalEvent: _signal,
+      clearEvent: _clear,
+      closeFd: _close,
+      giveWay: _way,
+      ...functions
+    } = native;
     for (const [name, value] of Object.entries(functions)) {
       // ethtoolGet and its like with a good name and a wild command would be a request like any other.
       for (const argument of wild) {
@@ -175,6 +182,10 @@ describe("nonsense as arguments", () => {
     const steal = native.Xsk.prototype as unknown as { rings(): unknown };
     expect(() => steal.rings.call(memory.handle)).toThrow(TypeError);
     expect(() => new native.Xsk({} as never, "ea", 0, 0, 2048, 0, 64, 64, 64, 64)).toThrow("umem must be a Umem");
+    const sieve = memory.handle as never;
+    expect(() => new native.RestingBeat(sieve, [], new Int32Array(1), new Float64Array(4), () => {})).toThrow(
+      "a sieve",
+    );
     memory.close();
   });
 
