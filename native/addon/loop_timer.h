@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A timer of the event loop that JavaScript runs on, whose callback is native: to wake a thread for a few system calls costs a
-// quarter of what it costs to step into JavaScript for them after a rest (`npm run bench -- l2`). It is the loop's like any
-// timer of Node.js: a thread that hangs does not see it fire.
+// A timer of the event loop that JavaScript runs on, whose callback is native: what takes a few system calls need not step into
+// JavaScript for them. It is the loop's like any timer of Node.js: a thread that hangs does not see it fire.
 #pragma once
 
 #include <functional>

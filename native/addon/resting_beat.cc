@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -170,7 +169,7 @@ bool RestingBeat::Look(double now) {
       const size_t taken = socket->Take(room);
       if (taken == 0) break;
       sieve_->Sift(room, taken, sifted_);
-      if (!Absorb(now, taken, sifted_)) {
+      if (!Absorb(now, taken)) {
         unread_ = static_cast<int32_t>(ear);
         return false;
       }
@@ -180,21 +179,21 @@ bool RestingBeat::Look(double now) {
   return true;
 }
 
-bool RestingBeat::Absorb(double now, size_t taken, const Sifted& sifted) {
-  bool expected = sifted.others == 0;
-  const auto row = [&](size_t index) { return sifted.heard + index * RepeatSieve::kRow; };
-  for (size_t i = 0; expected && i < sifted.rows; i++) {
+bool RestingBeat::Absorb(double now, size_t taken) {
+  bool expected = sifted_.others == 0;
+  const auto row = [&](size_t index) { return sifted_.heard + index * RepeatSieve::kRow; };
+  for (size_t i = 0; expected && i < sifted_.rows; i++) {
     const auto sender = static_cast<size_t>(row(i)[0]);
     expected = sender < senders_ && signs_[sender * kSign] >= 0;
   }
   if (!expected) {
     clock_[kTaken] = static_cast<double>(taken);
-    clock_[kRows] = static_cast<double>(sifted.rows);
-    clock_[kOthers] = static_cast<double>(sifted.others);
-    clock_[kUnproved] = static_cast<double>(sifted.unproved);
+    clock_[kRows] = static_cast<double>(sifted_.rows);
+    clock_[kOthers] = static_cast<double>(sifted_.others);
+    clock_[kUnproved] = static_cast<double>(sifted_.unproved);
     return false;
   }
-  for (size_t i = 0; i < sifted.rows; i++) {
+  for (size_t i = 0; i < sifted_.rows; i++) {
     double* sign = signs_ + static_cast<size_t>(row(i)[0]) * kSign;
     // One that is played again is no later than itself.
     if (row(i)[1] <= sign[0]) continue;
@@ -203,8 +202,8 @@ bool RestingBeat::Absorb(double now, size_t taken, const Sifted& sifted) {
     sign[0] = row(i)[1];
     sign[1] = std::max(sign[1], came);
   }
-  clock_[kReceived] += static_cast<double>(taken - sifted.unproved);
-  clock_[kRefused] += static_cast<double>(sifted.unproved);
+  clock_[kReceived] += static_cast<double>(taken - sifted_.unproved);
+  clock_[kRefused] += static_cast<double>(sifted_.unproved);
   return true;
 }
 

@@ -88,7 +88,8 @@ class RestingBeat : public Napi::ObjectWrap<RestingBeat>, public Resource {
   double OldestSign() const;
   // Whether nothing was there but repeats of those who are expected.
   bool Look(double now);
-  bool Absorb(double now, size_t taken, const Sifted& sifted);
+  // The same of what was taken and sifted last.
+  bool Absorb(double now, size_t taken);
   void Say();
   void Wake();
 

@@ -270,7 +270,7 @@ export class Gateway {
         this.#log.error({ err: error }, "the change could not be carried out yet; the state before it stays");
         // Nobody may change anything for days: what stood in the way may be gone in a second.
         this.#takenAt ??= takenAt;
-        if (this.#next === null) this.#retry.later(() => this.#take(this.#next ?? loaded));
+        if (this.#next === null) this.#retry.later(() => this.#take(loaded));
       }
     }
   }

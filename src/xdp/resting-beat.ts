@@ -1,7 +1,7 @@
 /**
  * Datagrams that a node at rest sends again and again, and hears again and again, without a step into JavaScript: the addon does
- * it by a timer of this thread's own loop, and calls when there is anything else (native/addon/resting_beat.h says what). To step
- * into JavaScript after a rest costs as much as to hear and to prove what fifty nodes say (`npm run bench -- l2`).
+ * it by a timer of this thread's own loop, and calls when there is anything else (native/addon/resting_beat.h says what). A third
+ * of what fifty nodes' heartbeats cost was stepping into JavaScript five times a second (`npm run bench -- l2`, before and since).
  */
 import type { DatagramSocket } from "./datagram-socket.ts";
 import { type NativeMessage, type NativeRestingBeat, native } from "./native.ts";
