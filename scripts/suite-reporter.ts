@@ -7,7 +7,8 @@ import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
 export interface SuiteOutcome {
   readonly passed: number;
-  readonly failed: number;
+  /** One line per failed test: where it stands, and the first line of what went wrong. */
+  readonly failed: readonly string[];
   /** One line per skipped test: its title, and the reason where it gave one. */
   readonly skipped: readonly string[];
   /** What went wrong outside any test: a file that could not be loaded, an error nobody caught. */
@@ -21,7 +22,11 @@ export class SuiteReporter implements Reporter {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const outcome: SuiteOutcome = {
       passed: tests.filter((test) => test.result().state === "passed").length,
-      failed: tests.filter((test) => test.result().state === "failed").length,
+      failed: tests.flatMap((test) => {
+        const result = test.result();
+        if (result.state !== "failed") return [];
+        return [`${test.module.relativeModuleId} > ${test.fullName}: ${firstLine(result.errors[0])}`];
+      }),
       skipped: tests.flatMap((test) => {
         const result = test.result();
         if (result.state !== "skipped" && result.state !== "pending") return [];
@@ -34,6 +39,10 @@ export class SuiteReporter implements Reporter {
     };
     writeFileSync(file, JSON.stringify(outcome));
   }
+}
+
+function firstLine(error: { readonly message: string } | undefined): string {
+  return error?.message.split("\n", 1)[0] ?? "no reason given";
 }
 
 // biome-ignore lint/style/noDefaultExport: vitest loads a reporter by its default export

@@ -1,8 +1,8 @@
 /**
  * `npm test [-- SUITE... [FILE]]`: builds, runs each suite by itself, and adds up.
  *
- * Each suite is one vitest run. What was skipped is named with its reason; a suite that ran no test counts as a
- * failure, and so does one that broke outside a test. The last line is the sum, alone.
+ * Each suite is one vitest run. What failed or was skipped is named with its reason at the end; a suite that ran no test
+ * counts as a failure, and so does one that broke outside a test. The last line is the sum, alone.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -30,9 +30,11 @@ async function runSuite(suite: string, filters: readonly string[], outcomeFile: 
   const seconds = (performance.now() - startedAt) / 1000;
   const outcome = readOutcome(outcomeFile);
   const broken = [...outcome.broken];
-  if (outcome.passed + outcome.failed === 0) broken.push("no test ran");
-  else if (exitCode !== 0 && outcome.failed + broken.length === 0) broken.push(`vitest ended with code ${exitCode}`);
-  return { ...outcome, broken, failed: outcome.failed + broken.length, suite, seconds };
+  if (outcome.passed + outcome.failed.length === 0) broken.push("no test ran");
+  else if (exitCode !== 0 && outcome.failed.length + broken.length === 0) {
+    broken.push(`vitest ended with code ${exitCode}`);
+  }
+  return { ...outcome, broken, suite, seconds };
 }
 
 /** A run that died before it could report has no file: nothing ran, which counts as a failure. */
@@ -40,7 +42,7 @@ function readOutcome(file: string): SuiteOutcome {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as SuiteOutcome;
   } catch {
-    return { passed: 0, failed: 0, skipped: [], broken: [] };
+    return { passed: 0, failed: [], skipped: [], broken: [] };
   }
 }
 
@@ -83,13 +85,14 @@ function buildGoPrograms(interruption: AbortSignal): Promise<void> {
 function print(sums: readonly SuiteSum[]): void {
   process.stdout.write("\n");
   for (const { suite, passed, failed, skipped, broken, seconds } of sums) {
-    const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
+    const counts = `${passed} passed, ${failed.length + broken.length} failed, ${skipped.length} skipped`;
     process.stdout.write(`${suite.padEnd(8)} ${counts}  (${seconds.toFixed(1)} s)\n`);
+    for (const line of failed) process.stdout.write(`         failed: ${line}\n`);
     for (const line of broken) process.stdout.write(`         broken: ${line}\n`);
     for (const line of skipped) process.stdout.write(`         skipped: ${line}\n`);
   }
   const total = (count: (sum: SuiteSum) => number) => sums.reduce((all, sum) => all + count(sum), 0);
-  const failed = total((sum) => sum.failed);
+  const failed = total((sum) => sum.failed.length + sum.broken.length);
   const skipped = total((sum) => sum.skipped.length);
   process.stdout.write(`\n${total((sum) => sum.passed)} passed, ${failed} failed, ${skipped} skipped\n`);
   if (failed > 0) process.exitCode = 1;

@@ -229,7 +229,8 @@ function readHeartbeat(reader: FieldReader, ownSession: number): HeartbeatDatagr
     const sessionOf = reader.u48();
     const has = reader.u32() | 0;
     const held = (reader.u8() & HELD) !== 0;
-    if (!held && sessionOf === 0) patienceMilliseconds = has;
+    // No member is without a name.
+    if (sessionOf === 0 && reader.nameAt(nameAt) === "") patienceMilliseconds = has;
     // Most are about the others who got this as well.
     if (!held && sessionOf !== ownSession) continue;
     heard.push({ node: reader.nameAt(nameAt), session: sessionOf, version: has, held });
