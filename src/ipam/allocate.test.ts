@@ -251,6 +251,28 @@ describe("sharing", () => {
     expect(b(cross("two"), cross("one"))).toEqual(["10.0.0.0"]);
     expect(b(cross("*"), cross("three,*"))).toEqual(["10.0.0.0"]);
   });
+
+  describe("where pools overlap", () => {
+    const after = allocated(
+      ipPool("p", ["10.0.0.0-10.0.0.1"], { spec: { serviceSelector: { matchLabels: { app: "web" } } } }),
+      ipPool("q", ["10.0.0.0-10.0.0.1"]),
+      lbService("a", { ...shared("k"), port: 80, labels: { app: "web" } }),
+      lbService("b", { ...shared("k"), port: 81, held: ["10.0.0.0"] }),
+      lbService("c", { ...shared("k"), port: 82 }),
+    );
+
+    test("each Service has the address by a pool of its own, and both pools count it", () => {
+      expect(after.addresses("a")).toEqual(["10.0.0.0"]);
+      expect([after.pool("a"), after.pool("b")]).toEqual(["p", "q"]);
+      expect(after.use("p").families[4]).toEqual({ assigned: 1n, available: 1n });
+      expect(after.use("q").families[4]).toEqual({ assigned: 1n, available: 1n });
+    });
+
+    test("the pool that stopped giving addresses gives no part in one either", () => {
+      expect(after.addresses("c")).toEqual([]);
+      expect(after.reason("c")).toBe("no_pool");
+    });
+  });
 });
 
 describe("Services that are not ours", () => {

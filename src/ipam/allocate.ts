@@ -102,14 +102,12 @@ class Draft {
     } else if (!requestedFamilies(this.service, this.#intent.settings).includes(address.family)) {
       return `the Service does not ask for an IPv${address.family} address`;
     }
-    const pools = store.poolsFor(this.service).filter((pool) => poolContains(pool, address));
-    const pool = pools.find((candidate) => store.isOpen(candidate)) ?? pools[0];
-    if (pool === undefined) return "no pool that serves this Service contains it";
+    if (store.poolWith(address, this.service) === null) return "no pool that serves this Service contains it";
     for (const holder of store.holders(address)) {
       const obstacle = sharingObstacle(holder, this.service);
       if (obstacle !== null) return `${serviceKey(holder)} has it (${obstacle})`;
     }
-    store.hold(pool, address, this.service);
+    store.hold(address, this.service);
     return null;
   }
 
@@ -158,8 +156,8 @@ class Draft {
       this.#failure = unsatisfied("no_pool", `No pool exists with a CIDR containing '${text}'`);
       return;
     }
-    const pool = store.poolsFor(this.service).find((candidate) => open.includes(candidate));
-    if (pool === undefined) {
+    const pool = store.poolWith(address, this.service);
+    if (pool === null || !open.includes(pool)) {
       const message = `The pool with the CIDR containing '${text}', doesn't select this service`;
       this.#failure = unsatisfied("pool_selector_mismatch", message);
       return;
@@ -181,44 +179,38 @@ class Draft {
       this.#failure = unsatisfied("already_allocated_incompatible_service", message);
       return;
     }
-    this.#hold(store, pool, address);
+    this.#hold(store, address);
   }
 
   #allocateAny(family: 4 | 6, store: PoolStore): void {
-    const serving = store.poolsFor(this.service);
+    const open = store
+      .poolsFor(this.service)
+      .filter((pool) => store.isOpen(pool) && (pool.autoAssign || this.service.requestedPool === pool.name));
     for (const shared of this.service.sharing === null ? [] : store.sharedUnder(this.service.sharing.key, family)) {
-      // A pool that does not serve the Service would lose it again at the next look.
-      if (!serving.includes(shared.pool) || firstObstacle(shared.services, this.service) !== null) continue;
-      this.#hold(store, shared.pool, shared.address);
+      // What is in no pool that serves the Service, it would lose again at the next look.
+      if (!open.some((pool) => poolContains(pool, shared.address))) continue;
+      if (firstObstacle(shared.services, this.service) !== null) continue;
+      this.#hold(store, shared.address);
       return;
     }
-    const open = serving.filter(
-      (pool) =>
-        store.isOpen(pool) &&
-        (pool.autoAssign || this.service.requestedPool === pool.name) &&
-        pool.blocks.some((block) => block.family === family),
-    );
     for (const pool of open) {
       const address = store.nextFree(pool, family);
       if (address === null) continue;
-      this.#hold(store, pool, address);
+      this.#hold(store, address);
       return;
     }
-    this.#failure =
-      open.length === 0
-        ? unsatisfied("no_pool", `There are no enabled ${this.#poolKind}s that match this service`)
-        : unsatisfied(
-            "out_of_ips",
-            `All enabled ${this.#poolKind}s that match this service ran out of allocatable IPs`,
-          );
+    const what = `enabled ${this.#poolKind}s that match this service`;
+    this.#failure = open.some(({ blocks }) => blocks.some((block) => block.family === family))
+      ? unsatisfied("out_of_ips", `All ${what} ran out of allocatable IPs`)
+      : unsatisfied("no_pool", `There are no ${what}`);
   }
 
   get #poolKind(): string {
     return this.#dialect === "metallb" ? "IPAddressPool" : "CiliumLoadBalancerIPPool";
   }
 
-  #hold(store: PoolStore, pool: AddressPool, address: IpAddress): void {
-    store.hold(pool, address, this.service);
+  #hold(store: PoolStore, address: IpAddress): void {
+    store.hold(address, this.service);
     this.#addresses.push(address);
   }
 
@@ -240,7 +232,7 @@ class Draft {
 
   /** Of an address that somebody else gave, the pool tells by whose rules and to whom it is announced. */
   #poolOf(address: IpAddress, store: PoolStore): AddressPool | null {
-    if (this.#source === "pools") return store.poolOf(address);
+    if (this.#source === "pools") return store.poolWith(address, this.service);
     if (this.#source !== "other-allocator") return null;
     return this.#intent.pools.find((pool) => poolContains(pool, address)) ?? null;
   }

@@ -18,7 +18,6 @@ export interface PoolCounts {
 }
 
 interface Holding {
-  readonly pool: AddressPool;
   readonly address: IpAddress;
   readonly services: Service[];
 }
@@ -28,6 +27,8 @@ export class PoolStore {
   readonly #conflicts: ReadonlyMap<string, string>;
   /** By pool name, beside its blocks. */
   readonly #gaps = new Map<string, FreeGaps[]>();
+  /** By pool name. */
+  readonly #assigned = new Map<string, Record<IpFamily, bigint>>();
   readonly #holdings = new Map<string, Holding>();
   /** The holdings that Services of each sharing key have part in. */
   readonly #bySharingKey = new Map<string, Set<Holding>>();
@@ -36,6 +37,7 @@ export class PoolStore {
     this.#pools = [...pools].sort(byAge);
     this.#conflicts = poolConflicts(pools);
     for (const pool of pools) {
+      this.#assigned.set(pool.name, { 4: 0n, 6: 0n });
       this.#gaps.set(
         pool.name,
         pool.blocks.map((block) => new FreeGaps(block, pool.avoidBuggyAddresses)),
@@ -63,18 +65,21 @@ export class PoolStore {
    * Pools that serve a Service, the preferred one first: one that selected it (of MetalLB's by their priority), then the
    * elder, then by name. A pool that the Service names is the only one.
    */
-  poolsFor(service: Service): readonly AddressPool[] {
+  poolsFor(service: Service, among = this.#pools): readonly AddressPool[] {
     const labels = selectableLabels(service);
-    const fitting = this.#pools.filter((pool) => serves(pool, service, labels));
+    const fitting = among.filter((pool) => serves(pool, service, labels));
     const selecting = fitting.filter(isSelective).sort((a, b) => priorityOf(a) - priorityOf(b));
     return [...selecting, ...fitting.filter((pool) => !isSelective(pool))];
   }
 
-  /** How many addresses of each family Services hold in a pool. */
-  #assigned(pool: AddressPool): Record<IpFamily, bigint> {
-    const count: Record<IpFamily, bigint> = { 4: 0n, 6: 0n };
-    for (const holding of this.#holdings.values()) if (holding.pool === pool) count[holding.address.family] += 1n;
-    return count;
+  /**
+   * The pool by which a Service has an address, or would have it: of those that serve it one that is open, else the one
+   * that it prefers. It does not matter who has the address already.
+   */
+  poolWith(address: IpAddress, service: Service): AddressPool | null {
+    const containing = this.#pools.filter((pool) => poolContains(pool, address));
+    const pools = this.poolsFor(service, containing);
+    return pools.find((pool) => this.isOpen(pool)) ?? pools[0] ?? null;
   }
 
   /** A pool that gives new addresses. */
@@ -90,30 +95,28 @@ export class PoolStore {
     return this.#holdings.get(formatIpAddress(address))?.services ?? [];
   }
 
-  poolOf(address: IpAddress): AddressPool | null {
-    return this.#holdings.get(formatIpAddress(address))?.pool ?? null;
-  }
-
   /** Free to be given: in the pool, not held, not reserved. */
   isFree(pool: AddressPool, address: IpAddress): boolean {
     const blocks = this.#gaps.get(pool.name)!;
     return pool.blocks.some((block, index) => rangeContains(block, address) && blocks[index]!.has(address.value));
   }
 
-  /** Gives an address of a pool to a Service, alone or beside those who hold it. */
-  hold(pool: AddressPool, address: IpAddress, service: Service): void {
+  /** Gives an address to a Service, alone or beside those who hold it. */
+  hold(address: IpAddress, service: Service): void {
     const key = formatIpAddress(address);
     const known = this.#holdings.get(key);
-    const holding = known ?? { pool, address, services: [] };
+    const holding = known ?? { address, services: [] };
     holding.services.push(service);
     if (service.sharing !== null) this.#sharers(service.sharing.key).add(holding);
     if (known !== undefined) return;
     this.#holdings.set(key, holding);
-    // Pools in conflict overlap, so the address is taken out of every block that has it.
-    for (const { name, blocks } of this.#pools) {
-      for (const [index, block] of blocks.entries()) {
+    // Pools in conflict overlap: the address is taken out of every block that has it, and counts in each such pool.
+    for (const pool of this.#pools) {
+      if (!poolContains(pool, address)) continue;
+      this.#assigned.get(pool.name)![address.family] += 1n;
+      for (const [index, block] of pool.blocks.entries()) {
         if (!rangeContains(block, address)) continue;
-        this.#gaps.get(name)![index]!.take({ first: address.value, last: address.value });
+        this.#gaps.get(pool.name)![index]!.take({ first: address.value, last: address.value });
       }
     }
   }
@@ -130,7 +133,7 @@ export class PoolStore {
   }
 
   /** Addresses that Services of a sharing key hold, in the order in which they got them. */
-  sharedUnder(key: string, family: IpFamily): readonly Pick<Holding, "address" | "pool" | "services">[] {
+  sharedUnder(key: string, family: IpFamily): readonly Holding[] {
     return [...this.#sharers(key)].filter(({ address }) => address.family === family);
   }
 
@@ -143,7 +146,7 @@ export class PoolStore {
   counts(pool: AddressPool): PoolCounts {
     const total = pool.blocks.reduce((sum, block) => sum + rangeSize(block), 0n);
     const available = this.#gaps.get(pool.name)!.reduce((sum, gaps) => sum + gaps.count(), 0n);
-    const assigned = this.#assigned(pool);
+    const assigned = this.#assigned.get(pool.name)!;
     const left: Record<IpFamily, bigint> = { 4: 0n, 6: 0n };
     for (const [index, block] of pool.blocks.entries()) {
       left[block.family] += this.#gaps.get(pool.name)![index]!.count();
