@@ -3,10 +3,9 @@
  * Service at every node stands above them.
  */
 import { useState } from "preact/hooks";
-import type { ServiceOverview } from "../src/agent/overview.ts";
+import type { BareService } from "../src/fleet/bare-services.ts";
 import type { FleetMember, FleetStatus } from "../src/fleet/fleet.ts";
 import type { NodeReport } from "../src/fleet/node-report.ts";
-import { type BareService, bareServices } from "./bare-services.ts";
 import type { FleetRates } from "./fleet-rates.ts";
 import { Mark, Panel } from "./panel.tsx";
 import { Table } from "./table.tsx";
@@ -27,12 +26,11 @@ const MOST_BARE = 8;
 
 interface FleetProps {
   readonly fleet: FleetStatus;
-  readonly services: readonly ServiceOverview[];
   readonly rates: FleetRates | null;
   explain(service: string): void;
 }
 
-export function FleetPanel({ fleet, services, rates, explain }: FleetProps) {
+export function FleetPanel({ fleet, rates, explain }: FleetProps) {
   const [chosen, choose] = useState<string | null>(null);
   const shown = fleet.members.find(({ node }) => node === chosen);
   const answering = fleet.members.filter(({ report }) => report !== null).length;
@@ -42,7 +40,7 @@ export function FleetPanel({ fleet, services, rates, explain }: FleetProps) {
       title="Nodes"
       aside={fleet.asksOthers ? `${answering} of ${fleet.members.length} answer` : "only this one: others with --fleet"}
     >
-      <BareServices bare={bareServices(fleet, services)} explain={explain} />
+      <BareServices bare={fleet.bare} explain={explain} />
       <Table
         caption="All nodes with their state and traffic"
         columns={COLUMNS}

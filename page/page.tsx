@@ -49,14 +49,7 @@ function Page() {
         <p class="waiting">Waiting for the gateway…</p>
       ) : (
         <main>
-          {live.fleet === null ? null : (
-            <FleetPanel
-              fleet={live.fleet}
-              services={live.overview.services}
-              rates={live.fleetRates}
-              explain={explain}
-            />
-          )}
+          {live.fleet === null ? null : <FleetPanel fleet={live.fleet} rates={live.fleetRates} explain={explain} />}
           <Traffic live={live} theme={theme} />
           <ServicesPanel
             services={live.overview.services}

@@ -90,11 +90,13 @@ function Addresses({ service: { ingress, vips, trouble } }: { service: ServiceOv
   );
 }
 
-/** Of the port that has most of them. */
+/** Of the port that has most of them that take new flows. */
 function Backends({ service: { vips } }: { service: ServiceOverview }) {
   if (vips.length === 0) return null;
   const most = Math.max(...vips.map(({ backends }) => backends.length));
-  return most === 0 ? <Mark mood="bad">none</Mark> : most;
+  if (most > 0) return most;
+  const draining = Math.max(...vips.map((vip) => vip.draining.length));
+  return <Mark mood="bad">{draining === 0 ? "none" : `none, ${draining} draining`}</Mark>;
 }
 
 function Announcers({ service: { announcers, owners } }: { service: ServiceOverview }) {

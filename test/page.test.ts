@@ -1,6 +1,5 @@
 /** What the status page computes, without a browser (test/netns/status-page.test.ts has one). */
 import { expect, test } from "vitest";
-import { bareServices } from "../page/bare-services.ts";
 import { fleetRates } from "../page/fleet-rates.ts";
 import { ratesBetween } from "../page/rates.ts";
 import { amount, duration } from "../page/words.ts";
@@ -51,26 +50,6 @@ test("rates of all nodes are by each node's own clock, and those that did not an
   ]);
   expect(rates.dropped.get("n2")).toBe(10);
   expect(rates.services.get("default/web")).toBe(150);
-});
-
-test("a Service is without backends where every node that answers and serves it has none, and nobody else announces it", () => {
-  const [http, https] = ["192.0.2.1:80/TCP", "192.0.2.1:443/TCP"];
-  const fleet = (...nodes: readonly (readonly string[] | null)[]) =>
-    ({
-      members: nodes.map((withoutBackends, index) => {
-        const services = { "default/web": { frames: 0, flowsOpened: 0, withoutBackends } };
-        return { node: `n${index + 1}`, report: withoutBackends && { node: `n${index + 1}`, services }, trouble: null };
-      }),
-    }) as unknown as FleetStatus;
-  const bare = (members: FleetStatus, announcers: readonly string[]) =>
-    bareServices(members, [{ name: "default/web", announcers }] as unknown as Overview["services"]);
-  const found = [{ name: "default/web", vips: [https] }];
-  expect(bare(fleet([https], [http, https]), ["n1", "n2"])).toEqual(found);
-  expect(bare(fleet([https]), [])).toEqual(found);
-  // With `externalTrafficPolicy: Local` the pods are at the other node, whether it answers or not.
-  expect(bare(fleet([https], []), ["n2"])).toEqual([]);
-  expect(bare(fleet([https], null), ["n2"])).toEqual([]);
-  expect(bare(fleet(null, null), ["n1"])).toEqual([]);
 });
 
 test("numbers and times are short", () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // UDP without events: datagrams are taken and sent in turns of the caller's choosing, so that five hundred small ones a
-// second do not wake a thread as often (`npm run bench -- l2`).
+// second do not wake a thread as often.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Heartbeats at rest. A member says the same five times a second, but for a number that grows and the code that proves it: what
-// is new is only that it lives. Such repeats are recognised, proved and counted here, and JavaScript gets one row for each
-// member; all else it reads itself. Read one by one they cost more than twice as much (`npm run bench -- l2`).
+// is new is only that it lives. Such repeats are recognised, proved and counted here, so that none is decoded to learn
+// that alone, and JavaScript gets one row for each member; all else it reads itself.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,8 @@
 /** What the running gateway says of itself: the JSON of `/v1/status`, the source of most tables. */
 import type { PeerStatus } from "../bgp/speaker-spec.ts";
+import { takesNewFlows } from "../dataplane/compiled-vip.ts";
 import { reasonCounts, TOTALS, type TotalName, type VipCounterName } from "../dataplane/counters.ts";
+import type { BackendSpec } from "../dataplane/forwarding-spec.ts";
 import type { ClusterStatus } from "../kubernetes/cluster-member.ts";
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
 import type { OffloadReport } from "../xdp/offload-check.ts";
@@ -16,7 +18,10 @@ import type { WorkerStatus } from "./worker-watch.ts";
 export interface ServiceStatus extends Record<VipCounterName, number> {
   readonly service: string;
   readonly vip: string;
+  /** Those that take new flows here; without one of them, who comes is refused. */
   readonly backends: readonly string[];
+  /** Those that only keep what they have: they are ending or not ready, or have no weight. */
+  readonly draining: readonly string[];
 }
 
 export interface GatewayStatus {
@@ -104,13 +109,18 @@ export async function gatewayStatus(gateway: Gateway): Promise<GatewayStatus> {
     services: [...datapath.ids.vips()].map(([id, vip]) => ({
       service: vip.service,
       vip: `${endpoint(vip.address, vip.port)}/${vip.protocol}`,
-      backends: vip.backends.map((backend) => endpoint(backend.address, backend.port)),
+      backends: endpoints(vip.backends.filter(takesNewFlows)),
+      draining: endpoints(vip.backends.filter((backend) => !takesNewFlows(backend))),
       ...datapath.vipCounters(id, counters),
     })),
     kubernetes: gateway.cluster,
     bgp: await gateway.peers(),
     drain: gateway.announcer.drainState,
   };
+}
+
+function endpoints(backends: readonly BackendSpec[]): string[] {
+  return backends.map(({ address, port }) => endpoint(address, port));
 }
 
 /** `192.0.2.1:80`, `[2001:db8::1]:80`. */

@@ -1,14 +1,15 @@
 /** `sluice fleet`: a line for each node, and then what is wrong where. */
+import type { BareService } from "../fleet/bare-services.ts";
 import type { FleetMember, FleetStatus } from "../fleet/fleet.ts";
 import { textTable, wrapText } from "./text-table.ts";
 
 const LINE_WIDTH = 100;
 
-export function fleetTable({ members, asksOthers, moreNodes }: FleetStatus): string {
+export function fleetTable({ members, asksOthers, moreNodes, bare }: FleetStatus): string {
   const heading = ["NODE", "STATE", "SESSIONS", "DATAPATH", "PORTS", "FLOWS", "FORWARDED", "DROPPED", "PROBLEMS"];
   const lines = [
     ...textTable(heading, members.map(rowOf), LINE_WIDTH),
-    ...members.flatMap(troubleOf).flatMap((line) => wrapText(line, LINE_WIDTH)),
+    ...[...members.flatMap(troubleOf), ...bare.map(bareText)].flatMap((line) => wrapText(line, LINE_WIDTH)),
     ...(moreNodes === 0 ? [] : [`${moreNodes} more nodes were not asked`]),
     ...(asksOthers ? [] : ["other nodes are asked with `sluice run --fleet`"]),
   ];
@@ -39,4 +40,8 @@ function troubleOf({ node, report, trouble }: FleetMember): string[] {
     ...away.map(({ name, state, lastError }) => `${node}: session to ${name} is ${state}: ${lastError ?? "no error"}`),
     ...report.problems.map((problem) => `${node}: ${problem}`),
   ];
+}
+
+function bareText({ name, vips }: BareService): string {
+  return `${name}: no backend takes new connections to ${vips.join(", ")}, see \`sluice explain service ${name}\``;
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { GOODBYES } from "../agent/announcer.ts";
 import { DATAPATH_MODES, DEFAULT_NEW_FLOW_BUDGET, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
+import { fileFault } from "../config/file-fault.ts";
 import { DEFAULT_TIMING } from "../l2/timing.ts";
 import { isNativeError } from "../xdp/native-error.ts";
 import { addBgpCommands } from "./bgp-commands.ts";
@@ -387,6 +388,9 @@ function within(least: number, most: number): (text: string) => number {
 /** One sentence: what went wrong and, where it is known, what to do. */
 function sentence(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // Of Node's own words the code and the call say nothing to people.
+  const { path, syscall } = error as NodeJS.ErrnoException;
+  if (path !== undefined && syscall !== undefined && !("hint" in error)) return `${path}: ${fileFault(error)}`;
   const hint = isNativeError(error) || "hint" in error ? `: ${(error as { hint: string }).hint}` : "";
   return `${error.message}${hint}`;
 }

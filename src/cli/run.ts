@@ -15,7 +15,7 @@ import { Timeline } from "../agent/timeline.ts";
 import { ApiServer } from "../api/server.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import { FleetDoor } from "../fleet/fleet-door.ts";
-import { reportOf } from "../fleet/node-report.ts";
+import { announcersOf, reportOf } from "../fleet/node-report.ts";
 import { dropStartCapabilities } from "../xdp/capabilities.ts";
 
 export async function runCommand(options: RunOptions): Promise<void> {
@@ -30,7 +30,11 @@ export async function runCommand(options: RunOptions): Promise<void> {
   const { node, fleetPort } = options;
   const others = fleetPort == null ? null : { key: loadFleetKey(options.clusterSecret!), port: fleetPort };
   const report = () => reportOf(running());
-  const fleet = new Fleet({ self: node, report, nodes: () => running().nodes, others });
+  const fleet = new Fleet({
+    ...{ self: node, report, others },
+    nodes: () => running().nodes,
+    announcers: () => announcersOf(running()),
+  });
   const door = others === null ? null : new FleetDoor(others.key, report);
   const api = new ApiServer({
     status: () => gatewayStatus(running()),

@@ -8,7 +8,12 @@ import type { GatewayStatus, ServiceStatus } from "../agent/status.ts";
 import { flowsTable, servicesTable, showFromProcess, statusTable } from "./show.ts";
 
 const WEB: ServiceStatus = {
-  ...{ service: "default/web", vip: "192.168.10.100:80/TCP", backends: ["10.2.3.5:80", "10.2.3.6:80"] },
+  ...{
+    service: "default/web",
+    vip: "192.168.10.100:80/TCP",
+    backends: ["10.2.3.5:80", "10.2.3.6:80"],
+    draining: ["10.2.3.7:80"],
+  },
   ...{ requestPackets: 40, requestBytes: 12_345, replyPackets: 50, replyBytes: 98_765_432, flowsOpened: 7 },
 };
 const FLOW: FlowStatus = {
@@ -68,8 +73,8 @@ flows: 1 live, 7 opened, 6 ended, room for 1024
 PORT  KIND    ATTACHED  QUEUES
 net0  uplink  generic   2
 
-SERVICE      VIP                    BACKENDS  FLOWS  IN       OUT
-default/web  192.168.10.100:80/TCP  2         7      12.3 kB  98.8 MB
+SERVICE      VIP                    BACKENDS       FLOWS  IN       OUT
+default/web  192.168.10.100:80/TCP  2, 1 draining  7      12.3 kB  98.8 MB
 
 NOT FORWARDED BECAUSE  FRAMES  CAME IN BY
 NoBackend              5       net0 5
@@ -81,8 +86,10 @@ error: Service/web spec.ports[0]: no such port
 });
 
 test("Services as a table, and none in words", () => {
-  expect(servicesTable([WEB])).toBe(`SERVICE      VIP                    BACKENDS                 FLOWS  IN       OUT
-default/web  192.168.10.100:80/TCP  10.2.3.5:80 10.2.3.6:80  7      12.3 kB  98.8 MB
+  expect(
+    servicesTable([WEB]),
+  ).toBe(`SERVICE      VIP                    BACKENDS                             FLOWS  IN       OUT
+default/web  192.168.10.100:80/TCP  10.2.3.5:80 10.2.3.6:80, 1 draining  7      12.3 kB  98.8 MB
 `);
   expect(servicesTable([])).toBe("no Service is served here\n");
 });

@@ -59,7 +59,7 @@ export function statusTable(status: GatewayStatus): string {
       status.services.map((service) => [
         service.service,
         service.vip,
-        String(service.backends.length),
+        withDraining(service.backends.length === 0 ? "" : String(service.backends.length), service),
         String(service.flowsOpened),
         bytes(service.requestBytes),
         bytes(service.replyBytes),
@@ -90,6 +90,11 @@ function forwardedByKernel({ datapath: { xdp, totals } }: GatewayStatus): string
   return `forwarded by the kernel: ${byKernel}${all === 0 ? "" : `, ${Math.round((100 * byKernel) / all)} % of all`}`;
 }
 
+/** `2`, `2, 1 draining`, `none, 1 draining` */
+function withDraining(backends: string, { draining }: ServiceStatus): string {
+  return `${backends || "none"}${draining.length === 0 ? "" : `, ${draining.length} draining`}`;
+}
+
 /** `eth0 5, sl1 2` */
 function cameInBy({ datapath }: GatewayStatus, reason: string): string {
   return datapath.ports
@@ -103,7 +108,7 @@ export function servicesTable(services: readonly ServiceStatus[]): string {
   const rows = services.map((service) => [
     service.service,
     service.vip,
-    service.backends.join(" ") || "none",
+    withDraining(service.backends.join(" "), service),
     String(service.flowsOpened),
     bytes(service.requestBytes),
     bytes(service.replyBytes),

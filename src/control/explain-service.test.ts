@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { clusterNode, intentOf, ipPool, lbService, peeringPolicy } from "../../test/fixtures/kubernetes-objects.ts";
+import {
+  clusterNode,
+  endpointSlice,
+  intentOf,
+  ipPool,
+  lbService,
+  peeringPolicy,
+} from "../../test/fixtures/kubernetes-objects.ts";
 import { explainService } from "./explain-service.ts";
 import { plan } from "./plan.ts";
 
@@ -14,6 +21,7 @@ function explain(service: object, ...objects: object[]) {
 test("a Service that is announced shows its pool, its address and the route to each peer", () => {
   const { pool, ingress, because, nodes } = explain(
     lbService("a", { labels: { bgp: "yes" } }),
+    endpointSlice("a", [{ address: "10.1.0.1", node: "n1" }]),
     ipPool("p", ["10.9.0.0/24"]),
     POLICY,
   );
@@ -46,6 +54,21 @@ test("one that is not announced says why, for each session", () => {
     notEligible: reason,
     sessions: [{ because: reason, routes: [] }],
   });
+});
+
+test("one whose endpoints are all on their way out or not ready says at which port clients are refused", () => {
+  const refusing = (conditions: object) =>
+    explain(
+      lbService("a"),
+      ipPool("p", ["10.9.0.0/24"]),
+      endpointSlice("a", [{ address: "10.1.0.1", node: "n1", conditions }]),
+    ).because;
+  const refused = ["no endpoint takes new connections to port 80/TCP: they are refused"];
+  expect(refusing({ ready: false })).toEqual(refused);
+  expect(refusing({ ready: false, serving: false, terminating: true })).toEqual(refused);
+  // What still answers takes them while nothing better is there (KEP-1669).
+  expect(refusing({ ready: false, serving: true, terminating: true })).toEqual([]);
+  expect(explain(lbService("a"), ipPool("p", ["10.9.0.0/24"])).because).toEqual(refused);
 });
 
 test("there is nothing to say of a Service that does not exist", () => {

@@ -91,6 +91,7 @@ export function explainService(intent: Intent, plan: Plan, key: string): Service
       ...planned.conditions.filter(({ status }) => status === "False").map(({ message }) => message),
       ...planned.events.map(({ message }) => message),
       ...receivingProblems(service, intent),
+      ...(planned.ingress.length === 0 ? [] : refusingPorts(service)),
     ],
     forwarding: Object.fromEntries(
       service.ports.map(({ protocol }) => [protocol, FORWARDING[forwardingMode(service, protocol, intent)]]),
@@ -108,6 +109,13 @@ export function explainService(intent: Intent, plan: Plan, key: string): Service
       ),
     ),
   };
+}
+
+/** What is on its way out takes new flows where nothing is ready (KEP-1669); the rest never. */
+function refusingPorts({ ports }: Service): string[] {
+  return ports
+    .filter(({ backends }) => backends.every(({ state, weight }) => state === "draining" || weight === 0))
+    .map(({ port, protocol }) => `no endpoint takes new connections to port ${port}/${protocol}: they are refused`);
 }
 
 function explainNode(

@@ -87,7 +87,8 @@ export function compileVip(vip: VipSpec, ids: VipIds, ends: DsrTable): CompiledV
   };
 }
 
-function takesNewFlows(backend: BackendSpec): boolean {
+/** The others keep the flows that they have. */
+export function takesNewFlows(backend: BackendSpec): boolean {
   return backend.weight > 0 && !backend.draining;
 }
 

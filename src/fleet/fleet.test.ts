@@ -44,7 +44,13 @@ async function asked(port: number, nodes: Readonly<Record<string, string>>): Pro
     internalAddresses: address === "" ? [] : [parseIpAddress(address)!],
   }));
   const report = async () => reportOf("n1");
-  const fleet = new Fleet({ self: "n1", report, nodes: () => known, others: { key: KEY, port } });
+  const fleet = new Fleet({
+    self: "n1",
+    report,
+    nodes: () => known,
+    announcers: () => ({}),
+    others: { key: KEY, port },
+  });
   return (await fleet.status()).members;
 }
 
@@ -86,8 +92,18 @@ test("a node that takes the question and says nothing is waited for no longer th
 
 test("without a port the others are not asked", async () => {
   const nodes = () => [{ name: "n2", internalAddresses: [] }];
-  const fleet = new Fleet({ self: "n1", report: async () => reportOf("n1"), nodes, others: null });
-  expect(await fleet.status()).toMatchObject({ asksOthers: false, members: [{ node: "n1" }] });
+  const fleet = new Fleet({
+    self: "n1",
+    report: async () => reportOf("n1"),
+    nodes,
+    announcers: () => ({ "shop/api": ["n1", "n2"] }),
+    others: null,
+  });
+  expect(await fleet.status()).toMatchObject({
+    ...{ asksOthers: false, members: [{ node: "n1" }] },
+    // Only one that is on its way out: nobody can connect.
+    bare: [{ name: "shop/api", vips: ["[2001:db8::100]:443/TCP"] }],
+  });
 });
 
 test("nobody is answered at the door of the fleet without the cluster's secret, and nothing there can be read or changed", async () => {

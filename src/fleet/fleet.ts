@@ -4,6 +4,7 @@
  */
 import { request } from "node:http";
 import { formatIpAddress, type IpAddress } from "../net/ip-address.ts";
+import { type BareService, bareServices } from "./bare-services.ts";
 import { FLEET_PATH, FLEET_QUESTION } from "./fleet-door.ts";
 import type { NodeReport } from "./node-report.ts";
 import { seal, unseal } from "./seal.ts";
@@ -32,6 +33,8 @@ export interface FleetStatus {
   readonly members: readonly FleetMember[];
   /** Nodes beyond those that were asked. */
   readonly moreNodes: number;
+  /** Services to which nobody can connect, at any of the nodes that answer. */
+  readonly bare: readonly BareService[];
 }
 
 interface FleetNode {
@@ -44,6 +47,8 @@ interface FleetSetup {
   readonly self: string;
   report(): Promise<NodeReport>;
   nodes(): readonly FleetNode[];
+  /** Nodes that may attract the traffic of each Service, by NAMESPACE/NAME. */
+  announcers(): Readonly<Record<string, readonly string[]>>;
   /** How the others are asked; `null` where they are not. */
   readonly others: { readonly key: Uint8Array; readonly port: number } | null;
 }
@@ -63,7 +68,7 @@ export class Fleet {
   }
 
   async #ask(): Promise<FleetStatus> {
-    const { self, others, nodes, report } = this.#setup;
+    const { self, others, nodes, announcers, report } = this.#setup;
     const asked = others === null ? [] : nodes().filter(({ name }) => name !== self);
     const members = await Promise.all([
       report().then((own): FleetMember => ({ node: self, report: own, trouble: null })),
@@ -74,6 +79,10 @@ export class Fleet {
       asksOthers: others !== null,
       members: members.sort((a, b) => a.node.localeCompare(b.node)),
       moreNodes: Math.max(0, asked.length - MOST_NODES),
+      bare: bareServices(
+        members.flatMap((member) => member.report ?? []),
+        announcers(),
+      ),
     };
   }
 }

@@ -37,12 +37,18 @@ export interface NodeReport {
 interface ServiceReport {
   readonly frames: number;
   readonly flowsOpened: number;
-  /** VIPs of it for which that node has no backend; a node of an earlier version does not say. */
+  /** VIPs of it for which that node has no backend that takes new flows; a node of an earlier version does not say. */
   readonly withoutBackends?: readonly string[];
 }
 
 export async function reportOf(gateway: Gateway): Promise<NodeReport> {
   return nodeReport(await gatewayStatus(gateway), gateway.moves.byService, Date.now());
+}
+
+/** Nodes that may attract the traffic of each Service, by NAMESPACE/NAME. */
+export function announcersOf({ plan }: Gateway): Readonly<Record<string, readonly string[]>> {
+  const services = Object.entries(plan?.services ?? {});
+  return Object.fromEntries(services.map(([name, { eligibleNodes }]) => [name, eligibleNodes]));
 }
 
 export function nodeReport(

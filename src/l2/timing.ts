@@ -39,8 +39,8 @@ export function listeningMilliseconds(timing: Timing): number {
 }
 
 /**
- * How long it may take at most until time is told to the agreement again. To wake a thread costs as much as to read a dozen
- * heartbeats (`npm run bench -- l2`), so at rest nothing does but our own heartbeat.
+ * How long it may take at most until time is told to the agreement again. At rest nothing wakes the thread but our own
+ * heartbeat: what wakes it more often costs more than what it would find.
  */
 export function pauseMilliseconds({ heartbeatMilliseconds }: Timing, isRestless: boolean): number {
   return isRestless ? Math.min(heartbeatMilliseconds / 4, 50) : Math.min(heartbeatMilliseconds, 200);

@@ -1,7 +1,7 @@
 /**
  * UDP without events. Reading does not block, and nobody is told when a datagram is there: whoever listens looks now and
- * then, and takes all that have come meanwhile. To wake a thread costs ten times as much as a small datagram
- * (`npm run bench -- l2`). Those that can't wait the kernel sorts out, to a socket of Node's with events.
+ * then, and takes all that have come meanwhile: to wake a thread for each small datagram would cost more than to read it.
+ * Those that can't wait the kernel sorts out, to a socket of Node's with events.
  */
 import { createSocket, type Socket } from "node:dgram";
 import type { IpAddress } from "../net/ip-address.ts";

@@ -162,7 +162,7 @@ export class Cluster {
     const backends = async () => {
       const running = [...this.#gateways.values()].filter(({ process }) => process.exit() === null);
       const all = await Promise.all(running.map(({ socket }) => ask<GatewayStatus>(socket, "/v1/status")));
-      return all.flatMap(({ services }) => services.map(({ backends }) => backends));
+      return all.flatMap(({ services }) => services.map(({ backends, draining }) => [...backends, ...draining]));
     };
     await waitFor(
       "every node to know them",

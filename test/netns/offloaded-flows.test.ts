@@ -79,6 +79,7 @@ test("a backend that goes takes its own with it, and one that drains keeps them 
   const epoch = gateway.status().datapath.epoch;
   configuration.edit(entry, "$1{ready: false, serving: true, terminating: true}");
   await waitFor("the epoch that drains it", () => gateway.status().datapath.epoch > epoch);
+  expect(gateway.status().services[0]).toMatchObject({ backends: [`${other}:80`], draining: [`${own}:80`] });
   const drained = bytes();
   const answers = new Set(Array.from({ length: 8 }, () => curl(network.client, `http://${VIP}/`).body));
   expect([...answers]).toEqual([`backend${BACKENDS.indexOf(other!) + 1}`]);
