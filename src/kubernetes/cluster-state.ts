@@ -52,7 +52,7 @@ export class ClusterState {
     const key = keyOf(object);
     const before = entries.get(key);
     if (before !== undefined && !isNewer(object, before.object)) return false;
-    const entry = entryOf(object, before);
+    const entry = entryOf(kind.kind === "Secret" ? keyAlone(object) : object, before);
     entries.set(key, entry);
     // A kubelet tells of its Node again and again; most of that concerns nobody here.
     if (before !== undefined && saysTheSame(before, entry) && !STATUS_KINDS.has(kind.kind)) return false;
@@ -143,6 +143,22 @@ function isNewer(object: StoredObject, known: StoredObject): boolean {
 
 export function keyOf({ metadata: { namespace, name } }: StoredObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+/**
+ * Of a Secret, what may be the key of a session. The namespaces where keys are have Secrets of others too, which are not to
+ * be in the memory and on the disk of every node; nor is the copy of it that kubectl keeps in an annotation.
+ */
+function keyAlone(object: StoredObject): StoredObject {
+  const { apiVersion, kind, metadata, data } = object as StoredObject & {
+    data?: Readonly<Record<string, string>> | null;
+  };
+  const { name, namespace, uid, resourceVersion } = metadata;
+  const password = data?.["password"];
+  return {
+    ...{ apiVersion, kind, metadata: { name, namespace, uid, resourceVersion } },
+    ...(password === undefined ? {} : { data: { password } }),
+  } as StoredObject;
 }
 
 function saysTheSame(before: Entry, now: Entry): boolean {

@@ -33,7 +33,7 @@ export function watchedKinds(secretsNamespaces: readonly string[], ownNamespace:
         { ...watched, namespace: ownNamespace, labelSelector: `${POLICY_LABEL}=true` },
       ];
     }
-    // Most Secrets are of no concern; of those that are, only this type can hold a key.
+    // A server can't tell those with a key from the others; of each only the key is kept (cluster-state.ts).
     if (kind === "Secret") return secretsNamespaces.map((namespace) => ({ ...watched, namespace }));
     return [watched];
   });
