@@ -2,6 +2,12 @@
 import { type IncomingMessage, request } from "node:http";
 import { createInterface } from "node:readline";
 
+const FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: "nothing listens there",
+  ECONNREFUSED: "nothing listens there",
+  EACCES: "only the user that runs it may ask, root as a rule",
+};
+
 export async function ask<T>(socket: string, path: string): Promise<T> {
   return JSON.parse((await askOctets(socket, path)).toString()) as T;
 }
@@ -58,7 +64,7 @@ function call(socketPath: string, path: string, method: "GET" | "POST"): Promise
     // On a connection of its own: a kept one may have been closed meanwhile, and whoever writes to it first finds out.
     const asked = request({ socketPath, path, method, agent: false }, resolve);
     asked.on("error", (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === "ENOENT" || cause.code === "ECONNREFUSED" ? "nothing listens there" : cause.message;
+      const why = FAULTS[cause.code ?? ""] ?? cause.message;
       reject(
         new Error(`cannot reach a running Sluice at ${socketPath}: ${why}. \`--socket\` names another one`, { cause }),
       );

@@ -38,7 +38,19 @@ export class ApiConnection {
   /** `null` takes the service account of the pod, else what kubectl would take. */
   constructor(kubeconfig: string | null) {
     if (kubeconfig === null) this.#config.loadFromDefault();
-    else this.#config.loadFromFile(kubeconfig);
+    else this.#read(kubeconfig);
+    if (this.server === "") throw new Error(`${kubeconfig ?? "kubeconfig"}: its current context names no cluster`);
+  }
+
+  #read(kubeconfig: string): void {
+    try {
+      this.#config.loadFromFile(kubeconfig);
+    } catch (cause) {
+      // What can't be opened says so, with its name.
+      if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause;
+      const [why] = (cause as Error).message.split("\n");
+      throw new Error(`${kubeconfig}: is no kubeconfig: ${why}`, { cause });
+    }
   }
 
   get server(): string {
