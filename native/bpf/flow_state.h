@@ -101,18 +101,18 @@ static __always_inline int is_clients_syn(__u32 tag, __u32 flags)
 	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !(tag & FLOW_TAG_REPLY);
 }
 
-/* Longer than a host waits before it repeats the end of a connection: src/dataplane/flow-tracking.ts. */
-#define SILENT_SECONDS 3
-
-/* Data of a client that has closed, after a silence. */
+/*
+ * A client that has closed, with what may be of another connection, which workers judge: src/dataplane/flow-tracking.ts. What it
+ * acknowledges at the end of this one comes within the second.
+ */
 static __always_inline int speaks_again(__u32 tag, __u32 state, __u32 flags, __u32 last_seen)
 {
-	return (flags & (TCP_PSH | TCP_FIN)) == TCP_PSH && (state & TCP_FIN) && !(tag & FLOW_TAG_REPLY) &&
-	       now_seconds() - last_seen >= SILENT_SECONDS;
+	return (state & TCP_FIN) && !(flags & TCP_FIN) && !(tag & FLOW_TAG_REPLY) &&
+	       ((flags & TCP_PSH) || now_seconds() != last_seen);
 }
 
 /*
- * Whether such data may be of the next connection by the client's port, whose SYN another node has seen: both sides of
+ * Whether that may be of the next connection by the client's port, whose SYN another node has seen: both sides of
  * this one have closed, or its replies have lost their row. Flows are opened elsewhere.
  */
 static __always_inline int is_over(__u32 state, __u32 peer)

@@ -3,7 +3,7 @@
  * same backend for a flow and nobody outside can foretell which. Never logged.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readOptionFile } from "../config/file-fault.ts";
 import type { HashKey } from "../dataplane/flow-hash.ts";
 
 const MIN_SECRET_BYTES = 16;
@@ -33,10 +33,10 @@ export function hashKeyOf(secret: Uint8Array): HashKey {
 }
 
 export function readSecret(path: string): Uint8Array {
-  const secret = Buffer.from(readFileSync(path, "utf8").trim());
+  const secret = Buffer.from(readOptionFile("--cluster-secret", path).toString("utf8").trim());
   if (secret.length < MIN_SECRET_BYTES) {
     throw new Error(
-      `${path}: a cluster secret has at least ${MIN_SECRET_BYTES} characters; make one with \`openssl rand -hex 32\``,
+      `--cluster-secret ${path}: a cluster secret has at least ${MIN_SECRET_BYTES} characters; make one with \`openssl rand -hex 32\``,
     );
   }
   return secret;

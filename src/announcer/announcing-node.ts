@@ -7,7 +7,7 @@
  *   plan, time ─┘                 └─> announcements, for five seconds
  */
 import { randomBytes } from "node:crypto";
-import { Handoffs } from "../dataplane/handoffs.ts";
+import { HANDOFF_SECONDS, Handoffs } from "../dataplane/handoffs.ts";
 import type { OwnerAgreement } from "../l2/agreement.ts";
 import type { AgreementEvent } from "../l2/event.ts";
 import { rendezvousWeight } from "../l2/rendezvous.ts";
@@ -27,8 +27,6 @@ import { Links } from "./links.ts";
 import { SolicitedGroups } from "./solicited-groups.ts";
 import { WireProof } from "./wire-proof.ts";
 
-/** For so long the connections of an old owner are sent on to it: what is left then is judged like any flow that this node never saw. */
-const HANDOFF_SECONDS = 300;
 const ABILITY_MILLISECONDS = 1000;
 /** A VIP that others don't see is announced anew no more often than this. */
 const UNSEEN_MILLISECONDS = 5000;

@@ -19,6 +19,8 @@ export interface BgpSource {
 }
 
 const MOST_RECEIVED = 1000;
+/** What may wait for an asker that reads slowly; it misses what comes meanwhile. */
+const MOST_WAITING_BYTES = 1 << 20;
 
 /** @returns false when the path is none of these. */
 export async function answerBgp(source: BgpSource, url: URL, response: ServerResponse): Promise<boolean> {
@@ -49,7 +51,9 @@ export async function answerBgp(source: BgpSource, url: URL, response: ServerRes
       response.writeHead(200, { "content-type": "application/x-ndjson" });
       // Who asks is to know that it is heard before something happens.
       response.flushHeaders();
-      const leave = source.onEvent((event) => response.write(`${JSON.stringify(event)}\n`));
+      const leave = source.onEvent((event) => {
+        if (response.writableLength <= MOST_WAITING_BYTES) response.write(`${JSON.stringify(event)}\n`);
+      });
       response.once("close", leave);
       return true;
     }

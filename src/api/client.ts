@@ -55,7 +55,8 @@ function errorIn(text: string): string {
 
 function call(socketPath: string, path: string, method: "GET" | "POST"): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, method }, resolve);
+    // On a connection of its own: a kept one may have been closed meanwhile, and whoever writes to it first finds out.
+    const asked = request({ socketPath, path, method, agent: false }, resolve);
     asked.on("error", (cause: NodeJS.ErrnoException) => {
       const why = cause.code === "ENOENT" || cause.code === "ECONNREFUSED" ? "nothing listens there" : cause.message;
       reject(

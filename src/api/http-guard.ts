@@ -5,9 +5,9 @@
  * token only requests are that name an address, or localhost. Probes need no token, for a kubelet has none.
  */
 import { timingSafeEqual } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
+import { readOptionFile } from "../config/file-fault.ts";
 
 /** What `sluice run --http` is given beside the address. */
 export interface HttpSecrets {
@@ -31,8 +31,7 @@ export class HttpGuard {
 
   /** Throws when the token's file can't be read, or is empty. */
   constructor(tokenFile: string | null) {
-    this.#token = tokenFile === null ? null : Buffer.from(readFileSync(tokenFile, "utf8").trim());
-    if (this.#token?.length === 0) throw new Error(`--http-token ${tokenFile}: the file is empty`);
+    this.#token = tokenFile === null ? null : readToken(tokenFile);
   }
 
   /** @returns why the request is refused; `null` when it is not. */
@@ -50,6 +49,12 @@ export class HttpGuard {
       ? null
       : { status: 401, message: "a token is needed: as a bearer token, or as the password of any user" };
   }
+}
+
+function readToken(file: string): Buffer {
+  const token = Buffer.from(readOptionFile("--http-token", file).toString("utf8").trim());
+  if (token.length === 0) throw new Error(`--http-token ${file}: the file is empty`);
+  return token;
 }
 
 function isAddress(host: string): boolean {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,8 @@ const SOURCE = {
     return { objects: [] };
   },
   drain: async (grace: number) => void drained.push(grace),
+  flows: (limit: number) => limit,
+  l2: () => ({}),
   drainProgress: async () => ({ state: "marked" }),
 } as unknown as ApiSource;
 
@@ -92,13 +94,54 @@ test("who asks for a certificate is served by TLS, and otherwise not at all", as
   await secure.close();
 });
 
+test("whatever is asked for on any listener is answered or refused, and ends nothing", async () => {
+  const targets = ["//", "///", "//[", "http://[", "http://a b", "/%", "*", "/v1/nothing"];
+  for (const at of [{ port: readPort }, { port: metricsPort }, { socketPath }]) {
+    for (const target of targets) {
+      for (const method of ["GET", "POST", "OPTIONS"]) {
+        expect(
+          await lineAfter(at, `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`),
+        ).toMatch(/^(HTTP\/1.1 [45]\d\d |$)/);
+      }
+    }
+    expect((await ask({ ...at, path: "/livez" })).status).toBe(200);
+  }
+});
+
+test("who answers for an address is asked of addresses only", async () => {
+  const { status, body } = await ask({ port: readPort, path: "/v1/l2/who?address=web" });
+  expect([status, body]).toEqual([400, '{"error":"address web: an IPv4 or IPv6 address expected"}']);
+});
+
+test("many flows are for who may use the socket", async () => {
+  expect(JSON.parse((await ask({ port: readPort, path: "/v1/flows?limit=9999999" })).body)).toBe(10_000);
+  expect(JSON.parse((await ask({ socketPath, path: "/v1/flows?limit=9999999" })).body)).toBe(9_999_999);
+});
+
 test("the unix socket changes things", async () => {
   expect((await ask({ socketPath, path: "/v1/drain?grace=7", method: "POST" })).status).toBe(200);
   expect(drained).toEqual([7]);
 });
 
-test("an address that is none names the option it was given to", () => {
+test("an address that is none, or another's, names the option it was given to", async () => {
   expect(() => api.listenForMetrics("9474")).toThrow("--metrics 9474: must be HOST:PORT");
+  expect(() => api.listenTcp("127.0.0.1:99999")).toThrow("--http 127.0.0.1:99999: must be HOST:PORT");
+  const other = new ApiServer(SOURCE);
+  await expect(other.listenTcp(`127.0.0.1:${readPort}`)).rejects.toThrow(
+    `--http 127.0.0.1:${readPort}: something else listens there`,
+  );
+  await expect(other.listenForMetrics("192.0.2.1:9474")).rejects.toThrow("this node does not have the address");
+});
+
+test("a certificate that is none is named with its option", () => {
+  const tls = { certificate: "/nowhere/cert.pem", key: "/nowhere/key.pem" };
+  expect(() => new ApiServer(SOURCE).listenTcp("127.0.0.1:0", { tokenFile: null, tls })).toThrow(
+    "--http-cert /nowhere/cert.pem: does not exist",
+  );
+  const here = fileURLToPath(import.meta.url);
+  expect(() =>
+    new ApiServer(SOURCE).listenTcp("127.0.0.1:0", { tokenFile: null, tls: { certificate: here, key: here } }),
+  ).toThrow("a certificate and its key in PEM expected");
 });
 
 async function freePort(): Promise<number> {
@@ -107,6 +150,19 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** What comes back for octets that no client of Node's would send: its first line. */
+function lineAfter(at: { port?: number; socketPath?: string }, octets: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = at.socketPath === undefined ? connect(at.port!, "127.0.0.1") : connect(at.socketPath);
+    let answer = "";
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      answer += text;
+    });
+    socket.once("error", reject).once("close", () => resolve(answer.split("\r\n")[0]!));
+    socket.end(octets);
+  });
 }
 
 function ask(options: { port?: number; socketPath?: string; path: string; method?: string }) {

@@ -11,12 +11,20 @@
  *   GET /metrics   GET /livez   GET /readyz
  *   GET /v1/drain   POST /v1/drain?grace=SECONDS   POST /v1/undrain
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, unlinkSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { createConnection } from "node:net";
 import { dirname } from "node:path";
 import type { PlanTrial, TrialMode } from "../agent/plan-trial.ts";
+import { readOptionFile } from "../config/file-fault.ts";
 import { answerBgp, type BgpSource } from "./bgp-api.ts";
 import { HttpGuard, type HttpSecrets, NO_SECRETS } from "./http-guard.ts";
 import { answerL2, changeL2, type L2Source } from "./l2-api.ts";
@@ -53,7 +61,20 @@ type Reach = "metrics" | "read" | "change";
 
 const FOR_METRICS: readonly string[] = ["/metrics", "/livez", "/readyz"];
 const DEFAULT_FLOWS = 1000;
+/** Where anybody may ask who can reach it; a flow is some 300 bytes of JSON. */
+const MOST_FLOWS_FOR_READERS = 10_000;
 const LONGEST_GRACE_SECONDS = 3600;
+const HIGHEST_PORT = 65_535;
+/** Of listeners on TCP addresses: who holds connections and asks nothing shall not cost more than they. */
+const LIMITS = { headersTimeout: 10_000, requestTimeout: 30_000 };
+const MOST_CONNECTIONS = 256;
+
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "something else listens there: `ss -ltnp` tells what, or give another port",
+  EADDRNOTAVAIL: "this node does not have the address",
+  EACCES: "a port below 1024 takes the capability NET_BIND_SERVICE",
+  ENOTFOUND: "the name has no address",
+};
 
 export class ApiServer {
   readonly #servers: Server[] = [];
@@ -93,9 +114,17 @@ export class ApiServer {
 
   #listenAt(option: string, address: string, reach: Reach, secrets = NO_SECRETS): Promise<void> {
     const match = /^(.*):(\d{1,5})$/.exec(address);
-    if (match === null) throw new Error(`${option} ${address}: must be HOST:PORT, such as 127.0.0.1:9472`);
+    if (match === null || Number(match[2]) > HIGHEST_PORT) {
+      throw new Error(`${option} ${address}: must be HOST:PORT, such as 127.0.0.1:9472`);
+    }
     const host = match[1]!.replace(/^\[|\]$/g, "");
-    return this.#listen(reach, (server, done) => server.listen(Number(match[2]), host, done), secrets);
+    return this.#listen(reach, (server, done) => server.listen(Number(match[2]), host, done), secrets).catch(
+      (cause: NodeJS.ErrnoException) => {
+        // What is wrong with a certificate has no address.
+        if (cause.syscall === undefined) throw cause;
+        throw new Error(`${option} ${address}: ${LISTEN_FAULTS[cause.code ?? ""] ?? cause.message}`, { cause });
+      },
+    );
   }
 
   async close(): Promise<void> {
@@ -120,19 +149,21 @@ export class ApiServer {
         if (refusal.status === 401) response.setHeader("www-authenticate", 'Basic realm="sluice"');
         return send(response, refusal.status, "application/json", JSON.stringify({ error: refusal.message }));
       }
-      const url = new URL(request.url ?? "/", "http://sluice");
+      // Anything may stand there: what is no path is no reason to end.
+      const url = URL.parse(request.url ?? "/", "http://sluice");
+      if (url === null) return send(response, 400, "text/plain", "what is asked for is no path\n");
       const answered =
         request.method === "POST" && reach === "change" && url.pathname !== PLAN_PATH
           ? this.#change(url, response)
           : this.#answer(request, url, response, reach);
       answered.catch((error: Error) => {
-        send(response, 500, "application/json", JSON.stringify({ error: error.message }));
+        // Half an answer can't be taken back.
+        if (response.headersSent) return response.destroy();
+        return send(response, 500, "application/json", JSON.stringify({ error: error.message }));
       });
     };
-    const server =
-      tls === null
-        ? createServer(answer)
-        : createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) }, answer);
+    const server = serverOf(reach === "change" ? {} : LIMITS, tls, answer);
+    if (reach !== "change") server.maxConnections = MOST_CONNECTIONS;
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
@@ -169,7 +200,7 @@ export class ApiServer {
       case "/v1/policies":
         return json(this.#source.policies());
       case "/v1/flows":
-        return json(this.#source.flows(Number(url.searchParams.get("limit") ?? DEFAULT_FLOWS) || DEFAULT_FLOWS));
+        return json(this.#source.flows(flowsAskedFor(url, reach)));
       case "/v1/fleet":
         return json(await this.#source.watch.fleet());
       case "/v1/drain":
@@ -198,6 +229,22 @@ export class ApiServer {
         return send(response, 404, "text/plain", `there is no ${url.pathname}\n`);
     }
   }
+}
+
+function serverOf(limits: ServerOptions, tls: HttpSecrets["tls"], answer: RequestListener): Server {
+  if (tls === null) return createServer(limits, answer);
+  const [cert, key] = [readOptionFile("--http-cert", tls.certificate), readOptionFile("--http-key", tls.key)];
+  try {
+    return createTlsServer({ ...limits, cert, key }, answer);
+  } catch (cause) {
+    const files = `--http-cert ${tls.certificate} --http-key ${tls.key}`;
+    throw new Error(`${files}: a certificate and its key in PEM expected: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function flowsAskedFor({ searchParams }: URL, reach: Reach): number {
+  const asked = Number(searchParams.get("limit") ?? DEFAULT_FLOWS) || DEFAULT_FLOWS;
+  return reach === "change" ? asked : Math.min(asked, MOST_FLOWS_FOR_READERS);
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {

@@ -7,12 +7,20 @@ import { parseScenario } from "../replay/scenario.ts";
 export async function replayLine(line: string, where: string): Promise<string> {
   let id: unknown = null;
   try {
-    const value: unknown = JSON.parse(line);
+    const value = parseLine(line, where);
     id = (value as { id?: unknown } | null)?.id ?? null;
     const scenario = parseScenario(value);
     return JSON.stringify(replay(scenario, undefined, await scenarioPolicies(scenario.policies, where)));
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return JSON.stringify({ id, error: error.message });
+  }
+}
+
+function parseLine(line: string, where: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw new Error(`${where}: a scenario as one line of JSON expected: ${(cause as Error).message}`, { cause });
   }
 }

@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { fileFault } from "./file-fault.ts";
 
 /** The name under which standard input is given. */
 export const STANDARD_INPUT = "-";
@@ -35,7 +36,7 @@ export async function scanSources(paths: readonly string[]): Promise<SourceScan>
       const isDirectory = (await stat(path)).isDirectory();
       for (const file of isDirectory ? await manifestsIn(path) : [path]) files.push(await readSource(file));
     } catch (error) {
-      missing.push({ path, fault: faultOf(error) });
+      missing.push({ path, fault: fileFault(error) });
     }
   }
   return { files, missing };
@@ -54,18 +55,6 @@ async function readSource(path: string): Promise<SourceFile> {
   try {
     return { path, text: await readFile(path, "utf8"), fault: null };
   } catch (error) {
-    return { path, text: null, fault: faultOf(error) };
+    return { path, text: null, fault: fileFault(error) };
   }
-}
-
-const FAULT_WORDS: Readonly<Record<string, string>> = {
-  ENOENT: "does not exist",
-  EACCES: "may not be read by this user",
-  EISDIR: "is a directory",
-  ELOOP: "is a symbolic link that leads back to itself",
-};
-
-function faultOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return (code !== undefined ? FAULT_WORDS[code] : undefined) ?? `cannot be read: ${message}`;
 }

@@ -4,6 +4,7 @@ import {
   clusterNode,
   endpointSlice,
   intentOf,
+  ipAddressPool,
   ipPool,
   lbService,
   peeringPolicy,
@@ -32,11 +33,6 @@ function l2Policy(spec: object, name = "l2") {
 function l2Advertisement(spec: object, name = "l2") {
   const metadata = { name, namespace: "metallb-system" };
   return { apiVersion: "metallb.io/v1beta1", kind: "L2Advertisement", metadata, spec };
-}
-
-function metalLbPool(name: string, addresses: readonly string[], labels = {}) {
-  const metadata = { name, namespace: "metallb-system", labels };
-  return { apiVersion: "metallb.io/v1beta1", kind: "IPAddressPool", metadata, spec: { addresses } };
 }
 
 /** `node: address on interfaces`, the owner's with a star. */
@@ -160,7 +156,10 @@ describe("an L2Advertisement of MetalLB's", () => {
   const ready = (service: string, node: string) => endpointSlice(service, [{ address: "10.2.2.1", node }]);
 
   test("is for the pools that it names or selects, and for all without any", () => {
-    const pools = [metalLbPool("one", ["10.0.5.1/32"]), metalLbPool("two", ["10.0.6.1/32"], { net: "x" })];
+    const pools = [
+      ipAddressPool("one", ["10.0.5.1/32"]),
+      ipAddressPool("two", ["10.0.6.1/32"], { labels: { net: "x" } }),
+    ];
     const services = [lbService("a"), lbService("b"), ready("a", "n3"), ready("b", "n3")];
     const owned = (spec: object) =>
       Object.keys(plan(intentOf(N3, ...pools, ...services, l2Advertisement(spec))).l2Owners);
@@ -174,7 +173,7 @@ describe("an L2Advertisement of MetalLB's", () => {
   });
 
   test("names interfaces in full", () => {
-    const objects = [N1, metalLbPool("one", ["10.0.5.1/32"]), lbService("a"), ready("a", "n1")];
+    const objects = [N1, ipAddressPool("one", ["10.0.5.1/32"]), lbService("a"), ready("a", "n1")];
     expect(links(...objects, l2Advertisement({ interfaces: ["net"] }))).toEqual([]);
     expect(links(...objects, l2Advertisement({ interfaces: ["net0"] }))).toEqual(["n1*: 10.0.5.1 on net0"]);
   });
@@ -184,7 +183,7 @@ describe("an L2Advertisement of MetalLB's", () => {
       N1,
       N2,
       N3,
-      metalLbPool("one", ["10.0.5.0/28"]),
+      ipAddressPool("one", ["10.0.5.0/28"]),
       ...["a", "b", "c"].flatMap((name) => [lbService(name), ready(name, "n1")]),
     ];
     const preferredNodeSelectors = [
@@ -196,11 +195,11 @@ describe("an L2Advertisement of MetalLB's", () => {
   });
 
   test("withdraws an address without a usable endpoint", () => {
-    expect(links(N1, metalLbPool("one", ["10.0.5.1/32"]), lbService("a"), l2Advertisement({}))).toEqual([]);
+    expect(links(N1, ipAddressPool("one", ["10.0.5.1/32"]), lbService("a"), l2Advertisement({}))).toEqual([]);
   });
 
   test("needs no switch of Cilium's", () => {
-    const objects = [N3, metalLbPool("one", ["10.0.5.1/32"]), lbService("a"), ready("a", "n3"), l2Advertisement({})];
+    const objects = [N3, ipAddressPool("one", ["10.0.5.1/32"]), lbService("a"), ready("a", "n3"), l2Advertisement({})];
     expect(links(...objects, ciliumConfig({}))).toEqual(["n3*: 10.0.5.1 on net0"]);
   });
 });

@@ -18,23 +18,21 @@ import { reopenFlow } from "./first-frame.ts";
 import { refuse } from "./flow-rows.ts";
 import { flowState, givesWay, lastSeen } from "./flow-state.ts";
 import { type FlowTable, NO_ROW } from "./flow-table.ts";
+import { handedOverAt, NEVER } from "./hand-on.ts";
 import { offloadBegun, offloadEstablished } from "./offload.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { limitSegmentSize } from "./segment-size.ts";
 import { STATE_CLOSED_FIRST, STATE_FLAGS } from "./state-word.ts";
 
-/** From FIN to PSH. */
-const PSH_SHIFT = 3;
 /** Longer than a host waits before it sends again what got lost at the end of a connection. */
 const SILENT_SECONDS = 3;
 
 /**
- * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, data
+ * Whether a frame's flags say what its row's state does not: flags that it lacks, a flow that lives after its RST, whatever comes
  * after a FIN, or one of the flags that change a state.
  */
 export function isNews(state: number, flags: number): boolean {
-  const dataAfterFin = (state << PSH_SHIFT) & flags & PSH;
-  return (((state & (flags | RST)) ^ flags) | (flags & (SYN | FIN | RST)) | dataAfterFin) !== 0;
+  return (((state & (flags | RST)) ^ flags) | (flags & (SYN | FIN | RST)) | (state & FIN)) !== 0;
 }
 
 /**
@@ -70,16 +68,29 @@ export function trackFlags(pipeline: Pipeline, i: number, isIpv4: boolean, known
 }
 
 /**
- * Data of a client that has closed: where its port has begun a connection by way of another node, which routers have moved
+ * What a client says that has closed: where its port has begun a connection by way of another node, which routers have moved
  * here since, that connection is a flow of its own. In the old one's place it would go to the old one's backend, whose
- * reset would end it. What a client repeats at the end of a connection comes sooner.
+ * reset would end it. What a client repeats at the end of a connection comes sooner; where another node has handed the
+ * address over, it is enough that nothing was heard since. Data is not kept waiting at all then: an acknowledgement may have
+ * come just before it.
  */
 function beginInMiddle(pipeline: Pipeline, i: number, isIpv4: boolean, row: number, flags: number): number {
   const flows = pipeline.flowsOf(isIpv4);
-  if ((flags & (PSH | FIN | RST)) !== PSH || flows.isReply(row)) return row;
+  if ((flags & (FIN | RST)) !== 0 || flows.isReply(row)) return row;
   const peer = flows.peer(row);
-  if (!isOver(pipeline, i, isIpv4, row, peer)) return row;
-  return isSilent(pipeline, flows, row, peer) ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+  const isData = (flags & PSH) !== 0;
+  const mayBeOver = isData
+    ? isOver(pipeline, i, isIpv4, row, peer)
+    : (flags & SYN) === 0 && pipeline.batch.protocol[i] === PROTOCOL_TCP && haveBothClosed(flows, row, peer);
+  if (!mayBeOver) return row;
+  const since = isSilent(pipeline, flows, row, peer) ? pipeline.now : handedOverAt(pipeline, i, isIpv4);
+  const mayBeNext = isData ? since !== NEVER : lastSeen(flows, row, peer) < since;
+  return mayBeNext ? reopenFlow(pipeline, i, isIpv4, row, peer) : row;
+}
+
+/** Where replies don't come by here, a client that has closed may acknowledge for long what it is sent. */
+function haveBothClosed({ words, layout }: FlowTable, row: number, peer: number): boolean {
+  return peer !== NO_ROW && (words[row + layout.state]! & words[peer + layout.state]! & FIN) !== 0;
 }
 
 /** A FIN of the client alone may be forged; where replies don't come by here, there is no other to be seen. */

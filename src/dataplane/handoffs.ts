@@ -17,6 +17,9 @@ const SLOTS = 256;
 const SLOT_WORDS = 1 + ADDRESS_WORDS + 2;
 const MAC_WORD = 1 + ADDRESS_WORDS;
 
+/** For so long the connections of an old owner are sent on to it: what is left then is judged like any flow that this node never saw. */
+export const HANDOFF_SECONDS = 300;
+
 /** What `find` gives where there is none. */
 export const NO_HANDOFF = -1;
 
@@ -62,6 +65,11 @@ export class Handoffs {
       if (Atomics.load(words, slot) >= nowSeconds && sameAddress(words, slot + 1, address, at)) return slot;
     }
     return NO_HANDOFF;
+  }
+
+  /** When the address came here, seconds. */
+  since(slot: number): number {
+    return this.words[slot]! - HANDOFF_SECONDS;
   }
 
   /** The other node's MAC as the wire has it: its first four bytes, */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { intentOf, ipPool, lbService } from "../../test/fixtures/kubernetes-objects.ts";
+import { intentOf, ipAddressPool, ipPool, lbService } from "../../test/fixtures/kubernetes-objects.ts";
 import type { Intent } from "../intent/intent.ts";
 import { matches } from "../intent/selector.ts";
 import { type Service, selectableLabels, serviceKey } from "../intent/service.ts";
@@ -20,6 +20,8 @@ const poolArbitrary = fc.record({
   size: fc.integer({ min: 1, max: 8 }),
   selects: fc.option(label),
   disabled: fc.boolean(),
+  metalLb: fc.boolean(),
+  autoAssign: fc.boolean(),
   createdAt: year,
 });
 
@@ -29,6 +31,7 @@ const serviceArbitrary = fc.record({
   held: fc.array(octet, { maxLength: 2 }),
   asked: fc.option(octet, { freq: 3 }),
   key: fc.option(fc.constantFrom("k1", "k2")),
+  sharesBy: fc.constantFrom("lbipam.cilium.io/sharing-key", "metallb.io/allow-shared-ip"),
   port: fc.constantFrom(80, 81, 82),
   createdAt: year,
 });
@@ -36,24 +39,25 @@ const serviceArbitrary = fc.record({
 const address = (last: number) => `10.0.0.${last}`;
 
 const poolsArbitrary = fc.uniqueArray(poolArbitrary, { selector: ({ name }) => name, maxLength: 3 }).map((pools) =>
-  pools.map(({ name, start, size, selects, disabled, createdAt }) =>
-    ipPool(name, [`${address(start)}-${address(start + size)}`], {
-      ...(createdAt === undefined ? {} : { createdAt }),
-      spec: { disabled, ...(selects === null ? {} : { serviceSelector: { matchLabels: { app: selects } } }) },
-    }),
-  ),
+  pools.map(({ name, start, size, selects, disabled, metalLb, autoAssign, createdAt }) => {
+    const blocks = [`${address(start)}-${address(start + size)}`];
+    const age = createdAt === undefined ? {} : { createdAt };
+    if (metalLb) return ipAddressPool(name, blocks, { ...age, spec: { autoAssign } });
+    const selection = selects === null ? {} : { serviceSelector: { matchLabels: { app: selects } } };
+    return ipPool(name, blocks, { ...age, spec: { disabled, ...selection } });
+  }),
 );
 
 const servicesArbitrary = fc
   .uniqueArray(serviceArbitrary, { selector: ({ name }) => name, maxLength: 6 })
   .map((services) =>
-    services.map(({ name, app, held, asked, key, port, createdAt }) =>
+    services.map(({ name, app, held, asked, key, sharesBy, port, createdAt }) =>
       lbService(name, {
         labels: { app },
         held: held.map(address),
         port,
         ...(createdAt === undefined ? {} : { createdAt }),
-        ...(key === null ? {} : { annotations: { "lbipam.cilium.io/sharing-key": key } }),
+        ...(key === null ? {} : { annotations: { [sharesBy]: key } }),
         spec: asked === null ? {} : { loadBalancerIP: address(asked) },
       }),
     ),
@@ -101,7 +105,8 @@ describe("allocation, whatever the pools, Services and held addresses are", () =
           const after = second.services.get(serviceKey(service))!;
           expect(after.addresses).toEqual(first.services.get(serviceKey(service))!.addresses);
           expect(after.conditions).toEqual(first.services.get(serviceKey(service))!.conditions);
-          expect(after.events).toEqual([]);
+          expect(after.pool).toEqual(first.services.get(serviceKey(service))!.pool);
+          expect(after.events.filter(({ reason }) => reason === "AddressReleased")).toEqual([]);
         }
         expect(second.pools).toEqual(first.pools);
       }),

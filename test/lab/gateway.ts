@@ -95,7 +95,7 @@ export class Gateway {
 /** Asked without starting a program: several gateways start at once, on few cores. */
 function isServing(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const asked = request({ socketPath, path: "/v1/status", timeout: 5_000 }, (response) => {
+    const asked = request({ socketPath, path: "/v1/status", agent: false, timeout: 5_000 }, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     });
@@ -107,7 +107,8 @@ function isServing(socketPath: string): Promise<boolean> {
 
 function readPath(socketPath: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, timeout: 5_000 }, (response) => {
+    // A test blocks for seconds in the commands that it runs: a kept connection would be closed by then, and fail.
+    const asked = request({ socketPath, path, agent: false, timeout: 5_000 }, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.on("end", () => {

@@ -51,14 +51,19 @@ function forwardedBy(id: string, frames: readonly Record<string, unknown>[]): nu
   return tally.forwarded - before;
 }
 
-describe("data of a client that has closed, after a silence", () => {
-  test.each([4, 6] as const)(
-    "is left to the worker, which opens a flow by it when both have closed (IPv%i)",
-    (family) => {
-      const late = [{ advanceSeconds: 5 }, step(family, wan, PSH_ACK)];
-      const halfClosed = forwardedBy(`half-closed-${family}`, [...begun(family), ...late]);
-      const closed = forwardedBy(`closed-${family}`, [...begun(family), step(family, lan, FIN_ACK), ...late]);
-      // Of the first all but the SYN, of the second neither the SYN nor the data.
+describe("what a client says that has closed, after a silence", () => {
+  test.each([
+    [4, "data", PSH_ACK],
+    [4, "an acknowledgement", ACK],
+    [6, "data", PSH_ACK],
+    [6, "an acknowledgement", ACK],
+  ] as const)(
+    "is left to the worker, which opens a flow by it when both have closed (IPv%i, %s)",
+    (family, what, flags) => {
+      const late = [{ advanceSeconds: 5 }, step(family, wan, flags)];
+      const halfClosed = forwardedBy(`half-closed-${family}-${what}`, [...begun(family), ...late]);
+      const closed = forwardedBy(`closed-${family}-${what}`, [...begun(family), step(family, lan, FIN_ACK), ...late]);
+      // Of the first all but the SYN, of the second neither the SYN nor what comes late.
       expect([halfClosed, closed]).toEqual([4, 4]);
     },
   );
