@@ -44,7 +44,7 @@ const BATCH = 64;
 const RING_SLOTS = 2048;
 /**
  * Idle turns before the worker sleeps: about 50 µs of looking, as long as a wake-up takes. With 20, half of the requests on
- * an open connection took 93 µs instead of 55, and paused less often (docs/performance.md).
+ * an open connection took 93 µs instead of 55, and the slow ones were hardly fewer (docs/performance.md).
  */
 const IDLE_TURNS = 500;
 /**
