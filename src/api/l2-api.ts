@@ -7,6 +7,7 @@
  */
 import type { ServerResponse } from "node:http";
 import type { L2Status, WhoAnswer } from "../announcer/announcer-message.ts";
+import { parseIpAddress } from "../net/ip-address.ts";
 
 /** What the announcing part of the gateway answers. */
 export interface L2Source {
@@ -19,7 +20,11 @@ export interface L2Source {
 export async function answerL2(source: L2Source, url: URL, response: ServerResponse): Promise<boolean> {
   if (url.pathname === "/v1/l2/owners") return json(response, 200, await source.status());
   if (url.pathname !== "/v1/l2/who") return false;
-  return json(response, 200, await source.who(url.searchParams.get("address") ?? ""));
+  const address = url.searchParams.get("address") ?? "";
+  if (parseIpAddress(address) === null) {
+    return json(response, 400, { error: `address ${address}: an IPv4 or IPv6 address expected` });
+  }
+  return json(response, 200, await source.who(address));
 }
 
 /** @returns false when the path is none of these. */

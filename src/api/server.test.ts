@@ -21,6 +21,7 @@ const SOURCE = {
   },
   drain: async (grace: number) => void drained.push(grace),
   flows: (limit: number) => limit,
+  l2: () => ({}),
   drainProgress: async () => ({ state: "marked" }),
 } as unknown as ApiSource;
 
@@ -107,6 +108,11 @@ test("whatever is asked for on any listener is answered or refused, and ends not
     }
     expect((await ask({ ...at, path: "/livez" })).status).toBe(200);
   }
+});
+
+test("who answers for an address is asked of addresses only", async () => {
+  const { status, body } = await ask({ port: readPort, path: "/v1/l2/who?address=web" });
+  expect([status, body]).toEqual([400, '{"error":"address web: an IPv4 or IPv6 address expected"}']);
 });
 
 test("many flows are for who may use the socket", async () => {

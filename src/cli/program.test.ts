@@ -46,6 +46,7 @@ test.each([
   [["status", "--nonsense"], 1, "unknown option '--nonsense'"],
   [["run", "--uplink", "eth0"], 1, "one of -f and --kubernetes is required"],
   [["run", "-f", "x", "--uplink", "eth0", "--fleet"], 1, "--fleet: needs --cluster-secret"],
+  [["run", "-f", "x", "--uplink", "eth0", "--fleet", "70000"], 1, "must be a whole number from 1 to 65535"],
   [["status", "--socket", "/nowhere/s.sock"], 1, "cannot reach a running Sluice at /nowhere/s.sock"],
   [["plan", "-f", "/nowhere"], 1, "/nowhere: does not exist"],
   [["replay", "/nowhere"], 1, "sluice: /nowhere: does not exist"],

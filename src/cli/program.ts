@@ -1,6 +1,6 @@
 /** The command line: what each command is called, takes and prints. The work is done in files of their own. */
 import { hostname } from "node:os";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { GOODBYES } from "../agent/announcer.ts";
 import { DATAPATH_MODES, DEFAULT_NEW_FLOW_BUDGET, type RunOptions } from "../agent/run-options.ts";
 import { parseVlanOption } from "../agent/vlan-option.ts";
@@ -17,6 +17,7 @@ import { addDrainCommands } from "./drain.ts";
 import { addExplainCommands } from "./explain-commands.ts";
 import { fleetTable } from "./fleet-table.ts";
 import { addL2Commands } from "./l2-commands.ts";
+import { HIGHEST_PORT, positive, powerOfTwo, wholeNumber, within } from "./option-values.ts";
 import { runPlan } from "./plan.ts";
 import { policiesTable } from "./policies.ts";
 import { addReplayCommand } from "./replay-command.ts";
@@ -123,7 +124,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
     .option(
       "--fleet [port]",
       `show all nodes on each other's status page: they ask each other there, sealed by the cluster secret; ${DEFAULT_FLEET_PORT} unless told otherwise`,
-      positive,
+      within(1, HIGHEST_PORT),
     )
     .option("--metrics <host:port>", "serve /metrics and probes there, and nothing else")
     .option(
@@ -131,7 +132,12 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
       "secret that all nodes of the cluster share; without it each chooses other backends for a connection, and nobody " +
         "answers on a link for what several nodes could",
     )
-    .option("--l2-port <port>", "UDP port of the heartbeats between nodes that share a link", positive, DEFAULT_L2_PORT)
+    .option(
+      "--l2-port <port>",
+      "UDP port of the heartbeats between nodes that share a link",
+      within(1, HIGHEST_PORT),
+      DEFAULT_L2_PORT,
+    )
     .option(
       "--l2-heartbeat <milliseconds>",
       "how often a node says that it lives; nodes may differ, each is judged by its own",
@@ -353,36 +359,6 @@ function xdpModeOption(): Option {
 
 function outputOption(): Option {
   return new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table");
-}
-
-function powerOfTwo(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1024 || (value & (value - 1)) !== 0) {
-    throw new InvalidArgumentError("must be a power of two, at least 1024.");
-  }
-  return value;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("must be a whole number, 0 or more.");
-  return value;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("must be a whole number, 1 or more.");
-  return value;
-}
-
-function within(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > most) {
-      throw new InvalidArgumentError(`must be a whole number from ${least} to ${most}.`);
-    }
-    return value;
-  };
 }
 
 /** One sentence: what went wrong and, where it is known, what to do. */
