@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- latency`: how long a request takes on a connection that is open already: wrk with one connection,
  * where nothing waits for anything else, and with 32, through Sluice in both modes, nftables, HAProxy and nothing at all.
+ * With one there is a witness too, a relay in C that keeps a core awake as a worker of `--datapath userspace` does.
  *
  *   SLUICE_BENCH_ROUNDS=3 SLUICE_BENCH_SECONDS=3
  */
@@ -8,7 +9,7 @@ import { bar, drawPicture } from "./harness/picture.ts";
 import { benchSettings } from "./harness/settings.ts";
 import { type ResultRow, saveResults } from "./results.ts";
 import { compareServices, printServices, serviceRatio, serviceRows } from "./service/compare.ts";
-import { DIRECT, HAPROXY, NFT, SLUICE_HYBRID, SLUICE_USERSPACE } from "./service/contenders.ts";
+import { DIRECT, HAPROXY, NFT, SLUICE_HYBRID, SLUICE_USERSPACE, SPINNING_RELAY } from "./service/contenders.ts";
 
 const CONNECTIONS = [1, 32];
 const CONTENDERS = [DIRECT, SLUICE_HYBRID, SLUICE_USERSPACE, NFT, HAPROXY];
@@ -18,7 +19,8 @@ const rows: ResultRow[] = [];
 const ratios: Record<string, number> = {};
 for (const connections of CONNECTIONS) {
   const options = { connections, seconds, newConnections: false };
-  const series = await compareServices(`latency, ${connections} at once`, CONTENDERS, rounds, options);
+  const contenders = connections === 1 ? [...CONTENDERS, SPINNING_RELAY] : CONTENDERS;
+  const series = await compareServices(`latency, ${connections} at once`, contenders, rounds, options);
   const [direct, hybrid, userspace] = [DIRECT, SLUICE_HYBRID, SLUICE_USERSPACE].map(
     (contender) => series.find((each) => each.contender === contender)!,
   );

@@ -1,4 +1,5 @@
 /** Who stands between client and backend in the benchmarks of connections: each sets itself up in a fresh network. */
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DatapathMode } from "../../src/agent/run-options.ts";
@@ -75,6 +76,24 @@ export const HAPROXY: ServiceContender = {
     const haproxy = node.start("haproxy", ["haproxy", "-db", "-f", file]);
     const answers = () => client.try(["curl", "-sf", "--max-time", "1", VIP_URL]).status === 0;
     await waitFor("HAProxy", answers, { seen: () => haproxy.log() });
+    return VIP_URL;
+  },
+};
+
+/** As long as an idle worker looks: IDLE_TURNS of worker/datapath-worker.ts. */
+const LOOKING_MICROSECONDS = 50;
+
+/** Takes one connection at a time. What is slow by it is not slow by what Sluice does with a frame. */
+export const SPINNING_RELAY: ServiceContender = {
+  name: "TCP relay in C, spinning",
+  async start({ lab, node, client }) {
+    const program = join(lab.folder, "spinning-relay");
+    execFileSync("cc", ["-O2", "-D_GNU_SOURCE", "-o", program, join(import.meta.dirname, "spinning-relay.c")]);
+    node.ip(`addr add ${VIP}/32 dev lo`);
+    const words = [VIP, "80", BACKEND, `${BACKEND_PORT}`, `${LOOKING_MICROSECONDS}`];
+    const relay = node.start("spinning-relay", [program, ...words]);
+    const answers = () => client.try(["curl", "-sf", "--max-time", "1", VIP_URL]).status === 0;
+    await waitFor("the relay", answers, { seen: () => relay.log() });
     return VIP_URL;
   },
 };

@@ -42,7 +42,10 @@ import { makePipeline, openMaps, type SharedMaps } from "./worker-pipeline.ts";
 
 const BATCH = 64;
 const RING_SLOTS = 2048;
-/** Idle turns before the worker sleeps: about 50 µs of looking, as long as a wake-up takes. */
+/**
+ * Idle turns before the worker sleeps: about 50 µs of looking, as long as a wake-up takes. With 20, half of the requests on
+ * an open connection took 93 µs instead of 55, and the slow ones were hardly fewer (docs/performance.md).
+ */
 const IDLE_TURNS = 500;
 /**
  * The same where the kernel forwards: what comes here is mostly the only frame of its flow, so the next one is no nearer
