@@ -20,6 +20,8 @@ function kernelSuite(name: string) {
       retry: 2,
       testTimeout: 60_000,
       hookTimeout: 120_000,
+      // A page asks for news every second or two; to poll for one second is no look at what it shows then.
+      expect: { poll: { timeout: 10_000 } },
     },
   };
 }

@@ -4,6 +4,8 @@ import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
 import { HealthCheckPorts } from "./health-check-ports.ts";
 
+/** What is waited for comes at once, where nobody else uses the machine. */
+const PATIENCE = { timeout: 10_000 };
 const ports = new HealthCheckPorts(pino({ level: "silent" }));
 
 afterEach(() => ports.close());
@@ -22,13 +24,13 @@ test("a port says whether there is an endpoint here, and is free when its Servic
   const port = await freePort();
   const ask = () => fetch(`http://127.0.0.1:${port}/`);
   ports.apply([check(port, 2)]);
-  await vi.waitFor(async () => expect((await ask()).status).toBe(200));
+  await vi.waitFor(async () => expect((await ask()).status).toBe(200), PATIENCE);
   const service = { namespace: "shop", name: "web" };
   expect(await (await ask()).json()).toEqual({ service, localEndpoints: 2 });
   ports.apply([check(port, 0)]);
   expect((await ask()).status).toBe(503);
   ports.apply([]);
-  await vi.waitFor(() => expect(ask()).rejects.toThrow());
+  await vi.waitFor(() => expect(ask()).rejects.toThrow(), PATIENCE);
 });
 
 test("a port that somebody has is left alone", async () => {

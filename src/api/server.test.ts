@@ -34,9 +34,11 @@ const api = new ApiServer(SOURCE);
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "sluice-api-"));
   socketPath = join(folder, "s.sock");
-  [readPort, metricsPort] = [await freePort(), await freePort()];
   await api.listenUnix(socketPath);
+  // Each is taken before the next is looked for: they might be the same.
+  readPort = await freePort();
   await api.listenTcp(`127.0.0.1:${readPort}`);
+  metricsPort = await freePort();
   await api.listenForMetrics(`127.0.0.1:${metricsPort}`);
 });
 afterAll(async () => {

@@ -9,6 +9,8 @@ import { ApiServer, type ApiSource } from "../api/server.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { runProgram } from "./program.ts";
 
+/** What is waited for comes at once, where nobody else uses the machine. */
+const PATIENCE = { timeout: 10_000 };
 const folder = mkdtempSync(join(tmpdir(), "sluice-bgp-commands-"));
 const socket = join(folder, "api.sock");
 const speaker = new Speaker();
@@ -44,7 +46,7 @@ beforeAll(async () => {
   await speaker.start();
   await speaker.apply(spec(peer({ address: "127.0.0.1", port: 1, routes: [route("192.0.2.1/32")] })));
   await api.listenUnix(socket);
-  await vi.waitUntil(async () => (await speaker.status())[0]!.lastError !== null);
+  await vi.waitUntil(async () => (await speaker.status())[0]!.lastError !== null, PATIENCE);
 });
 
 afterAll(async () => {

@@ -40,6 +40,9 @@ function unknownIn(line: string): readonly string[] {
   return command.parseOptions(words).unknown.filter((word) => word.startsWith("-"));
 }
 
+/** A process that compiles the whole program: a second alone, and many where others compile as well. */
+const START = { timeout: 60_000 };
+
 test.each([
   [["--help"], 0, ""],
   [["nonsense"], 1, "unknown command 'nonsense'"],
@@ -50,7 +53,7 @@ test.each([
   [["status", "--socket", "/nowhere/s.sock"], 1, "cannot reach a running Sluice at /nowhere/s.sock"],
   [["plan", "-f", "/nowhere"], 1, "/nowhere: does not exist"],
   [["replay", "/nowhere"], 1, "sluice: /nowhere: does not exist"],
-])("%j ends with %d", (words, status, said) => {
+])("%j ends with %d", START, (words, status, said) => {
   const script = `import { runProgram } from "./src/cli/program.ts"; process.exitCode = await runProgram(${JSON.stringify(words)});`;
   const ended = spawnSync(process.execPath, ["--input-type=module", "-e", script], { cwd: ROOT, encoding: "utf8" });
   expect(ended.stderr).toContain(said);

@@ -2,6 +2,8 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { type ApiConnection, ApiError, type WatchEvent } from "./api-connection.ts";
 import { ObjectWatch, type StoredObject, type WatchedKind } from "./object-watch.ts";
 
+/** What is waited for comes at once, where nobody else uses the machine. */
+const PATIENCE = { timeout: 10_000 };
 const KIND: WatchedKind = {
   kind: "Pool",
   apiVersions: ["x/v2", "x/v1"],
@@ -79,7 +81,7 @@ describe("a watch", () => {
       },
     ];
     const seen = follow(server);
-    await vi.waitFor(() => expect(server.asked).toHaveLength(3));
+    await vi.waitFor(() => expect(server.asked).toHaveLength(3), PATIENCE);
     expect(server.asked).toEqual(["list /apis/x/v2/pools", "watch from 100", "watch from 150"]);
     expect(seen).toEqual(["all: a", "put b x/v2"]);
   });
@@ -100,7 +102,7 @@ describe("a watch", () => {
     server.lists = [() => [stored("a", "90")], () => [stored("c", "99")]];
     server.watches = [play];
     const seen = follow(server);
-    await vi.waitFor(() => expect(server.asked).toHaveLength(4));
+    await vi.waitFor(() => expect(server.asked).toHaveLength(4), PATIENCE);
     expect(seen).toEqual(["all: a", "all: c"]);
   });
 
@@ -111,7 +113,7 @@ describe("a watch", () => {
     };
     server.lists = [absent, absent];
     const seen = follow(server);
-    await vi.waitFor(() => expect(seen).toEqual(["all: "]));
+    await vi.waitFor(() => expect(seen).toEqual(["all: "]), PATIENCE);
     expect(server.asked).toEqual(["list /apis/x/v2/pools", "list /apis/x/v1/pools"]);
   });
 
@@ -124,7 +126,7 @@ describe("a watch", () => {
       () => [stored("a", "90")],
     ];
     const seen = follow(server);
-    await vi.waitFor(() => expect(seen).toEqual(["fault connection refused", "all: a"]), { timeout: 3000 });
+    await vi.waitFor(() => expect(seen).toEqual(["fault connection refused", "all: a"]), PATIENCE);
     server.tell({ type: "DELETED", object: stored("a", "102") });
     expect(seen.at(-1)).toBe("remove a");
   });

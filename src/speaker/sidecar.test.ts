@@ -11,6 +11,8 @@ import type { SpeakerEvent } from "./speaker-event.ts";
 
 // Nothing answers on the discard port of the loopback interface.
 const WITH_ROUTE = spec(peer({ address: "127.0.0.1", port: 9, routes: [route("192.0.2.1/32")] }));
+/** What is waited for comes at once, where nobody else uses the machine. */
+const PATIENCE = { timeout: 10_000 };
 let folder: string;
 let path: string;
 let speaker: SpeakerCore;
@@ -41,7 +43,7 @@ test("a declaration is in force, events come, and everything can be asked", asyn
   expect((await remote.explain("192.0.2.1/32"))[0]!.words[0]).toContain("not Established");
   expect((await remote.capture("router"))!.subarray(0, 4)).toEqual(Buffer.from("a1b2c3d4", "hex"));
   expect(await remote.capture("nobody")).toBeNull();
-  await vi.waitUntil(() => events.length > 0);
+  await vi.waitUntil(() => events.length > 0, PATIENCE);
   await expect(remote.apply({ instances: [{ ...WITH_ROUTE.instances[0]!, routerId: "x" }] })).rejects.toThrow(
     "router ID x is not a dotted quad",
   );
@@ -69,7 +71,7 @@ test("a speaker that was replaced is given the last declaration anew", async () 
   const other = new SpeakerCore({ restarting: false });
   const replacement = new Sidecar(other);
   await replacement.listen(path);
-  await vi.waitUntil(() => other.status().length === 1, { timeout: 5000 });
+  await vi.waitUntil(() => other.status().length === 1, PATIENCE);
   await remote.stop({ cease: false });
   replacement.close();
   await other.stop({ cease: false });
