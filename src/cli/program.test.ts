@@ -48,6 +48,7 @@ test.each([
   [["nonsense"], 1, "unknown command 'nonsense'"],
   [["status", "--nonsense"], 1, "unknown option '--nonsense'"],
   [["run", "--uplink", "eth0"], 1, "one of -f and --kubernetes is required"],
+  [["run", "-f", "x", "--kubeconfig", "y", "--uplink", "eth0"], 1, "--kubeconfig: needs --kubernetes"],
   [["run", "-f", "x", "--uplink", "eth0", "--fleet"], 1, "--fleet: needs --cluster-secret"],
   [["run", "-f", "x", "--uplink", "eth0", "--fleet", "70000"], 1, "must be a whole number from 1 to 65535"],
   [["status", "--socket", "/nowhere/s.sock"], 1, "cannot reach a running Sluice at /nowhere/s.sock"],

@@ -171,6 +171,7 @@ export function sluiceProgram(exitWith: (status: number) => void): Command {
         throw new Error("--http-cert and --http-key: one needs the other");
       if (flags.fleet !== undefined && flags.clusterSecret === undefined)
         throw new Error("--fleet: needs --cluster-secret, by which the nodes know each other");
+      if (flags.kubeconfig !== undefined && !flags.kubernetes) throw new Error("--kubeconfig: needs --kubernetes");
       if (!flags.kubernetes && flags.filename.length === 0) throw new Error("one of -f and --kubernetes is required");
       const options: RunOptions = {
         kubernetes: flags.kubernetes

@@ -66,6 +66,7 @@ function follow(server: PlayedServer) {
 }
 
 afterEach(() => {
+  vi.useRealTimers();
   // The played server never ends what it was asked last, so closing is not awaited.
   for (const watch of open.splice(0)) void watch.close();
 });
@@ -104,6 +105,21 @@ describe("a watch", () => {
     const seen = follow(server);
     await vi.waitFor(() => expect(server.asked).toHaveLength(4), PATIENCE);
     expect(seen).toEqual(["all: a", "all: c"]);
+  });
+
+  test("of a server that forgets every list at once asks for lists ever more slowly", async () => {
+    vi.useFakeTimers();
+    const server = new PlayedServer();
+    server.lists = new Array(100).fill(() => [stored("a", "90")]);
+    server.watches = new Array(100).fill(() => {
+      throw new ApiError(410, "too old");
+    });
+    follow(server);
+    await vi.advanceTimersByTimeAsync(60_000);
+    const lists = server.asked.filter((question) => question.startsWith("list"));
+    // Half of every pause is chance: 0.2 s, 0.4 s, ... 20 s.
+    expect(lists.length).toBeGreaterThan(5);
+    expect(lists.length).toBeLessThan(15);
   });
 
   test("tries the other version of a kind that the server doesn't have, and takes none for an answer", async () => {

@@ -1,7 +1,7 @@
 /**
  * Follows all objects of one kind: a list in pages, then a watch from there; when the watch ends it is resumed where it
- * was, and only when the server has forgotten that point (410 Gone) everything is listed again. Faults are retried ever
- * more slowly; what was known stays known meanwhile.
+ * was, and only when the server has forgotten that point (410 Gone) everything is listed again. What fails again and again
+ * is tried ever more slowly; what was known stays known meanwhile.
  */
 import { type ApiConnection, ApiError, type Query, type WatchEvent } from "./api-connection.ts";
 
@@ -40,6 +40,8 @@ const PAGE = 500;
 const WATCH_SECONDS = 300;
 const FIRST_RETRY_MILLISECONDS = 200;
 const LONGEST_RETRY_MILLISECONDS = 20_000;
+/** A watch that lasted so long was none of a row of faults. */
+const SOUND_WATCH_MILLISECONDS = 1000;
 /** A kind that the server doesn't have may be installed at any time. */
 const ABSENT_RETRY_MILLISECONDS = 5_000;
 
@@ -76,25 +78,22 @@ export class ObjectWatch {
   async #run(): Promise<void> {
     let retry = FIRST_RETRY_MILLISECONDS;
     while (!this.#stop.signal.aborted) {
+      let followsSince = Number.POSITIVE_INFINITY;
       try {
         if (this.#resourceVersion === null) await this.#list();
         this.#sink.fault(this.#kind, null);
-        const startedAt = performance.now();
+        followsSince = performance.now();
         await this.#follow();
-        if (performance.now() - startedAt > 1000) retry = FIRST_RETRY_MILLISECONDS;
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        if (error instanceof ApiError && error.status === 410) {
-          this.#resourceVersion = null;
-          retry = FIRST_RETRY_MILLISECONDS;
-          continue;
-        }
         if (error instanceof ApiError && error.status === 404) {
           await this.#absent();
           continue;
         }
-        this.#sink.fault(this.#kind, error instanceof Error ? error.message : String(error));
+        if (error instanceof ApiError && error.status === 410) this.#resourceVersion = null;
+        else this.#sink.fault(this.#kind, error instanceof Error ? error.message : String(error));
       }
+      if (performance.now() - followsSince > SOUND_WATCH_MILLISECONDS) retry = FIRST_RETRY_MILLISECONDS;
       // Jitter, so that the nodes of a cluster don't come back all at once.
       await this.#sleep(retry * (0.5 + Math.random()));
       retry = Math.min(retry * 2, LONGEST_RETRY_MILLISECONDS);
