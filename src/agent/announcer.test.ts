@@ -1,12 +1,11 @@
 /** A drain from its beginning to its end, with a speaker whose router does not answer. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { peer, route, spec } from "../../test/fixtures/bgp-peers.ts";
+import { PATIENCE } from "../../test/fixtures/patience.ts";
 import { Announcer, drained } from "./announcer.ts";
 
 const SPEC = spec(peer({ address: "127.0.0.1", port: 9, routes: [route("192.0.2.1/32")] }));
 const NOTHING: ReadonlySet<string> = new Set();
-/** What is waited for comes at once, where nobody else uses the machine. */
-const PATIENCE = { timeout: 10_000 };
 let announcer: Announcer;
 
 beforeEach(async () => {

@@ -2,10 +2,9 @@ import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { pino } from "pino";
 import { afterEach, expect, test, vi } from "vitest";
+import { PATIENCE } from "../../test/fixtures/patience.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
 
-/** What is waited for comes at once, where nobody else uses the machine. */
-const PATIENCE = { timeout: 10_000 };
 const ports = new HealthCheckPorts(pino({ level: "silent" }));
 
 afterEach(() => ports.close());

@@ -4,13 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { peer, route, spec } from "../../test/fixtures/bgp-peers.ts";
+import { PATIENCE } from "../../test/fixtures/patience.ts";
 import { Timeline } from "../agent/timeline.ts";
 import { ApiServer, type ApiSource } from "../api/server.ts";
 import { Speaker } from "../speaker/speaker.ts";
 import { runProgram } from "./program.ts";
 
-/** What is waited for comes at once, where nobody else uses the machine. */
-const PATIENCE = { timeout: 10_000 };
 const folder = mkdtempSync(join(tmpdir(), "sluice-bgp-commands-"));
 const socket = join(folder, "api.sock");
 const speaker = new Speaker();

@@ -1,9 +1,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { PATIENCE } from "../../test/fixtures/patience.ts";
 import { type ApiConnection, ApiError, type WatchEvent } from "./api-connection.ts";
 import { ObjectWatch, type StoredObject, type WatchedKind } from "./object-watch.ts";
 
-/** What is waited for comes at once, where nobody else uses the machine. */
-const PATIENCE = { timeout: 10_000 };
 const KIND: WatchedKind = {
   kind: "Pool",
   apiVersions: ["x/v2", "x/v1"],

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { peer, route, spec } from "../../test/fixtures/bgp-peers.ts";
+import { PATIENCE } from "../../test/fixtures/patience.ts";
 import { RemoteSpeaker } from "./remote-speaker.ts";
 import { Sidecar } from "./sidecar.ts";
 import { SpeakerCore } from "./speaker-core.ts";
@@ -11,8 +12,6 @@ import type { SpeakerEvent } from "./speaker-event.ts";
 
 // Nothing answers on the discard port of the loopback interface.
 const WITH_ROUTE = spec(peer({ address: "127.0.0.1", port: 9, routes: [route("192.0.2.1/32")] }));
-/** What is waited for comes at once, where nobody else uses the machine. */
-const PATIENCE = { timeout: 10_000 };
 let folder: string;
 let path: string;
 let speaker: SpeakerCore;
