@@ -151,13 +151,12 @@ class Draft {
 
   #request(address: IpAddress, store: PoolStore, reserved: readonly ReservedRange[]): void {
     const text = formatIpAddress(address);
-    const open = store.openPoolsWith(address);
-    if (open.length === 0) {
+    if (!store.isInOpenPool(address)) {
       this.#failure = unsatisfied("no_pool", `No pool exists with a CIDR containing '${text}'`);
       return;
     }
     const pool = store.poolWith(address, this.service);
-    if (pool === null || !open.includes(pool)) {
+    if (pool === null || !store.isOpen(pool)) {
       const message = `The pool with the CIDR containing '${text}', doesn't select this service`;
       this.#failure = unsatisfied("pool_selector_mismatch", message);
       return;

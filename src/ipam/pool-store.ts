@@ -87,8 +87,8 @@ export class PoolStore {
     return !pool.disabled && !this.#conflicts.has(pool.name);
   }
 
-  openPoolsWith(address: IpAddress): readonly AddressPool[] {
-    return this.#pools.filter((pool) => this.isOpen(pool) && poolContains(pool, address));
+  isInOpenPool(address: IpAddress): boolean {
+    return this.#pools.some((pool) => this.isOpen(pool) && poolContains(pool, address));
   }
 
   holders(address: IpAddress): readonly Service[] {
