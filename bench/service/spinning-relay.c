@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,7 @@ int main(int count, char **words)
 	uint64_t patience = strtoull(words[5], NULL, 10) * 1000;
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
+	signal(SIGPIPE, SIG_IGN);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listener, (struct sockaddr *)&here, sizeof(here)) || listen(listener, 16)) {
 		perror("spinning-relay");
